@@ -1,0 +1,3 @@
+"""GloVe word vectors on Apache Spark."""
+
+__version__ = "0.1.0"

@@ -1,0 +1,234 @@
+"""Every option of every stage: the one definition of type, default, rule and help.
+
+A stage's settings are one dataclass. `PipelineConfig` holds one of each and is
+read from a TOML file with one table a stage (``[cooccurrence]``), overridden by
+the flags of the command line.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Mapping
+from dataclasses import MISSING, dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+from glove_spark.errors import ConfigurationError
+from glove_spark.options import Settings, above, at_least, between, matching, one_of, option
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+
+def _is_tokenizer(value: str) -> bool:
+    if value in ("words", "whitespace"):
+        return True
+    if value.startswith("regex:"):
+        return len(value) > len("regex:")
+    return re.fullmatch(r"[\w.]+:[\w.]+", value) is not None
+
+
+@dataclass(frozen=True)
+class TokenizeSettings(Settings):
+    """From a corpus to one row of tokens a document."""
+
+    input: tuple[str, ...] = option(
+        MISSING, "files, folders or globs of text; repeatable", metavar="PATH"
+    )
+    format: str = option(
+        "auto",
+        "what the input holds; auto goes by the file's ending",
+        one_of("auto", "text", "jsonl", "parquet", "orc"),
+    )
+    text_column: str = option("text", "the column or JSON field that holds the text")
+    document: str = option(
+        "line",
+        "plain text: one document a line, or one a file; windows never cross a document",
+        one_of("line", "file"),
+    )
+    tokenizer: str = option(
+        "words",
+        "words (letters and digits with inner apostrophes), whitespace, regex:PATTERN, "
+        "or module:function from str to a list of str",
+        matching(_is_tokenizer, "be words, whitespace, regex:PATTERN or module:function"),
+    )
+    lowercase: bool = option(True, "fold to lower case")
+    strip_punctuation: bool = option(False, "strip punctuation from both ends of every token")
+    min_token_length: int = option(1, "drop tokens of fewer characters", at_least(1))
+
+
+@dataclass(frozen=True)
+class VocabularySettings(Settings):
+    """Which words get a vector."""
+
+    min_count: int = option(5, "drop words seen fewer times", at_least(1))
+    max_vocabulary: int | None = option(None, "keep only so many most frequent words", at_least(2))
+    drop_most_frequent: int = option(0, "drop so many of the most frequent words", at_least(0))
+    stop_words: str | None = option(None, "a file of words to drop, one a line", metavar="FILE")
+    unk: str | None = option(
+        None,
+        "out-of-vocabulary tokens: keep (they become the word <unk>), drop, or average (dropped; "
+        "<unk> gets the mean vector of the rarest words at export); default drop, "
+        "and a corpus that holds <unk> itself is refused",
+        one_of("keep", "drop", "average"),
+    )
+
+
+@dataclass(frozen=True)
+class CooccurrenceSettings(Settings):
+    """What counts as occurring together."""
+
+    window_size: int = option(10, "context words on each side", between(1, 1000))
+    symmetric: bool = option(
+        True, "count context on both sides; with --left-only, only on the left"
+    )
+    weighting: str = option(
+        "harmonic",
+        "a pair at distance d counts 1/d (harmonic) or 1 (flat)",
+        one_of("harmonic", "flat"),
+    )
+    out_of_vocabulary: str = option(
+        "close",
+        "windows close up over out-of-vocabulary tokens, or these keep their place",
+        one_of("close", "keep"),
+    )
+
+
+@dataclass(frozen=True)
+class BlocksSettings(Settings):
+    """How the nonzeros are dealt to cells and cut into batches."""
+
+    num_blocks: int | None = option(
+        None,
+        "the nonzeros are dealt into a grid of so many by so many cells, trained in parallel; "
+        "default: Spark's cores, more for very large matrices",
+        between(1, 4096),
+    )
+
+
+@dataclass(frozen=True)
+class TrainSettings(Settings):
+    """The objective, the update and the order of work."""
+
+    vector_size: int = option(100, "dimensions of a vector", between(1, 4096))
+    epochs: int = option(5, "passes over the nonzeros", at_least(1))
+    learning_rate: float = option(0.5, "step size of the first epoch", above(0))
+    final_learning_rate: float = option(
+        0.05, "step size of the last epoch; falls by equal factors an epoch", above(0)
+    )
+    damping: float = option(
+        0.3, "how much a step shrinks with its row's curvature in the batch; 0 is none", at_least(0)
+    )
+    x_max: float = option(10.0, "counts from here on have full weight", above(0))
+    alpha: float = option(0.75, "exponent of the weight of smaller counts", between(0, 2))
+    subsample: float = option(
+        1e-4, "words with a larger share of all tokens weigh less; 0 is off", between(0, 1)
+    )
+    adagrad: str = option(
+        "row", "one accumulator a word (row) or a coordinate (element)", one_of("row", "element")
+    )
+    schedule: str = option(
+        "stratified",
+        "stratified (exact) or averaging (fewer rounds, lower quality)",
+        one_of("stratified", "averaging"),
+    )
+    syncs_per_epoch: int = option(1, "averaging: merges an epoch", at_least(1))
+    tolerance: float = option(
+        0.0, "stop when an epoch lowers the cost by less than this share; 0 is never", at_least(0)
+    )
+    seed: int = option(1, "seed of everything random", between(0, 2**63 - 1))
+    probe: tuple[str, ...] = option(
+        (),
+        "show these words' neighbours after every epoch",
+        changes_result=False,
+        metavar="WORD",
+    )
+    keep_epochs: int = option(
+        2, "how many of the last epochs stay on disk", at_least(1), changes_result=False
+    )
+
+
+@dataclass(frozen=True)
+class ExportSettings(Settings):
+    """Which vectors are written, and how."""
+
+    vectors: str = option(
+        "sum",
+        "sum (word + context), word or context vectors",
+        one_of("sum", "word", "context"),
+    )
+
+
+@dataclass(frozen=True)
+class PipelineConfig:
+    """One of each stage's settings."""
+
+    tokenize: TokenizeSettings
+    vocabulary: VocabularySettings = field(default_factory=VocabularySettings)
+    cooccurrence: CooccurrenceSettings = field(default_factory=CooccurrenceSettings)
+    blocks: BlocksSettings = field(default_factory=BlocksSettings)
+    train: TrainSettings = field(default_factory=TrainSettings)
+    export: ExportSettings = field(default_factory=ExportSettings)
+
+
+SETTINGS: dict[str, type[Settings]] = {
+    "tokenize": TokenizeSettings,
+    "vocabulary": VocabularySettings,
+    "cooccurrence": CooccurrenceSettings,
+    "blocks": BlocksSettings,
+    "train": TrainSettings,
+    "export": ExportSettings,
+}
+"""The stages in the order of the pipeline, and the settings of each."""
+
+
+def read_toml(path: str | Path) -> dict[str, dict[str, Any]]:
+    """Read a configuration file into one dictionary a stage.
+
+    Raises
+    ------
+    ConfigurationError
+        If the file is missing, is not TOML, or names an unknown stage or option.
+    """
+    try:
+        with open(path, "rb") as source:
+            content = tomllib.load(source)
+    except OSError as error:
+        raise ConfigurationError(f"config={str(path)!r} cannot be read: {error.strerror}") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigurationError(f"config={str(path)!r} is not valid TOML: {error}") from None
+    for stage, values in content.items():
+        if stage not in SETTINGS or not isinstance(values, dict):
+            raise ConfigurationError(
+                f"{stage!r} in {path} is not a stage; write options under one of "
+                + ", ".join(f"[{name}]" for name in SETTINGS)
+            )
+        known = {spec.name: spec for spec in SETTINGS[stage].specs()}
+        for name, value in values.items():
+            if name not in known:
+                raise ConfigurationError(
+                    f"{name!r} in [{stage}] of {path} is not an option; known: {', '.join(known)}"
+                )
+            known[name].check(value)
+    return content
+
+
+def settings_for(
+    stage: str, values: Mapping[str, Mapping[str, Any]]
+) -> Settings:
+    """Make one stage's settings from per-stage dictionaries of values."""
+    kind = SETTINGS[stage]
+    given = values.get(stage, {})
+    for spec in kind.specs():
+        if spec.default is MISSING and spec.name not in given:
+            raise ConfigurationError(f"{spec.name} is required; give {spec.flag}")
+    return kind.from_mapping(given)
+
+
+def pipeline_config(values: Mapping[str, Mapping[str, Any]]) -> PipelineConfig:
+    """Make the whole configuration from per-stage dictionaries of values."""
+    made = {item.name: settings_for(item.name, values) for item in fields(PipelineConfig)}
+    return PipelineConfig(**made)  # type: ignore[arg-type]

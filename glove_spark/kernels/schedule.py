@@ -1,0 +1,105 @@
+"""Which cells are trained together: rounds of tasks, as pure functions of a seed.
+
+One epoch is a list of rounds. The tasks of a round run in parallel; a task is a row block and the
+column blocks that it visits, in order. After a round the replicas that the tasks return are merged
+(see ``merge``).
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+
+class Task(NamedTuple):
+    """One task of a round: train cells ``(row_block, c)`` for c in `column_blocks`, in order."""
+
+    row_block: int
+    column_blocks: list[int]
+
+
+Round = list[Task]
+
+
+def derived_rng(seed: int, *keys: int) -> np.random.Generator:
+    """Return the generator of one place in a run, independent of every other place's.
+
+    Parameters
+    ----------
+    seed
+        The run's seed, not negative.
+    keys
+        What names the place, such as epoch, row block and column block; not negative. Neither the
+        number of executors nor a retry is part of it, so a repeated task draws the same numbers.
+
+    Examples
+    --------
+    >>> int(derived_rng(1, 0, 2).integers(1000)) == int(derived_rng(1, 0, 2).integers(1000))
+    True
+    """
+    if seed < 0 or any(key < 0 for key in keys):
+        raise ValueError(f"seed={seed} and keys={keys} must not be negative; use integers from 0")
+    return np.random.default_rng(np.random.SeedSequence(entropy=seed, spawn_key=keys))
+
+
+def stratified_rounds(num_blocks: int, rng: np.random.Generator) -> list[Round]:
+    """Return one epoch of P rounds of P tasks of one cell each, the strata in a random order.
+
+    Invariant: no two tasks of a round share a row block or a column block, and every cell is
+    visited once. So every merge has one contributor and is exact.
+
+    Examples
+    --------
+    >>> for tasks in stratified_rounds(2, np.random.default_rng(1)):
+    ...     print([tuple(task) for task in tasks])
+    [(0, [0]), (1, [1])]
+    [(0, [1]), (1, [0])]
+    """
+    _check_num_blocks(num_blocks)
+    return [
+        [Task(row, [(row + shift) % num_blocks]) for row in range(num_blocks)]
+        for shift in rng.permutation(num_blocks).tolist()
+    ]
+
+
+def averaging_rounds(
+    num_blocks: int, syncs_per_epoch: int, rng: np.random.Generator
+) -> list[Round]:
+    """Return one epoch of `syncs_per_epoch` rounds in which tasks share columns as replicas.
+
+    Each task of a round works through its share, 1 / `syncs_per_epoch`, of the cells of its row
+    block against its own replica of the context side; the columns of each row block are dealt in an
+    order of its own. Every cell is visited once an epoch.
+
+    Parameters
+    ----------
+    num_blocks
+        P.
+    syncs_per_epoch
+        Merges an epoch, 1 to P.
+    rng
+        Draws the order of the columns.
+    """
+    _check_num_blocks(num_blocks)
+    if not 1 <= syncs_per_epoch <= num_blocks:
+        raise ValueError(
+            f"syncs_per_epoch={syncs_per_epoch} must be in 1..num_blocks={num_blocks}; "
+            "lower it or raise num_blocks"
+        )
+    orders = [rng.permutation(num_blocks) for _ in range(num_blocks)]
+    return [
+        [
+            Task(row, np.array_split(orders[row], syncs_per_epoch)[sync].tolist())
+            for row in range(num_blocks)
+        ]
+        for sync in range(syncs_per_epoch)
+    ]
+
+
+def _check_num_blocks(num_blocks: int) -> None:
+    if num_blocks < 1:
+        raise ValueError(
+            f"num_blocks={num_blocks} must be at least 1; "
+            "use the number of cores that train at once"
+        )

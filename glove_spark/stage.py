@@ -1,0 +1,205 @@
+"""What a stage is, and the rule by which one is skipped, redone or refused.
+
+    nothing published            -> build
+    published, same recipe       -> skip
+    published, another recipe    -> refuse, naming the difference; or redo
+
+A stage writes to a hidden folder beside its target, which is moved into place
+when it is whole. Its name holds the recipe's fingerprint, so a stage that can
+resume finds its own unfinished work and no other's.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from pyspark.sql import SparkSession
+
+from glove_spark.errors import DatasetError, InputError, OutputError
+from glove_spark.manifest import SUFFIX, Dataset, Manifest, Recipe, file_sizes
+from glove_spark.options import Settings
+from glove_spark.storage import Location
+
+log = logging.getLogger(__name__)
+
+MARKER = ".glove_spark"
+"""The file that tells an output folder of ours from one that holds something else."""
+
+
+@dataclass(frozen=True)
+class Job:
+    """What a stage's function is given.
+
+    Attributes
+    ----------
+    spark
+        The session.
+    settings
+        The stage's own settings.
+    inputs
+        The published datasets that it reads, by name.
+    output
+        The folder (or file) to write; it does not exist yet, unless the stage
+        can resume.
+    """
+
+    spark: SparkSession
+    settings: Any
+    inputs: Mapping[str, Dataset]
+    output: Location
+    timings: dict[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One dataset and how it is made.
+
+    Attributes
+    ----------
+    dataset
+        Name of what it makes, in the output folder.
+    command
+        The stage's name on the command line and in `config.SETTINGS`.
+    format_version
+        Version of the dataset's layout.
+    inputs
+        Names of the datasets it reads.
+    build
+        Writes `Job.output` and returns the facts for the manifest.
+    external_inputs
+        Fingerprints of what it reads from outside the output folder, by name.
+    resumable
+        Whether unfinished work of the same recipe is handed to ``build``.
+    """
+
+    dataset: str
+    command: str
+    format_version: int
+    inputs: tuple[str, ...]
+    build: Callable[[Job], Mapping[str, Any]]
+    external_inputs: Callable[[Any], Mapping[str, str]] = lambda settings: {}
+    resumable: bool = False
+
+
+def claim_folder(root: Location) -> None:
+    """Make ``root`` an output folder of ours.
+
+    Raises
+    ------
+    OutputError
+        If it is a file, or a folder that holds something else.
+    """
+    marker = root / MARKER
+    if marker.exists():
+        return
+    if root.exists() and not root.walk(recursive=False) == []:
+        raise OutputError(
+            f"output={root.shown} holds something else; name a new or empty folder"
+        )
+    root.make_folder()
+    marker.write_bytes(b"The output of glove_spark; see the manifests.\n")
+
+
+def run_stage(
+    stage: Stage,
+    spark: SparkSession,
+    settings: Settings,
+    root: Location,
+    *,
+    inputs_root: Location | None = None,
+    overwrite: bool = False,
+) -> Dataset:
+    """Bring one dataset up to date.
+
+    Parameters
+    ----------
+    root
+        The output folder.
+    inputs_root
+        The folder to read the stage's inputs from, if another.
+    overwrite
+        Redo a dataset that another recipe made, instead of refusing.
+
+    Raises
+    ------
+    DatasetError
+        If the dataset was made by another recipe and ``overwrite`` is not set.
+    InputError
+        If an input has not been made yet.
+    """
+    target = root / stage.dataset
+    inputs = {name: open_dataset((inputs_root or root) / name) for name in stage.inputs}
+    recipe = Recipe(
+        stage=stage.command,
+        format_version=stage.format_version,
+        settings=settings.as_dict(only_result=True),
+        inputs={
+            **stage.external_inputs(settings),
+            **{name: dataset.manifest.fingerprint for name, dataset in inputs.items()},
+        },
+    )
+    present = Manifest.read(target)
+    if present is not None:
+        missing = present.missing_files(target)
+        if present.fingerprint == recipe.fingerprint and not missing:
+            log.info("%s: done already, skipped", stage.dataset)
+            return Dataset(target, present)
+        reasons = present.recipe.differences(recipe) or [f"{len(missing)} files are not as written"]
+        if not overwrite:
+            raise DatasetError(
+                f"{target.shown} was made differently: {'; '.join(reasons)}. "
+                "Give --overwrite to redo it, or another output folder"
+            )
+        log.info("%s: redone, because %s", stage.dataset, "; ".join(reasons))
+    unfinished = root / f".{stage.dataset}.{recipe.fingerprint[:12]}.tmp"
+    _delete_leftovers(stage, root, keep=unfinished if stage.resumable else None)
+    job = Job(spark, settings, inputs, unfinished)
+    log.info("%s: started", stage.dataset)
+    started = time.perf_counter()
+    facts = stage.build(job)
+    job.timings["total"] = time.perf_counter() - started
+    manifest = Manifest(recipe, file_sizes(unfinished), facts, job.timings)
+    # the old manifest goes first: a crash between these lines leaves no dataset, never a mixed one
+    Manifest.location(target).delete()
+    target.delete()
+    unfinished.publish_to(target)
+    manifest.write(target)
+    log.info("%s: finished in %.1f s", stage.dataset, job.timings["total"])
+    return Dataset(target, manifest)
+
+
+def open_dataset(location: Location) -> Dataset:
+    """Open a published dataset, checking that it is whole.
+
+    Raises
+    ------
+    InputError
+        If it has not been made yet.
+    DatasetError
+        If files are missing or have another size.
+    """
+    manifest = Manifest.read(location)
+    if manifest is None:
+        raise InputError(
+            f"{location.shown} has not been made yet (no {location.name}{SUFFIX}); "
+            "run the stage that makes it first"
+        )
+    missing = manifest.missing_files(location)
+    if missing:
+        raise DatasetError(
+            f"{location.shown} is not whole: {', '.join(missing[:3])} missing or of another size; "
+            "run the stage again with --overwrite"
+        )
+    return Dataset(location, manifest)
+
+
+def _delete_leftovers(stage: Stage, root: Location, keep: Location | None) -> None:
+    for info in root.walk(recursive=False):
+        leftover = root / info.base_name
+        ours = info.base_name.startswith(f".{stage.dataset}.") and leftover.name.endswith(".tmp")
+        if ours and leftover != keep:
+            leftover.delete()

@@ -1,0 +1,189 @@
+"""Files by URI, local or remote, through `pyarrow.fs`.
+
+A `Location` is a file system and a path in it. It is small and picklable, so
+tasks on executors can be told where to read and write.
+"""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+from pyarrow import fs
+
+from glove_spark.errors import InputError, OutputError
+
+_HADOOP_SCHEMES = {"s3": "s3a", "gs": "gs", "abfs": "abfs", "abfss": "abfss", "hdfs": "hdfs"}
+"""Schemes that both sides know: pyarrow's name and Hadoop's."""
+
+
+@dataclass(frozen=True)
+class Location:
+    """A file or folder, local or remote.
+
+    Attributes
+    ----------
+    uri
+        An absolute URI without a trailing slash, such as ``file:///data/out`` or
+        ``s3://bucket/out``.
+    """
+
+    uri: str
+
+    @classmethod
+    def of(cls, path: str | os.PathLike[str] | Location) -> Location:
+        """Make a location from a local path (relative ones too) or a URI."""
+        if isinstance(path, Location):
+            return path
+        text = os.fspath(path)
+        if "://" not in text:
+            # the path is kept as it is, not percent-encoded: names may hold spaces and '%'
+            text = "file://" + os.path.abspath(os.path.expanduser(text))
+        return cls(text.rstrip("/"))
+
+    @property
+    def is_local(self) -> bool:
+        """Whether ordinary file calls and memory maps work on it."""
+        return self.uri.startswith("file://")
+
+    @property
+    def path(self) -> str:
+        """The path within its file system: what `pyarrow.fs` calls take."""
+        return self.uri.split("://", 1)[1]
+
+    @property
+    def name(self) -> str:
+        """The last component."""
+        return self.uri.rsplit("/", 1)[1]
+
+    @property
+    def parent(self) -> Location:
+        """The folder that holds it."""
+        return Location(self.uri.rsplit("/", 1)[0])
+
+    @property
+    def shown(self) -> str:
+        """How people are told of it: a plain path where it is local."""
+        return self.path if self.is_local else self.uri
+
+    def __truediv__(self, name: str) -> Location:
+        return Location(f"{self.uri}/{name}")
+
+    def filesystem(self) -> fs.FileSystem:
+        """Open the file system that holds it."""
+        if self.is_local:
+            return fs.LocalFileSystem()
+        return fs.FileSystem.from_uri(self.uri)[0]
+
+    def for_spark(self) -> str:
+        """Name it as Spark's own readers and writers want it."""
+        if self.is_local:
+            # Hadoop decodes URIs and globs; Path.as_uri percent-encodes what must be
+            return Path(self.path).as_uri()
+        scheme, rest = self.uri.split("://", 1)
+        return f"{_HADOOP_SCHEMES.get(scheme, scheme)}://{rest}"
+
+    def kind(self) -> fs.FileType:
+        """Tell file, directory or not found."""
+        return self.filesystem().get_file_info(self.path).type
+
+    def exists(self) -> bool:
+        """Tell whether a file or folder is there."""
+        return bool(self.kind() != fs.FileType.NotFound)
+
+    def walk(self, *, recursive: bool = True) -> list[fs.FileInfo]:
+        """List what is inside, by path; paths are relative to this folder."""
+        selector = fs.FileSelector(self.path, recursive=recursive, allow_not_found=True)
+        return sorted(self.filesystem().get_file_info(selector), key=lambda info: info.path)
+
+    def make_folder(self) -> Location:
+        """Create the folder and those above it."""
+        with writing(self):
+            self.filesystem().create_dir(self.path, recursive=True)
+        return self
+
+    def delete(self) -> None:
+        """Remove a file or a whole folder; nothing happens where there is none."""
+        system = self.filesystem()
+        kind = system.get_file_info(self.path).type
+        if kind == fs.FileType.Directory:
+            system.delete_dir(self.path)
+        elif kind != fs.FileType.NotFound:
+            system.delete_file(self.path)
+
+    def temporary_sibling(self) -> Location:
+        """Name a hidden, unique neighbour to write to before publishing."""
+        return self.parent / f".{self.name}.{uuid.uuid4().hex[:12]}.tmp"
+
+    def publish_to(self, target: Location) -> None:
+        """Move this file or folder to ``target``, which must not exist as a folder.
+
+        On a local file system this is one atomic rename. Object stores have no
+        rename: the files are moved one by one, and readers are kept off by the
+        manifest, which is written last.
+        """
+        system = self.filesystem()
+        with writing(target):
+            if self.is_local or self.kind() == fs.FileType.File:
+                system.move(self.path, target.path)
+                return
+            for info in self.walk():
+                if info.type == fs.FileType.File:
+                    system.move(info.path, target.path + info.path[len(self.path) :])
+            system.delete_dir(self.path)
+
+    def read_bytes(self) -> bytes:
+        """Read a whole small file."""
+        try:
+            with self.filesystem().open_input_stream(self.path, compression=None) as source:
+                return bytes(source.read())
+        except FileNotFoundError:
+            raise InputError(f"{self.shown} does not exist") from None
+
+    def write_bytes(self, content: bytes) -> None:
+        """Write a whole small file so that readers see the old or the new one."""
+        temporary = self.temporary_sibling()
+        with writing(self):
+            with self.filesystem().open_output_stream(temporary.path, compression=None) as sink:
+                sink.write(content)
+        temporary.publish_to(self)
+
+    def write_json(self, content: Any) -> None:
+        """Write JSON, indented and in the order given."""
+        self.write_bytes((json.dumps(content, indent=2, ensure_ascii=False) + "\n").encode())
+
+    def open_input(self) -> pa.NativeFile:
+        """Open for random access: memory-mapped where the file system is local."""
+        if self.is_local:
+            return pa.memory_map(self.path, "r")
+        return self.filesystem().open_input_file(self.path)
+
+    @contextmanager
+    def open_output(self) -> Iterator[pa.NativeFile]:
+        """Open for writing, translating a full disk into `OutputError`."""
+        with writing(self):
+            with self.filesystem().open_output_stream(self.path, compression=None) as sink:
+                yield sink
+
+
+@contextmanager
+def writing(target: Location) -> Iterator[None]:
+    """Turn the operating system's refusals to write into `OutputError`."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno == errno.ENOSPC:
+            reason = "the disk is full; free space or choose another output folder"
+        elif error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+            reason = "no permission to write there; choose another output folder"
+        else:
+            reason = str(error)
+        raise OutputError(f"cannot write {target.shown}: {reason}") from error
