@@ -32,6 +32,26 @@ def _is_tokenizer(value: str) -> bool:
 
 
 @dataclass(frozen=True)
+class RunSettings(Settings):
+    """Where a run reads, writes and computes; the same for every stage."""
+
+    output: str = option(MISSING, "the folder of all results; a path or URI", metavar="DIR")
+    reuse: str | None = option(
+        None,
+        "read a single stage's inputs from this folder, so that many models share one count",
+        metavar="DIR",
+    )
+    master: str | None = option(
+        None,
+        "Spark's master; default: what spark-submit or spark-defaults.conf set, else local[*]",
+        metavar="URL",
+    )
+    overwrite: bool = option(
+        False, "single stages: redo a dataset that other settings made, instead of refusing"
+    )
+
+
+@dataclass(frozen=True)
 class TokenizeSettings(Settings):
     """From a corpus to one row of tokens a document."""
 
@@ -83,7 +103,7 @@ class CooccurrenceSettings(Settings):
 
     window_size: int = option(10, "context words on each side", between(1, 1000))
     symmetric: bool = option(
-        True, "count context on both sides; with --left-only, only on the left"
+        True, "count context on both sides, or only on the left", opposite="--left-only"
     )
     weighting: str = option(
         "harmonic",
@@ -145,6 +165,7 @@ class TrainSettings(Settings):
         "show these words' neighbours after every epoch",
         changes_result=False,
         metavar="WORD",
+        comma_separated=True,
     )
     keep_epochs: int = option(
         2, "how many of the last epochs stay on disk", at_least(1), changes_result=False
@@ -164,8 +185,9 @@ class ExportSettings(Settings):
 
 @dataclass(frozen=True)
 class PipelineConfig:
-    """One of each stage's settings."""
+    """One of each stage's settings, by the stage's name."""
 
+    run: RunSettings
     tokenize: TokenizeSettings
     vocabulary: VocabularySettings = field(default_factory=VocabularySettings)
     cooccurrence: CooccurrenceSettings = field(default_factory=CooccurrenceSettings)
@@ -175,6 +197,7 @@ class PipelineConfig:
 
 
 SETTINGS: dict[str, type[Settings]] = {
+    "run": RunSettings,
     "tokenize": TokenizeSettings,
     "vocabulary": VocabularySettings,
     "cooccurrence": CooccurrenceSettings,
@@ -182,7 +205,18 @@ SETTINGS: dict[str, type[Settings]] = {
     "train": TrainSettings,
     "export": ExportSettings,
 }
-"""The stages in the order of the pipeline, and the settings of each."""
+"""The tables of a TOML file: the run's own, then the stages in their order."""
+
+
+STAGES: dict[str, str] = {
+    "tokenize": "corpus to one row of tokens a document",
+    "vocabulary": "tokens to the words that get a vector",
+    "cooccurrence": "tokens to the co-occurrence matrix",
+    "blocks": "co-occurrence matrix to training blocks",
+    "train": "training blocks to a model",
+    "export": "model to vectors",
+}
+"""The single-stage commands and what each does."""
 
 
 def read_toml(path: str | Path) -> dict[str, dict[str, Any]]:
@@ -203,7 +237,7 @@ def read_toml(path: str | Path) -> dict[str, dict[str, Any]]:
     for stage, values in content.items():
         if stage not in SETTINGS or not isinstance(values, dict):
             raise ConfigurationError(
-                f"{stage!r} in {path} is not a stage; write options under one of "
+                f"{stage!r} in {path} is no table of options; write options under one of "
                 + ", ".join(f"[{name}]" for name in SETTINGS)
             )
         known = {spec.name: spec for spec in SETTINGS[stage].specs()}
@@ -224,7 +258,7 @@ def settings_for(
     given = values.get(stage, {})
     for spec in kind.specs():
         if spec.default is MISSING and spec.name not in given:
-            raise ConfigurationError(f"{spec.name} is required; give {spec.flag}")
+            raise ConfigurationError(f"{spec.name} is not given; add {spec.flag} {spec.metavar}")
     return kind.from_mapping(given)
 
 

@@ -70,6 +70,8 @@ def option(
     *,
     changes_result: bool = True,
     metavar: str | None = None,
+    opposite: str | None = None,
+    comma_separated: bool = False,
 ) -> Any:
     """Define an option as a dataclass field.
 
@@ -86,12 +88,18 @@ def option(
         make a finished stage stale.
     metavar
         The placeholder in ``--help``.
+    opposite
+        The flag that sets a boolean to False, where ``--no-name`` reads badly.
+    comma_separated
+        A repeated option whose values are given as ``A,B,C``.
     """
     metadata = {
         "help": help,
         "rule": rule,
         "changes_result": changes_result,
         "metavar": metavar,
+        "opposite": opposite,
+        "comma_separated": comma_separated,
     }
     return field(default=default, metadata=metadata)
 
@@ -109,6 +117,8 @@ class OptionSpec:
     rule: Rule | None
     changes_result: bool
     metavar: str | None
+    opposite: str | None
+    comma_separated: bool
 
     @property
     def flag(self) -> str:
@@ -176,10 +186,7 @@ class Settings:
                     optional=optional,
                     repeated=repeated,
                     default=item.default,
-                    help=item.metadata["help"],
-                    rule=item.metadata["rule"],
-                    changes_result=item.metadata["changes_result"],
-                    metavar=item.metadata["metavar"],
+                    **item.metadata,
                 )
             )
         return found

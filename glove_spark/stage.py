@@ -20,6 +20,7 @@ from typing import Any
 from pyspark.sql import SparkSession
 
 from glove_spark.errors import DatasetError, InputError, OutputError
+from glove_spark.failures import task_errors
 from glove_spark.manifest import SUFFIX, Dataset, Manifest, Recipe, file_sizes
 from glove_spark.options import Settings
 from glove_spark.storage import Location
@@ -160,7 +161,8 @@ def run_stage(
     job = Job(spark, settings, inputs, unfinished)
     log.info("%s: started", stage.dataset)
     started = time.perf_counter()
-    facts = stage.build(job)
+    with task_errors():
+        facts = stage.build(job)
     job.timings["total"] = time.perf_counter() - started
     manifest = Manifest(recipe, file_sizes(unfinished), facts, job.timings)
     # the old manifest goes first: a crash between these lines leaves no dataset, never a mixed one

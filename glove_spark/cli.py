@@ -1,0 +1,246 @@
+"""The command line: flags made from the options, one library call a command."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import signal
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import MISSING
+from pathlib import Path
+from typing import Any
+
+from glove_spark import __version__
+from glove_spark.config import (
+    SETTINGS,
+    STAGES,
+    PipelineConfig,
+    RunSettings,
+    pipeline_config,
+    read_toml,
+)
+from glove_spark.errors import INTERRUPTED_EXIT_CODE, ConfigurationError, GloveSparkError
+from glove_spark.options import OptionSpec
+
+log = logging.getLogger("glove_spark")
+
+EXIT_CODES = """exit codes: 0 done, 1 a defect, 2 a wrong setting, 3 a wrong input, 4 the output
+cannot be written, 5 a dataset is damaged or made differently, 6 Java or Spark does not start,
+7 training diverged, 130 interrupted"""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; return its exit code."""
+    parser = build_parser()
+    given = parser.parse_args(arguments)
+    configure_log(given.verbose - given.quiet)
+    signal.signal(signal.SIGTERM, _interrupt)
+    try:
+        given.run(given)
+    except GloveSparkError as error:
+        log.error("%s", error)
+        log.debug("traceback:", exc_info=True)
+        return error.exit_code
+    except KeyboardInterrupt:
+        log.error("interrupted; run the same command again to go on")
+        return INTERRUPTED_EXIT_CODE
+    except BrokenPipeError:
+        # the reader of our output (head, less) went away
+        sys.stderr.close()
+        return 0
+    return 0
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """Make the parser of all commands."""
+    parser = argparse.ArgumentParser(
+        prog="glove-spark",
+        description="GloVe word vectors from any corpus, on Apache Spark.",
+        epilog=EXIT_CODES,
+    )
+    parser.add_argument("--version", action="version", version=f"glove-spark {__version__}")
+    commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
+    everything = _add(commands, "run", "the whole pipeline: corpus to vectors", _run_pipeline)
+    _add_options(everything, SETTINGS)
+    for stage, text in STAGES.items():
+        command = _add(commands, stage, text, _run_stage)
+        command.set_defaults(stage=stage)
+        _add_options(command, {"run": RunSettings, stage: SETTINGS[stage]})
+    _add_evaluate(commands)
+    _add_neighbors(commands)
+    _add_demo(commands)
+    return parser
+
+
+def configure_log(verbosity: int) -> None:
+    """Send the log to standard error: progress by default, warnings with -q, all with -v."""
+    level = {-1: logging.WARNING, 0: logging.INFO}.get(
+        verbosity, logging.DEBUG if verbosity > 0 else logging.ERROR
+    )
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(logging.Formatter("%(asctime)s %(message)s", datefmt="%H:%M:%S"))
+    log.handlers[:] = [handler]
+    log.setLevel(level)
+    log.propagate = False
+
+
+def _interrupt(signum: int, frame: Any) -> None:
+    raise KeyboardInterrupt
+
+
+def _add(
+    commands: Any, name: str, text: str, run: Callable[[argparse.Namespace], None]
+) -> argparse.ArgumentParser:
+    command: argparse.ArgumentParser = commands.add_parser(
+        name,
+        help=text,
+        description=text[0].upper() + text[1:] + ".",
+        epilog=EXIT_CODES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    command.set_defaults(run=run, stage=None)
+    command.add_argument("-v", "--verbose", action="count", default=0, help="say more")
+    command.add_argument("-q", "--quiet", action="count", default=0, help="say less")
+    return command
+
+
+def _add_options(command: argparse.ArgumentParser, tables: Any) -> None:
+    command.add_argument(
+        "--config", metavar="FILE", help="options in TOML, one table a stage; flags win"
+    )
+    for table, settings in tables.items():
+        group = command.add_argument_group(table, settings.__doc__)
+        for spec in settings.specs():
+            _add_option(group, table, spec)
+
+
+def _add_option(group: Any, table: str, spec: OptionSpec) -> None:
+    # a destination per table, and no default: what is not given leaves the TOML file's value
+    destination = f"{table}.{spec.name}"
+    if spec.default is MISSING:
+        help = spec.help
+    elif spec.default in (None, (), False):
+        help = spec.help if spec.default is not False else f"{spec.help} (default: off)"
+    else:
+        shown = "on" if spec.default is True else spec.default
+        help = f"{spec.help} (default: {shown})"
+    help = help.replace("%", "%%")
+    common: dict[str, Any] = {"dest": destination, "default": argparse.SUPPRESS}
+    if spec.type is bool:
+        off = spec.opposite or "--no-" + spec.flag[2:]
+        group.add_argument(spec.flag, action="store_true", help=help, **common)
+        if spec.default is True:
+            group.add_argument(off, action="store_false", help=f"not {spec.flag}", **common)
+        return
+    if spec.rule is not None and spec.rule.choices:
+        common["metavar"] = "|".join(spec.rule.choices)
+    else:
+        common["metavar"] = spec.metavar or {int: "N", float: "X", str: "TEXT"}[spec.type]
+    if spec.repeated and spec.comma_separated:
+        common.update(action="extend", type=lambda text: text.split(","))
+        common["metavar"] = f"{common['metavar']},..."
+    elif spec.repeated:
+        common.update(action="extend", nargs="+", type=spec.type)
+    else:
+        common.update(type=spec.type)
+    group.add_argument(spec.flag, help=help, **common)
+
+
+def _values(given: argparse.Namespace) -> dict[str, dict[str, Any]]:
+    """Merge the TOML file and the flags; flags win."""
+    values = read_toml(given.config) if given.config else {}
+    for key, value in vars(given).items():
+        table, dot, name = key.partition(".")
+        if dot:
+            values.setdefault(table, {})[name] = value
+    return values
+
+
+def _config(given: argparse.Namespace) -> PipelineConfig:
+    values = _values(given)
+    if given.stage not in (None, "tokenize"):
+        # later stages do not read the corpus; the option is required by tokenize alone
+        values.setdefault("tokenize", {}).setdefault("input", ())
+    return pipeline_config(values)
+
+
+def _run_pipeline(given: argparse.Namespace) -> None:
+    config = _config(given)
+    from glove_spark.pipeline import run_pipeline
+    from glove_spark.session import open_session
+
+    datasets = run_pipeline(open_session(config.run.master), config)
+    log.info("vectors: %s", datasets["vectors.txt"].location.shown)
+
+
+def _run_stage(given: argparse.Namespace) -> None:
+    config = _config(given)
+    from glove_spark.pipeline import run_command
+    from glove_spark.session import open_session
+
+    for dataset in run_command(open_session(config.run.master), given.stage, config):
+        log.info("%s: %s", dataset.name, dataset.location.shown)
+
+
+def _add_evaluate(commands: Any) -> None:
+    command = _add(commands, "evaluate", "score vectors by analogies and word similarity", _evaluate)
+    command.add_argument("--vectors", required=True, metavar="PATH", help="output folder or text")
+    command.add_argument("--analogies", metavar="DIR", help="files of four words a line")
+    command.add_argument(
+        "--similarity", metavar="FILE", nargs="+", default=[], help="files of word word score"
+    )
+
+
+def _evaluate(given: argparse.Namespace) -> None:
+    from glove_spark.evaluation import (
+        read_analogies,
+        read_similarities,
+        score_analogies,
+        score_similarity,
+    )
+    from glove_spark.word_vectors import WordVectors
+
+    if not given.analogies and not given.similarity:
+        raise ConfigurationError("nothing to score; give --analogies DIR or --similarity FILE")
+    vectors = WordVectors.load(given.vectors)
+    scores = score_analogies(vectors, read_analogies(given.analogies)) if given.analogies else {}
+    for file in given.similarity:
+        scores[Path(file).stem] = score_similarity(vectors, read_similarities(file))
+    for name, score in scores.items():
+        sys.stdout.write(f"{name:32} {score.value:6.2f}  {score.covered:>6} of {score.total}\n")
+
+
+def _add_neighbors(commands: Any) -> None:
+    command = _add(commands, "neighbors", "the words nearest to a word", _neighbors)
+    command.add_argument("words", metavar="WORD", nargs="+")
+    command.add_argument("--vectors", required=True, metavar="PATH", help="output folder or text")
+    command.add_argument("-n", type=int, default=10, help="how many (default: 10)")
+
+
+def _neighbors(given: argparse.Namespace) -> None:
+    from glove_spark.word_vectors import WordVectors
+
+    vectors = WordVectors.load(given.vectors)
+    for word in given.words:
+        found = ", ".join(f"{other} {score:.2f}" for other, score in
+                          vectors.most_similar(word, given.n))
+        sys.stdout.write(f"{word}: {found}\n")
+
+
+def _add_demo(commands: Any) -> None:
+    command = _add(
+        commands, "demo", "write a corpus of Python's documentation and train on it", _demo
+    )
+    command.add_argument("--output", default="demo-output", metavar="DIR")
+    command.add_argument("--master", metavar="URL", default=None)
+
+
+def _demo(given: argparse.Namespace) -> None:
+    from glove_spark.demo import run_demo
+
+    run_demo(Path(given.output), given.master)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

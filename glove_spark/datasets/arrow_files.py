@@ -1,0 +1,35 @@
+"""Arrow IPC files of one record batch: written whole, read through a memory map."""
+
+from __future__ import annotations
+
+import pyarrow as pa
+
+from glove_spark.errors import DatasetError
+from glove_spark.storage import Location
+
+
+def write_record_batch(batch: pa.RecordBatch, target: Location) -> None:
+    """Write one record batch as an Arrow IPC file, uncompressed so that it can be mapped."""
+    with target.open_output() as sink, pa.ipc.new_file(sink, batch.schema) as writer:
+        writer.write_batch(batch)
+
+
+def read_record_batch(source: Location, schema: pa.Schema) -> pa.RecordBatch:
+    """Read what `write_record_batch` wrote.
+
+    Raises
+    ------
+    DatasetError
+        If the file is missing, cut short, or of another schema.
+    """
+    try:
+        reader = pa.ipc.open_file(source.open_input())
+        if not reader.schema.equals(schema) or reader.num_record_batches != 1:
+            raise DatasetError(
+                f"{source.shown} holds other columns than expected; redo its stage with --overwrite"
+            )
+        return reader.get_batch(0)
+    except (pa.ArrowInvalid, OSError) as error:
+        raise DatasetError(
+            f"{source.shown} cannot be read ({error}); redo its stage with --overwrite"
+        ) from error

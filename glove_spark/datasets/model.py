@@ -1,0 +1,107 @@
+"""A model on disk: for every epoch and block, the parameters of both sides.
+
+One Arrow file a block and side, one record a word: ``vector``, ``bias`` and their
+accumulators. Word ``id`` is record ``id // P`` of block ``id % P``. See
+docs/FORMATS.md.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from glove_spark.datasets.arrow_files import read_record_batch, write_record_batch
+from glove_spark.kernels.update import Parameters
+from glove_spark.storage import Location
+
+SIDES = ("W", "W_tilde")
+"""Word side (rows of the matrix) and context side (columns)."""
+
+
+def epoch_folder(model: Location, epoch: int) -> Location:
+    """Name the folder of an epoch; epoch 0 is the state before training."""
+    return model / f"epoch-{epoch:04d}"
+
+
+def block_file(model: Location, epoch: int, side: str, block: int) -> Location:
+    """Name the file of one side's block after an epoch."""
+    return epoch_folder(model, epoch) / f"{side}-{block:05d}.arrow"
+
+
+def schema(vector_size: int, adagrad: str) -> pa.Schema:
+    """Columns of a block file: float32 throughout."""
+    vector = pa.list_(pa.float32(), vector_size)
+    return pa.schema(
+        [
+            ("vector", vector),
+            ("bias", pa.float32()),
+            ("vector_gradsq", vector if adagrad == "element" else pa.float32()),
+            ("bias_gradsq", pa.float32()),
+        ]
+    )
+
+
+def write_parameters(parameters: Parameters, target: Location) -> None:
+    """Write one block of one side."""
+    adagrad = "element" if parameters.vector_gradsq.ndim == 2 else "row"
+    columns = [
+        _column(parameters.vectors),
+        _column(parameters.biases),
+        _column(parameters.vector_gradsq),
+        _column(parameters.bias_gradsq),
+    ]
+    wanted = schema(parameters.vectors.shape[1], adagrad)
+    write_record_batch(pa.record_batch(columns, schema=wanted), target)
+
+
+def read_parameters(source: Location, vector_size: int, adagrad: str) -> Parameters:
+    """Read one block of one side into arrays of its own, which training may change."""
+    columns = read_record_batch(source, schema(vector_size, adagrad)).columns
+    return Parameters(*(_array(column).copy() for column in columns))
+
+
+def read_vectors(
+    model: Location,
+    epoch: int,
+    block: int,
+    vector_size: int,
+    adagrad: str,
+    combine: str,
+    rows: slice = slice(None),
+) -> NDArray[np.float32]:
+    """Read the published vectors of a block's words, (n, d).
+
+    Parameters
+    ----------
+    combine
+        ``"sum"`` for w + w~ (Pennington et al. 2014, section 4.2), ``"word"`` or
+        ``"context"`` for one side.
+    rows
+        Which of the block's words, by their position in it.
+    """
+    sides: Sequence[str] = {"sum": SIDES, "word": SIDES[:1], "context": SIDES[1:]}[combine]
+    wanted = schema(vector_size, adagrad)
+    parts = [
+        _array(read_record_batch(block_file(model, epoch, side, block), wanted).column(0))[rows]
+        for side in sides
+    ]
+    return np.sum(parts, axis=0, dtype=np.float32)
+
+
+def _column(values: NDArray[np.float32]) -> pa.Array:
+    flat = pa.array(np.ascontiguousarray(values, dtype=np.float32).ravel())
+    if values.ndim == 1:
+        return flat
+    return pa.FixedSizeListArray.from_arrays(flat, values.shape[1])
+
+
+def _array(column: pa.Array) -> NDArray[Any]:
+    if pa.types.is_fixed_size_list(column.type):
+        flat: NDArray[Any] = column.values.to_numpy(zero_copy_only=True)
+        return flat.reshape(len(column), column.type.list_size)
+    values: NDArray[Any] = column.to_numpy(zero_copy_only=True)
+    return values

@@ -1,0 +1,109 @@
+"""Checkpoints: an epoch's parameters and the record that makes them count.
+
+``epoch-0003/`` holds the parameters after epoch 3 and ``epoch-0003.json`` says
+what it cost. The record is written last, so an epoch without one never happened.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+
+from glove_spark.datasets.model import SIDES, block_file, epoch_folder
+from glove_spark.errors import DatasetError
+from glove_spark.manifest import file_sizes
+from glove_spark.storage import Location
+
+PARTIAL = ".tmp"
+"""Ending of a file that a task wrote and no epoch has taken in."""
+
+
+@dataclass(frozen=True)
+class EpochRecord:
+    """What is known of a finished epoch; epoch 0 is the initial state.
+
+    Attributes
+    ----------
+    cost
+        Sum of ``0.5 f r^2`` divided by the nonzeros, each before its update.
+    seconds
+        Wall time of the epoch.
+    """
+
+    epoch: int
+    cost: float | None
+    nnz: int
+    learning_rate: float | None
+    seconds: float
+
+
+def record_file(model: Location, epoch: int) -> Location:
+    """Name the record of an epoch."""
+    return model / f"epoch-{epoch:04d}.json"
+
+
+def commit_epoch(
+    model: Location, record: EpochRecord, placement: Mapping[tuple[str, int], Location]
+) -> None:
+    """Give the epoch's files their names, delete all others, and write the record."""
+    folder = epoch_folder(model, record.epoch)
+    for (side, block), file in placement.items():
+        file.publish_to(block_file(model, record.epoch, side, block))
+    for info in folder.walk():
+        if info.path.endswith(PARTIAL):
+            (folder / info.base_name).delete()
+    content = asdict(record) | {"files": file_sizes(folder)}
+    record_file(model, record.epoch).write_json(content)
+
+
+def committed_epochs(model: Location) -> list[EpochRecord]:
+    """List the records of the epochs in ``model``, oldest first."""
+    records = []
+    for info in model.walk(recursive=False):
+        if info.base_name.startswith("epoch-") and info.extension == "json":
+            records.append(_read_record(model / info.base_name))
+    return sorted(records, key=lambda record: record.epoch)
+
+
+def is_whole(model: Location, record: EpochRecord) -> bool:
+    """Tell whether the epoch's files are all there in their size."""
+    wanted = json.loads(record_file(model, record.epoch).read_bytes())["files"]
+    return bool(file_sizes(epoch_folder(model, record.epoch)) == wanted)
+
+
+def placement_of(model: Location, epoch: int, num_blocks: int) -> dict[tuple[str, int], Location]:
+    """Say where the parameters of a committed epoch are."""
+    return {
+        (side, block): block_file(model, epoch, side, block)
+        for side in SIDES
+        for block in range(num_blocks)
+    }
+
+
+def delete_uncommitted(model: Location, last_epoch: int) -> None:
+    """Delete what a run that ended in the middle of an epoch left after ``last_epoch``."""
+    for info in model.walk(recursive=False):
+        name = info.base_name
+        if name.startswith("epoch-") and int(name[6:10]) > last_epoch:
+            (model / name).delete()
+
+
+def prune_epochs(model: Location, newest: int, keep: int) -> None:
+    """Delete the parameters of all but the last ``keep`` epochs; the records stay."""
+    for info in model.walk(recursive=False):
+        name = info.base_name
+        if name.startswith("epoch-") and "." not in name and int(name[6:]) <= newest - keep:
+            (model / name).delete()
+
+
+def _read_record(file: Location) -> EpochRecord:
+    try:
+        content = json.loads(file.read_bytes())
+        content.pop("files")
+        return EpochRecord(**content)
+    except (ValueError, KeyError, TypeError) as error:
+        raise DatasetError(
+            f"{file.shown} is not the record of an epoch ({error}); "
+            "delete the unfinished model's folder to train from the start"
+        ) from None

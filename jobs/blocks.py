@@ -1,0 +1,13 @@
+"""Co-occurrence matrix to training blocks, as a spark-submit job.
+
+    spark-submit jobs/blocks.py --output /shared/out
+
+Takes the options of ``glove-spark blocks``; see ``--help``.
+"""
+
+import sys
+
+from glove_spark.cli import main
+
+if __name__ == "__main__":
+    sys.exit(main(["blocks", *sys.argv[1:]]))
