@@ -76,8 +76,11 @@ def open_session(master: str | None = None, app_name: str = "glove_spark") -> Sp
     if not submitted:
         # Spark would take PATH's python3, which need not be the one that has the packages
         os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
-    builder = SparkSession.builder.appName(app_name).config(
-        "spark.ui.showConsoleProgress", "false"
+    builder = (
+        SparkSession.builder.appName(app_name)
+        .config("spark.ui.showConsoleProgress", "false")
+        # a task through a Unix socket costs a third less than through TCP; older Sparks ignore it
+        .config("spark.python.unix.domain.socket.enabled", "true")
     )
     for name in BLAS_THREADS:
         builder = builder.config(f"spark.executorEnv.{name}", os.environ[name])

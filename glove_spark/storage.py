@@ -9,11 +9,11 @@ from __future__ import annotations
 import errno
 import json
 import os
+import re
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -84,12 +84,15 @@ class Location:
         return fs.FileSystem.from_uri(self.uri)[0]
 
     def for_spark(self) -> str:
-        """Name it as Spark's own readers and writers want it."""
+        """Name it as Spark's writers want it: Hadoop takes a path literally, not percent-encoded."""
         if self.is_local:
-            # Hadoop decodes URIs and globs; Path.as_uri percent-encodes what must be
-            return Path(self.path).as_uri()
+            return self.uri
         scheme, rest = self.uri.split("://", 1)
         return f"{_HADOOP_SCHEMES.get(scheme, scheme)}://{rest}"
+
+    def for_spark_reader(self) -> str:
+        """Name it as Spark's readers want it: they take patterns, so special characters escape."""
+        return re.sub(r"([\\{}\[\]*?])", r"\\\1", self.for_spark())
 
     def kind(self) -> fs.FileType:
         """Tell file, directory or not found."""

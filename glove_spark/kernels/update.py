@@ -20,10 +20,10 @@ from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import csc_array, csr_array
 
 from glove_spark.kernels import objective
 from glove_spark.kernels.batching import Batch, BatchedCell
+from glove_spark.kernels.sparse import Pattern, Workspace, multiply, multiply_transposed
 
 Float32 = NDArray[np.float32]
 
@@ -139,128 +139,145 @@ def train_cell(
         float32, ``ln k`` of the block's words (`objective.log_keep_factors`), None for all kept.
     """
     order = np.arange(cell.num_batches) if rng is None else rng.permutation(cell.num_batches)
+    trainer = _Trainer(rows, columns, settings, row_log_keep, col_log_keep)
     cost_sum = weight_sum = 0.0
-    row_table = _Table(rows, one_after=True)
-    col_table = _Table(columns, one_after=False)
-    for k in order.tolist():
-        batch = cell.batch(k)
-        cost, weight = _train_batch(
-            batch, row_table, col_table, settings, row_log_keep, col_log_keep
-        )
-        cost_sum += cost
-        weight_sum += weight
-        if not math.isfinite(cost_sum):
-            break
-    row_table.store()
-    col_table.store()
+    # An overflow shows in the cost, which the caller is told about.
+    with np.errstate(over="ignore", invalid="ignore"):
+        for k in order.tolist():
+            cost, weight = trainer.train(cell.batch(k))
+            cost_sum += cost
+            weight_sum += weight
+            if not math.isfinite(cost_sum):
+                break
+    trainer.store()
     return CellLoss(cost_sum, weight_sum, cell.nnz)
 
 
-class _Table:
+class _Side:
     """One side's parameters as one table with a constant 1 beside each bias.
 
     Rows are ``[w, b, 1]`` and columns ``[u, 1, c]``, so that a product of the two is
     ``w.u + b + c`` and a gradient with respect to one side comes with its bias's.
     """
 
-    def __init__(self, parameters: Parameters, *, one_after: bool) -> None:
+    def __init__(
+        self, parameters: Parameters, bias_at: int, log_keep: Float32 | None, name: str
+    ) -> None:
         n, d = parameters.vectors.shape
         self.parameters = parameters
-        self.bias_at = d if one_after else d + 1
-        self.values = np.ones((n, d + 2), dtype=np.float32)
-        self.values[:, :d] = parameters.vectors
-        self.values[:, self.bias_at] = parameters.biases
+        self.bias_at = d + bias_at
+        self.one_at = d + 1 - bias_at
+        self.log_keep = log_keep
+        self.name = name
+        self.table = np.ones((n, d + 2), dtype=np.float32)
+        self.table[:, :d] = parameters.vectors
+        self.table[:, self.bias_at] = parameters.biases
 
     def store(self) -> None:
         d = self.parameters.vectors.shape[1]
-        self.parameters.vectors[...] = self.values[:, :d]
-        self.parameters.biases[...] = self.values[:, self.bias_at]
+        self.parameters.vectors[...] = self.table[:, :d]
+        self.parameters.biases[...] = self.table[:, self.bias_at]
 
 
-def _train_batch(
-    batch: Batch,
-    rows: _Table,
-    columns: _Table,
-    settings: UpdateSettings,
-    row_log_keep: Float32 | None,
-    col_log_keep: Float32 | None,
-) -> tuple[float, float]:
-    """Update one batch; return its ``sum 0.5 f r^2`` and ``sum f``."""
-    a = np.take(rows.values, batch.row_ids, axis=0)
-    b = np.take(columns.values, batch.col_ids, axis=0)
-    col = batch.col_index.astype(np.int32)
-    row = np.repeat(np.arange(len(a), dtype=np.int32), np.diff(batch.row_ptr))
-    scaled = batch.log_count
-    if row_log_keep is not None and col_log_keep is not None:
-        scaled = scaled + row_log_keep[batch.row_ids][row]
-        scaled += col_log_keep[batch.col_ids][col]
-    f = objective.weights(scaled, settings.x_max, settings.alpha)
-    e = _products(a, b, row, col)
-    e -= batch.log_count
-    fr = f * e
-    cost = 0.5 * float(np.dot(fr, e))
-    shape = (len(a), len(b))
-    by_row = csr_array((fr, col, batch.row_ptr), shape=shape)
-    by_col = csc_array((fr, col, batch.row_ptr), shape=shape[::-1])
-    row_gradient = by_row @ b
-    col_gradient = by_col @ a
-    row_norm = np.einsum("ij,ij->i", a, a)
-    col_norm = np.einsum("ij,ij->i", b, b)
-    # The norms of the tables' rows count the bias and the constant: take both off, add 1.
-    row_norm -= a[:, rows.bias_at] ** 2 + 1
-    col_norm -= b[:, columns.bias_at] ** 2 + 1
-    by_row.data = by_col.data = f
-    row_h = by_row @ (col_norm + 1)
-    col_h = by_col @ (row_norm + 1)
-    squared = fr * fr
-    by_row.data = by_col.data = squared
-    _step(
-        rows, batch.row_ids, a, row_gradient, row_h, settings, by_row, b, col_norm
-    )
-    _step(
-        columns, batch.col_ids, b, col_gradient, col_h, settings, by_col, a, row_norm
-    )
-    return cost, float(f.sum())
+class _Trainer:
+    """What the batches of one cell share."""
 
+    def __init__(
+        self,
+        rows: Parameters,
+        columns: Parameters,
+        settings: UpdateSettings,
+        row_log_keep: Float32 | None,
+        col_log_keep: Float32 | None,
+    ) -> None:
+        self.rows = _Side(rows, 0, row_log_keep, "row")
+        self.columns = _Side(columns, 1, col_log_keep, "column")
+        self.settings = settings
+        self.vector_size = rows.vectors.shape[1]
+        self.buffers = Workspace()
 
-def _step(table, ids, values, gradient, h, settings, squared, other, other_norm):
-    eta, kappa = settings.learning_rate, settings.damping
-    bias_eta = eta if settings.bias_rate is None else settings.bias_rate
-    d = other.shape[1] - 2
-    p = table.parameters
-    at = table.bias_at
-    gb = p.bias_gradsq[ids]
-    bias_step = bias_eta * gradient[:, at] / (np.sqrt(gb) * (1 + kappa * bias_eta * h))
-    p.bias_gradsq[ids] = gb + squared.sum(axis=1) * bias_eta**2
-    gv = p.vector_gradsq[ids]
-    if settings.adagrad == "row":
-        scale = eta / (np.sqrt(gv) * (1 + kappa * eta * h))
-        p.vector_gradsq[ids] = gv + (squared @ other_norm) * (eta * eta / d)
-        gradient *= scale[:, None]
-    else:
-        gradient[:, :d] *= eta / (np.sqrt(gv) * (1 + kappa * eta * h)[:, None])
-        p.vector_gradsq[ids] = gv + (squared @ (other[:, :d] ** 2)) * eta**2
-    gradient[:, d:] = 0
-    gradient[:, at] = bias_step
-    np.subtract(values, gradient, out=gradient)
-    table.values[ids] = gradient
+    def store(self) -> None:
+        self.rows.store()
+        self.columns.store()
 
+    def train(self, batch: Batch) -> tuple[float, float]:
+        """Update one batch; return its ``sum 0.5 f r^2`` and ``sum f``."""
+        array, d = self.buffers.array, self.vector_size
+        n, m, nnz = len(batch.row_ids), len(batch.col_ids), len(batch.log_count)
+        a, b = array("a", n, d + 2), array("b", m, d + 2)
+        np.take(self.rows.table, batch.row_ids, axis=0, out=a, mode="clip")
+        np.take(self.columns.table, batch.col_ids, axis=0, out=b, mode="clip")
+        pattern = Pattern(batch.row_ptr, batch.col_index.astype(np.int32), n, m)
+        row = np.repeat(np.arange(n), batch.row_ptr[1:] - batch.row_ptr[:-1])
 
-def _products(a: Float32, b: Float32, row: NDArray[np.int32], col: NDArray[np.int32]) -> Float32:
-    """Return ``a[row] . b[col]`` of every nonzero, float32, through buffers that stay in cache."""
-    width = a.shape[1]
-    chunk = max(1000, 500_000 // width)
-    n = len(row)
-    result = np.empty(n, dtype=np.float32)
-    left = np.empty((min(n, chunk), width), dtype=np.float32)
-    right = np.empty_like(left)
-    for start in range(0, n, chunk):
-        stop = min(start + chunk, n)
-        x, y = left[: stop - start], right[: stop - start]
-        np.take(a, row[start:stop], axis=0, out=x, mode="clip")
-        np.take(b, col[start:stop], axis=0, out=y, mode="clip")
-        if width < 64:
-            np.einsum("ij,ij->i", x, y, out=result[start:stop])
+        f = self._weights(batch, row, pattern.col)
+        r = array("r", nnz)
+        self._products(a, b, row, pattern.col, r)
+        r -= batch.log_count
+        e = np.multiply(f, r, out=array("e", nnz))
+        cost, weight = 0.5 * float(np.dot(e, r)), float(f.sum())
+        squared = np.multiply(e, e, out=r)
+
+        row_norm = np.einsum("ij,ij->i", a[:, :d], a[:, :d])
+        col_norm = np.einsum("ij,ij->i", b[:, :d], b[:, :d])
+        row_gradient, col_gradient = array("row_g", n, d + 2), array("col_g", m, d + 2)
+        multiply(pattern, e, b, row_gradient)
+        multiply_transposed(pattern, e, a, col_gradient)
+        self._step(self.rows, batch.row_ids, a, row_gradient, multiply, pattern, f, squared, col_norm, b)
+        self._step(self.columns, batch.col_ids, b, col_gradient, multiply_transposed, pattern, f, squared, row_norm, a)
+        return cost, weight
+
+    def _weights(self, batch, row, col):
+        scaled = batch.log_count
+        if self.rows.log_keep is not None and self.columns.log_keep is not None:
+            scaled = scaled + self.rows.log_keep[batch.row_ids][row]
+            scaled += self.columns.log_keep[batch.col_ids][col]
+        return objective.weights(scaled, self.settings.x_max, self.settings.alpha)
+
+    def _products(self, a, b, row, col, out) -> None:
+        """Write ``a[row] . b[col]`` of every nonzero, through buffers that stay in cache."""
+        width, nnz = a.shape[1], len(row)
+        chunk = min(nnz, max(1000, 500_000 // width))
+        left, right = self.buffers.array("left", chunk, width), self.buffers.array("right", chunk, width)
+        for start in range(0, nnz, chunk):
+            stop = min(start + chunk, nnz)
+            x, y = left[: stop - start], right[: stop - start]
+            np.take(a, row[start:stop], axis=0, out=x, mode="clip")
+            np.take(b, col[start:stop], axis=0, out=y, mode="clip")
+            if width < 64:
+                np.einsum("ij,ij->i", x, y, out=out[start:stop])
+            else:
+                np.vecdot(x, y, out=out[start:stop])
+
+    def _step(self, side, ids, values, gradient, product, pattern, f, squared, other_norm, other):
+        s, d, array = self.settings, self.vector_size, self.buffers.array
+        eta = np.float32(s.learning_rate)
+        bias_eta = eta if s.bias_rate is None else np.float32(s.bias_rate)
+        p = side.parameters
+        n = len(ids)
+        h = array("h", n)
+        product(pattern, f, other_norm + np.float32(1), h)
+        damping = h
+        bias_sum = array("bias_sum", n)
+        product(pattern, squared, np.ones(len(other_norm), dtype=np.float32), bias_sum)
+        gb = p.bias_gradsq[ids]
+        bias = values[:, side.bias_at] - bias_eta * gradient[:, side.bias_at] / (
+            np.sqrt(gb) * (1 + np.float32(s.damping) * bias_eta * h)
+        )
+        p.bias_gradsq[ids] = gb + bias_sum * bias_eta**2
+        damping = 1 + np.float32(s.damping) * eta * h
+        gv = p.vector_gradsq[ids]
+        if s.adagrad == "row":
+            squares = array("squares", n)
+            product(pattern, squared, other_norm, squares)
+            gradient *= (eta / (np.sqrt(gv) * damping))[:, np.newaxis]
+            p.vector_gradsq[ids] = gv + squares * (eta * eta / np.float32(d))
         else:
-            np.vecdot(x, y, out=result[start:stop])
-    return result
+            squares = array("squares", n, d)
+            product(pattern, squared, np.square(other[:, :d]), squares)
+            gradient[:, :d] *= eta / (np.sqrt(gv) * damping[:, np.newaxis])
+            p.vector_gradsq[ids] = gv + squares * (eta * eta)
+        values -= gradient
+        values[:, side.bias_at] = bias
+        values[:, side.one_at] = 1
+        side.table[ids] = values

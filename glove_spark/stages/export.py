@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from glove_spark.config import ExportSettings
 from glove_spark.datasets.model import read_vectors
 from glove_spark.datasets.vectors import read_parquet, text_lines, write_parquet
-from glove_spark.datasets.vocabulary import Vocabulary
+from glove_spark.datasets.vocabulary import UNKNOWN, Vocabulary
 from glove_spark.kernels.grid import BlockGrid
 from glove_spark.session import describe
 from glove_spark.stage import Job, Stage
@@ -23,7 +23,7 @@ WORDS_PER_FILE = 200_000
 RAREST = 100
 """Words whose mean vector an unknown word is given, as the C program does."""
 
-UNKNOWN = "<unk>"
+
 
 
 def build_vectors(job: Job) -> Mapping[str, Any]:

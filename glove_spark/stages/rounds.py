@@ -123,7 +123,9 @@ def run_round(
     def train(parts: Iterable[tuple[Task, Location, list[Location]]]) -> Iterable[TaskResult]:
         return [train_task(plan, *part, shared=shared) for part in parts]
 
-    results = context.parallelize(visits, len(visits)).mapPartitions(train).collect()
+    # more Spark tasks than cores would only pay Spark's cost per task more often
+    slices = min(len(visits), context.defaultParallelism)
+    results = context.parallelize(visits, slices).mapPartitions(train).collect()
     superseded = []
     replicas: dict[int, list[ReplicaFile]] = {}
     for result in results:

@@ -1,0 +1,45 @@
+# make demo    environment, Java if it is missing, and the pipeline on a real corpus
+# make test    every test that runs in minutes
+
+PYTHON ?=
+export PYTHON
+
+# the interpreter by a relative path: the folder's name may hold spaces
+RUN = .venv/bin/python -m
+
+.PHONY: demo test test-unit test-slow lint format benchmark clean
+
+demo:
+	@scripts/setup.sh run
+	@$(RUN) glove_spark.cli demo --output demo-output
+
+test:
+	@scripts/setup.sh dev
+	$(RUN) pytest -m "not slow"
+
+test-unit:
+	@scripts/setup.sh dev
+	$(RUN) pytest tests/unit
+
+# proofs on the standard corpus; needs GLOVE_SPARK_DATA and half an hour
+test-slow:
+	@scripts/setup.sh dev
+	$(RUN) pytest -m slow
+
+lint:
+	@scripts/setup.sh dev
+	$(RUN) ruff check .
+	$(RUN) ruff format --check .
+	$(RUN) mypy
+
+format:
+	@scripts/setup.sh dev
+	$(RUN) ruff format .
+	$(RUN) ruff check --fix .
+
+benchmark:
+	@scripts/setup.sh dev
+	$(RUN) benchmarks.standard
+
+clean:
+	rm -rf .venv build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis demo-output

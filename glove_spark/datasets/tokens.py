@@ -1,0 +1,147 @@
+"""The tokens dataset: Parquet files of one column, ``tokens: array<string>``, a row a document.
+
+Stages read it inside their tasks with pyarrow, by *slices*: some rows of one row group. Words
+arrive dictionary-encoded, so a task looks up each distinct word of a row group once, however
+often it occurs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import NamedTuple
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from glove_spark.errors import DatasetError
+from glove_spark.manifest import Dataset
+from glove_spark.storage import Location
+
+COLUMN = "tokens"
+
+_FOOTER_READERS = 16
+"""Footers read at once: on an object store each costs a round trip."""
+
+
+class TokenSlice(NamedTuple):
+    """Rows ``start`` to ``stop`` of one row group."""
+
+    file: Location
+    row_group: int
+    start: int
+    stop: int
+
+
+class DocumentBatch(NamedTuple):
+    """Some documents, one after another.
+
+    Attributes
+    ----------
+    words
+        The distinct words that occur (and possibly others), without duplicates.
+    codes
+        int32, every token as an index into ``words``.
+    lengths
+        int64, tokens of every document; they add up to ``len(codes)``.
+    """
+
+    words: pa.StringArray
+    codes: NDArray[np.int32]
+    lengths: NDArray[np.int64]
+
+
+class _RowGroup(NamedTuple):
+    file: Location
+    index: int
+    rows: int
+    tokens: int
+
+
+def plan_slices(
+    tokens: Dataset, *, tasks_at_once: int, tokens_per_task: int
+) -> list[list[TokenSlice]]:
+    """Deal the documents to tasks of nearly equal numbers of tokens.
+
+    Parameters
+    ----------
+    tasks_at_once
+        Tasks that run side by side; there are a multiple of them, so that all finish together.
+    tokens_per_task
+        About how many tokens a task may have. A document is never cut, so the task of a larger
+        one has more.
+    """
+    groups = _row_groups(tokens.files(".parquet"))
+    total = sum(group.tokens for group in groups)
+    waves = max(1, -(-total // (tokens_per_task * tasks_at_once)))
+    return cut_evenly(groups, min(waves * tasks_at_once, sum(group.rows for group in groups)))
+
+
+def cut_evenly(groups: Sequence[_RowGroup], num_tasks: int) -> list[list[TokenSlice]]:
+    """Cut the sequence of all rows in ``num_tasks`` by tokens, taking a group's rows as equal."""
+    total = sum(group.tokens for group in groups)
+    tasks: list[list[TokenSlice]] = [[] for _ in range(num_tasks)]
+    before = 0
+    for group in groups:
+        # where in this group the tasks' ranges of tokens begin, counted in rows
+        edges = [
+            min(max((task * total - before * num_tasks) * group.rows, 0)
+                // (max(group.tokens, 1) * num_tasks), group.rows)
+            for task in range(num_tasks)
+        ] + [group.rows]
+        for task, (start, stop) in enumerate(zip(edges, edges[1:], strict=False)):
+            if start < stop:
+                tasks[task].append(TokenSlice(group.file, group.index, start, stop))
+        before += group.tokens
+    return [slices for slices in tasks if slices]
+
+
+def _row_groups(files: Sequence[Location]) -> list[_RowGroup]:
+    def describe(file: Location) -> list[_RowGroup]:
+        metadata = _open(file).metadata
+        found = []
+        for index in range(metadata.num_row_groups):
+            group = metadata.row_group(index)
+            found.append(_RowGroup(file, index, group.num_rows, group.column(0).num_values))
+        return found
+
+    with ThreadPoolExecutor(_FOOTER_READERS) as readers:
+        return [group for groups in readers.map(describe, files) for group in groups]
+
+
+def read_slice(part: TokenSlice) -> Iterator[DocumentBatch]:
+    """Read the documents of a slice.
+
+    Raises
+    ------
+    DatasetError
+        If the file is not readable Parquet with the column ``tokens``.
+    """
+    try:
+        table = _open(part.file).read_row_group(part.row_group, columns=[COLUMN])
+    except (pa.ArrowInvalid, OSError) as error:
+        raise _unreadable(part.file, error) from error
+    documents = table.column(COLUMN).slice(part.start, part.stop - part.start)
+    del table
+    for chunk in documents.chunks:
+        values = chunk.flatten()
+        lengths = np.diff(chunk.offsets.to_numpy()).astype(np.int64)
+        yield DocumentBatch(values.dictionary, values.indices.to_numpy(), lengths)
+
+
+def _open(file: Location) -> pq.ParquetFile:
+    try:
+        # names of the leaf as Spark and as pyarrow write it
+        return pq.ParquetFile(
+            file.open_input(), read_dictionary=["tokens.list.element", "tokens.list.item"]
+        )
+    except (pa.ArrowInvalid, OSError) as error:
+        raise _unreadable(file, error) from error
+
+
+def _unreadable(file: Location, error: Exception) -> DatasetError:
+    return DatasetError(
+        f"{file.shown} cannot be read ({error}); redo the stage tokenize with --overwrite"
+    )

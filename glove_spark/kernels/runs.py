@@ -1,0 +1,179 @@
+"""Sorted runs of co-occurrence counts, and how many of them become one.
+
+A run is a sparse matrix of exact integers in the layout of compressed rows, each row's columns
+ascending. Two runs merge by one linear pass. A `RunStack` gathers any number: it merges runs of
+like size only, as a binary counter carries, so every nonzero is moved a logarithmic number of
+times however many runs arrive.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import csr_array
+
+COUNT_BINS = 128
+"""Groups of words of like frequency in the estimate of the nonzeros of a row."""
+
+
+class Run(NamedTuple):
+    """Counts of some consecutive rows, by row and then by column.
+
+    Attributes
+    ----------
+    indptr
+        int64[rows + 1], where each row begins; the first is 0.
+    cols
+        int32[nnz], word ids, ascending in a row.
+    units
+        Integers[nnz], the counts in units; int32 where they fit, to travel lighter.
+    """
+
+    indptr: NDArray[np.int64]
+    cols: NDArray[np.int32]
+    units: NDArray[np.int64] | NDArray[np.int32]
+
+    @classmethod
+    def empty(cls, num_rows: int) -> Run:
+        """Make a run without a nonzero."""
+        return cls(
+            np.zeros(num_rows + 1, np.int64), np.empty(0, np.int32), np.empty(0, np.int64)
+        )
+
+    @property
+    def nnz(self) -> int:
+        """Nonzeros."""
+        return len(self.cols)
+
+    @property
+    def rows(self) -> NDArray[np.int32]:
+        """int32[nnz], the row of every nonzero, counted from the run's first."""
+        return np.repeat(np.arange(len(self.indptr) - 1, dtype=np.int32), np.diff(self.indptr))
+
+    def of_rows(self, start: int, stop: int) -> Run:
+        """Return the part of rows ``start`` to ``stop``, in the smallest type of units."""
+        first, last = int(self.indptr[start]), int(self.indptr[stop])
+        units = self.units[first:last]
+        if not len(units) or units.max() <= np.iinfo(np.int32).max:
+            units = units.astype(np.int32)
+        return Run(self.indptr[start : stop + 1] - first, self.cols[first:last], units)
+
+
+def merge_two(first: Run, second: Run) -> Run:
+    """Add two runs of the same rows."""
+    if not first.nnz or not second.nnz:
+        return first if first.nnz else second
+    merged = _as_csr(first) + _as_csr(second)
+    return Run(merged.indptr.astype(np.int64), merged.indices, merged.data)
+
+
+def merge_runs(runs: Sequence[Run]) -> Run:
+    """Add any number of runs of the same rows, at least one."""
+    stack = RunStack()
+    for run in runs:
+        stack.push(run)
+    return stack.merged()
+
+
+class RunStack:
+    """Runs of the same rows, to be added.
+
+    Merging two stacks is associative and commutative in what `merged` returns, so it can be the
+    function of a reduce.
+    """
+
+    def __init__(self, runs: Iterable[Run] = ()) -> None:
+        self._runs: list[Run] = []
+        for run in runs:
+            self.push(run)
+
+    def push(self, run: Run) -> None:
+        """Add a run; merge while the last two are of like size."""
+        self._runs.append(run)
+        while len(self._runs) > 1 and self._runs[-2].nnz < 2 * self._runs[-1].nnz:
+            last = self._runs.pop()
+            self._runs.append(merge_two(self._runs.pop(), last))
+
+    def absorb(self, other: RunStack) -> RunStack:
+        """Add the runs of another stack and return this one."""
+        for run in other._runs:
+            self.push(run)
+        return self
+
+    def merged(self) -> Run:
+        """Merge all into one run, which the stack then holds."""
+        while len(self._runs) > 1:
+            last = self._runs.pop()
+            self._runs.append(merge_two(self._runs.pop(), last))
+        return self._runs[0]
+
+
+def cut_rows(
+    counts: NDArray[np.int64], window_size: int, *, symmetric: bool, target: int
+) -> NDArray[np.int64]:
+    """Cut the rows into blocks of about ``target`` expected nonzeros.
+
+    Where words fell at random, words i and j would meet about
+    ``m_ij = neighbours * c_i * c_j / N`` times, and ``min(1, m_ij)`` bounds the expectation of
+    their nonzero from above. Real text has fewer nonzeros, for words meet the same words again.
+    The result depends on the vocabulary and the settings alone, to the last bit: only additions
+    in a fixed order, multiplications and comparisons.
+
+    Parameters
+    ----------
+    counts
+        int64[V], how often each word occurs, descending.
+
+    Returns
+    -------
+    numpy.ndarray
+        int64[blocks + 1], the first row of every block, and V.
+
+    >>> cut_rows(np.array([8, 4, 2, 1, 1]), 2, symmetric=True, target=5).tolist()
+    [0, 2, 5]
+    """
+    size = len(counts)
+    total = float(sum(counts.tolist()))
+    neighbors = (2.0 if symmetric else 1.0) * window_size
+    rows = np.arange(size)
+    expected = np.zeros(size)
+    edges = sorted({*range(min(size, COUNT_BINS)), *_geometric(size, COUNT_BINS), size})
+    for start, stop in zip(edges, edges[1:], strict=False):
+        middle = float(counts[(start + stop) // 2])
+        meetings = np.minimum(1.0, counts * (neighbors * middle / total))
+        # of a symmetric matrix row i has the columns from i on
+        columns = np.clip(stop - np.maximum(rows, start), 0, None) if symmetric else stop - start
+        expected += meetings * columns
+    filled = np.cumsum(expected)
+    blocks = int(filled[-1] // target) + 1
+    inner = np.searchsorted(filled, np.arange(1, blocks) * (filled[-1] / blocks), side="left") + 1
+    return np.unique(np.concatenate([[0], np.minimum(inner, size), [size]]))
+
+
+def _geometric(size: int, steps: int) -> list[int]:
+    """Ranks from 1 to ``size`` that grow by a constant factor, in whole numbers only."""
+    ranks, rank = [], 1
+    while rank < size:
+        ranks.append(rank)
+        rank += max(1, rank * 16 // steps)
+    return ranks
+
+
+def _as_csr(run: Run) -> csr_array:
+    index_type = np.int32 if run.nnz <= np.iinfo(np.int32).max else np.int64
+    matrix = csr_array(
+        (
+            run.units.astype(np.int64, copy=False),
+            run.cols.astype(index_type, copy=False),
+            run.indptr.astype(index_type),
+        ),
+        shape=(len(run.indptr) - 1, np.iinfo(np.int32).max),
+        copy=False,
+    )
+    # runs are sorted and without duplicates by construction; checking costs a pass
+    matrix.has_sorted_indices = True
+    matrix.has_canonical_format = True
+    return matrix

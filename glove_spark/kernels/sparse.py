@@ -1,0 +1,106 @@
+"""Products of a batch's CSR matrix with dense arrays, written into buffers of the caller.
+
+scipy's compiled kernels are called directly where this scipy has them: its public operators check
+and allocate for some 30 microseconds a product, as long as the product of a small batch takes, and
+cannot write into a given buffer. Without them the public operators serve, with the same result.
+"""
+
+from __future__ import annotations
+
+import math
+
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import csc_array, csr_array
+
+try:
+    from scipy.sparse import _sparsetools as _compiled
+
+    HAS_COMPILED = all(
+        hasattr(_compiled, name)
+        for name in ("csr_matvec", "csc_matvec", "csr_matvecs", "csc_matvecs")
+    )
+except ImportError:
+    HAS_COMPILED = False
+
+Float32 = NDArray[np.float32]
+
+
+class Pattern(NamedTuple):
+    """Where the nonzeros of an (n, m) matrix are: CSR row pointers and columns, both int32."""
+
+    row_ptr: NDArray[np.int32]
+    col: NDArray[np.int32]
+    num_rows: int
+    num_cols: int
+
+
+def multiply(pattern: Pattern, data: Float32, dense: Float32, out: Float32) -> None:
+    """Write ``A @ dense`` into `out`; `dense` is (m,) or contiguous (m, k), `out` alike with n."""
+    if not HAS_COMPILED:
+        shape = (pattern.num_rows, pattern.num_cols)
+        out[...] = csr_array((data, pattern.col, pattern.row_ptr), shape=shape) @ dense
+        return
+    out.fill(0)
+    if dense.ndim == 1:
+        _compiled.csr_matvec(
+            pattern.num_rows, pattern.num_cols, pattern.row_ptr, pattern.col, data, dense, out
+        )
+    else:
+        _compiled.csr_matvecs(
+            pattern.num_rows,
+            pattern.num_cols,
+            dense.shape[1],
+            pattern.row_ptr,
+            pattern.col,
+            data,
+            dense.reshape(-1),
+            out.reshape(-1),
+        )
+
+
+def multiply_transposed(pattern: Pattern, data: Float32, dense: Float32, out: Float32) -> None:
+    """Write ``A.T @ dense`` into `out`; `dense` is (n,) or contiguous (n, k), `out` with m."""
+    # The CSR arrays of A are the CSC arrays of its transpose, so nothing is converted.
+    if not HAS_COMPILED:
+        shape = (pattern.num_cols, pattern.num_rows)
+        out[...] = csc_array((data, pattern.col, pattern.row_ptr), shape=shape) @ dense
+        return
+    out.fill(0)
+    if dense.ndim == 1:
+        _compiled.csc_matvec(
+            pattern.num_cols, pattern.num_rows, pattern.row_ptr, pattern.col, data, dense, out
+        )
+    else:
+        _compiled.csc_matvecs(
+            pattern.num_cols,
+            pattern.num_rows,
+            dense.shape[1],
+            pattern.row_ptr,
+            pattern.col,
+            data,
+            dense.reshape(-1),
+            out.reshape(-1),
+        )
+
+
+class Workspace:
+    """Buffers that are handed out again for every batch of a cell.
+
+    Fresh arrays of this size would come as unmapped pages from the system each time; touching those
+    costs as much as the arithmetic on them.
+    """
+
+    def __init__(self) -> None:
+        self._buffers: dict[str, NDArray[np.float32]] = {}
+
+    def array(self, name: str, *shape: int) -> Float32:
+        """Return the float32 buffer `name` in this shape, contents undefined."""
+        size = math.prod(shape)
+        buffer = self._buffers.get(name)
+        if buffer is None or buffer.size < size:
+            buffer = self._buffers[name] = np.empty(size + size // 4, dtype=np.float32)
+        return buffer[:size].reshape(shape)

@@ -1,0 +1,344 @@
+"""Tokenize: from the corpus to one row of tokens a document.
+
+The JVM reads, repairs, folds and splits; one pass writes the rows and counts what happened to
+every document and token.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from functools import reduce
+from typing import Any
+
+from py4j.protocol import Py4JError
+from pyspark.errors import PySparkException
+from pyspark.sql import Column, DataFrame, Observation, SparkSession
+from pyspark.sql import functions as F
+from pyspark.sql.types import StringType, StructField, StructType
+
+from glove_spark.config import TokenizeSettings
+from glove_spark.corpus import (
+    CorpusFile,
+    check_json_field,
+    corpus_fingerprint,
+    file_format,
+    find_files,
+)
+from glove_spark.errors import ConfigurationError, InputError
+from glove_spark.manifest import fingerprint
+from glove_spark.session import describe
+from glove_spark.stage import Job, Stage
+from glove_spark.storage import Location
+from glove_spark.tokenizers import PUNCTUATION, make_tokenizer, source_of
+
+log = logging.getLogger(__name__)
+
+LONGEST_ROW = 4_000_000
+"""Characters of a document in one row. A longer document is cut at white space into several rows,
+so that a file without line ends cannot exhaust the memory; no window crosses a cut."""
+
+CUT_SEARCH = 10_000
+"""Characters after a cut in which white space is looked for; without any, a word is cut."""
+
+ROW_GROUP_BYTES = 8 << 20
+"""Of the tokens files, before compression: some 4M tokens, the unit that later tasks read."""
+
+_UNPARSED = "_unparsed_record"
+_BYTE_ORDER_MARK = "\ufeff"
+_ZSTD_SINCE = (4, 1)
+
+
+def build_tokens(job: Job) -> Mapping[str, Any]:
+    """Write the tokens of the corpus to `Job.output`."""
+    settings: TokenizeSettings = job.settings
+    tokenize = make_tokenizer(job.spark, settings.tokenizer)
+    files = find_files(settings)
+    documents = read_documents(job.spark, files, settings)
+    counted = Observation("tokens")
+    rows = cut_and_tokenize(documents, settings, tokenize).observe(counted, *_totals())
+    describe(job.spark, f"tokenize: {len(files):,} files")
+    with _corpus_errors(settings):
+        (
+            rows.where(F.size("tokens") > 0)
+            .select("tokens")
+            .write.option("compression", "zstd")
+            .option("parquet.block.size", ROW_GROUP_BYTES)
+            # rows may be large: look at the sizes long before the default of every 100th
+            .option("parquet.block.size.row.check.min", 4)
+            .option("parquet.page.size.row.check.min", 4)
+            .parquet(job.output.for_spark())
+        )
+    facts = {"files": len(files), **{name: int(value) for name, value in counted.get.items()}}
+    _report(facts, settings)
+    dropped = {
+        "empty": facts.pop("tokens_found") - facts["tokens_not_empty"],
+        "strip_punctuation": facts.pop("tokens_not_empty") - facts["tokens_stripped"],
+        "min_token_length": facts.pop("tokens_stripped") - facts["tokens"],
+    }
+    return {**facts, "dropped_tokens": dropped}
+
+
+def read_documents(
+    spark: SparkSession, files: list[CorpusFile], settings: TokenizeSettings
+) -> DataFrame:
+    """Read every file as documents.
+
+    Returns
+    -------
+    DataFrame
+        ``text`` (null where a record has none), ``unparsed`` (a JSON line that is none) and
+        ``repaired`` (bytes that were not UTF-8 became U+FFFD).
+
+    Raises
+    ------
+    ConfigurationError
+        If a table has no column ``settings.text_column`` of strings.
+    """
+    by_format: dict[str, list[Location]] = {}
+    for file in files:
+        by_format.setdefault(file_format(file.location, settings), []).append(file.location)
+    readers = {"text": _read_text, "jsonl": _read_json, "parquet": _read_table, "orc": _read_table}
+    frames = [
+        readers[name](spark, name, locations, settings) for name, locations in by_format.items()
+    ]
+    return reduce(DataFrame.union, frames)
+
+
+def _read_text(
+    spark: SparkSession, name: str, files: list[Location], settings: TokenizeSettings
+) -> DataFrame:
+    lines = _lines(spark, files, whole=settings.document == "file")
+    return lines.select(
+        F.ltrim(_repaired("value"), F.lit(_BYTE_ORDER_MARK)).alias("text"),
+        F.lit(False).alias("unparsed"),
+        (~F.is_valid_utf8("value")).alias("repaired"),
+    )
+
+
+def _read_json(
+    spark: SparkSession, name: str, files: list[Location], settings: TokenizeSettings
+) -> DataFrame:
+    field = settings.text_column
+    check_json_field(files[0], field)
+    schema = StructType([StructField(field, StringType()), StructField(_UNPARSED, StringType())])
+    options = {
+        "columnNameOfCorruptRecord": _UNPARSED,
+        # the parser's own limit of 20M characters would make longer documents unparsable
+        "maxStringLen": str(2**31 - 1),
+    }
+    lines = _lines(spark, files, whole=False).select(
+        F.ltrim(_repaired("value"), F.lit(_BYTE_ORDER_MARK)).alias("line"),
+        (~F.is_valid_utf8("value")).alias("repaired"),
+    )
+    return (
+        lines.where(F.length(F.trim("line")) > 0)
+        .select(F.from_json("line", schema, options).alias("record"), "repaired")
+        .select(
+            F.col("record").getField(field).alias("text"),
+            (F.isnull("record") | F.isnotnull(F.col("record").getField(_UNPARSED))).alias(
+                "unparsed"
+            ),
+            "repaired",
+        )
+    )
+
+
+def _read_table(
+    spark: SparkSession, name: str, files: list[Location], settings: TokenizeSettings
+) -> DataFrame:
+    column = settings.text_column
+    reader = spark.read.format(name).option("recursiveFileLookup", "true")
+    with _corpus_errors(settings):
+        table = reader.load([file.for_spark_reader() for file in files])
+    if column not in table.columns:
+        raise ConfigurationError(
+            f"text_column={column!r} is not in the {name} files; their columns are "
+            f"{', '.join(table.columns)}"
+        )
+    kind = table.schema[column].dataType
+    if not isinstance(kind, StringType):
+        raise ConfigurationError(
+            f"text_column={column!r} of the {name} files is of type {kind.simpleString()} and "
+            "must be string; name another column"
+        )
+    quoted = "`" + column.replace("`", "``") + "`"
+    return table.select(
+        F.make_valid_utf8(F.col(quoted)).alias("text"),
+        F.lit(False).alias("unparsed"),
+        F.coalesce(~F.is_valid_utf8(F.col(quoted)), F.lit(False)).alias("repaired"),
+    )
+
+
+def _lines(spark: SparkSession, files: list[Location], *, whole: bool) -> DataFrame:
+    zstd = next((file for file in files if file.name.lower().endswith(".zst")), None)
+    if zstd is not None and tuple(map(int, spark.version.split(".")[:2])) < _ZSTD_SINCE:
+        raise InputError(
+            f"{zstd.shown} is compressed by zstd, which Spark {spark.version} cannot read; "
+            "use Spark 4.1 or later, or recompress it by gzip"
+        )
+    reader = spark.read.option("recursiveFileLookup", "true")
+    return reader.text([file.for_spark_reader() for file in files], wholetext=whole)
+
+
+def _repaired(column: str) -> Column:
+    return F.make_valid_utf8(F.col(column))
+
+
+def cut_and_tokenize(
+    documents: DataFrame, settings: TokenizeSettings, tokenize: Any
+) -> DataFrame:
+    """Make rows of tokens, with a column for every number that `_totals` adds up."""
+    text = F.coalesce(F.col("text"), F.lit(""))
+    rows = documents.select(
+        "unparsed",
+        "repaired",
+        (F.isnull("text") & ~F.col("unparsed")).alias("textless"),
+        F.contains(text, F.lit("\0")).alias("nul"),
+        F.replace(text, F.lit("\0"), F.lit(" ")).alias("text"),
+    ).select("unparsed", "repaired", "textless", "nul", F.posexplode(_pieces("text")))
+    piece = F.lower("col") if settings.lowercase else F.col("col")
+    rows = rows.select("*", tokenize(piece).alias("found"))
+    # text that begins or ends with white space splits into an empty string there: no token
+    splits = settings.tokenizer == "whitespace"
+    rows = rows.select("*", F.array_remove("found", "").alias("not_empty"))
+    rows = rows.select(
+        "unparsed",
+        "repaired",
+        "textless",
+        "nul",
+        "pos",
+        F.size("not_empty" if splits else "found").alias("n_found"),
+        F.size("not_empty").alias("n_not_empty"),
+        F.col("not_empty").alias("tokens"),
+    )
+    if settings.strip_punctuation:
+        stripped = F.transform("tokens", lambda token: F.regexp_replace(token, PUNCTUATION, ""))
+        rows = rows.withColumn("tokens", F.array_remove(stripped, ""))
+    rows = rows.withColumn("n_stripped", F.size("tokens"))
+    shortest = settings.min_token_length
+    if shortest > 1:
+        long_enough = F.filter("tokens", lambda token: F.char_length(token) >= shortest)
+        rows = rows.withColumn("tokens", long_enough)
+    return rows.withColumn("n_tokens", F.size("tokens"))
+
+
+def _pieces(column: str) -> Column:
+    """Cut texts of more than `LONGEST_ROW` characters after white space."""
+    text = F.col(column)
+    length = F.char_length(text)
+
+    def edge(number: Column) -> Column:
+        """Where piece ``number`` begins: at the first white space from its share on."""
+        at = number * LONGEST_ROW
+        rest_of_word = F.regexp_extract(
+            F.substring(text, at + 1, F.lit(CUT_SEARCH)), r"^[^\s]*+", 0
+        )
+        return (
+            F.when(number == 0, F.lit(0))
+            .when(at >= length, length)
+            .otherwise(at + F.char_length(rest_of_word))
+        )
+
+    numbers = F.sequence(F.lit(0), F.floor((length - 1) / LONGEST_ROW).cast("int"))
+    pieces = F.transform(
+        numbers, lambda number: F.substring(text, edge(number) + 1, edge(number + 1) - edge(number))
+    )
+    # the number of bytes is known without looking at them, and is never less than the characters
+    return F.when(F.octet_length(text) > LONGEST_ROW, pieces).otherwise(F.array(text))
+
+
+def _totals() -> list[Column]:
+    first = F.col("pos") == 0
+    written = F.col("n_tokens") > 0
+
+    def count(condition: Column) -> Column:
+        return F.coalesce(F.count_if(condition), F.lit(0))
+
+    def total(column: str) -> Column:
+        return F.coalesce(F.sum(column), F.lit(0))
+
+    has_text = ~F.col("unparsed") & ~F.col("textless")
+    return [
+        count(written).alias("documents"),
+        count(has_text & ~written).alias("documents_empty"),
+        count(F.col("unparsed")).alias("documents_unparsed"),
+        count(F.col("textless")).alias("documents_without_text"),
+        count(F.col("pos") == 1).alias("documents_cut"),
+        count(F.col("repaired") & first).alias("documents_repaired"),
+        count(F.col("nul") & first).alias("documents_with_nul"),
+        total("n_found").alias("tokens_found"),
+        total("n_not_empty").alias("tokens_not_empty"),
+        total("n_stripped").alias("tokens_stripped"),
+        total("n_tokens").alias("tokens"),
+    ]
+
+
+def _report(facts: Mapping[str, int], settings: TokenizeSettings) -> None:
+    """Warn of what was repaired or skipped; refuse a corpus without a token."""
+    for name, text in (
+        ("documents_unparsed", "lines skipped, which are not JSON objects"),
+        ("documents_without_text", f"records skipped, which have no {settings.text_column}"),
+        ("documents_repaired", "documents held bytes that are not UTF-8; U+FFFD stands for them"),
+        ("documents_with_nul", "documents held NUL characters, read as blanks; is it UTF-16?"),
+        (
+            "documents_cut",
+            f"documents of more than {LONGEST_ROW:,} characters cut; no window crosses a cut",
+        ),
+    ):
+        if facts[name]:
+            log.warning("tokenize: %s %s", f"{facts[name]:,}", text)
+    if facts["tokens"] == 0:
+        raise InputError(
+            f"input={', '.join(settings.input)} holds no token in "
+            f"{facts['documents_empty']:,} documents; check the corpus, tokenizer="
+            f"{settings.tokenizer!r} and min_token_length={settings.min_token_length}"
+        )
+    log.info(
+        "tokenize: %s tokens in %s documents", f"{facts['tokens']:,}", f"{facts['documents']:,}"
+    )
+
+
+@contextmanager
+def _corpus_errors(settings: TokenizeSettings) -> Iterator[None]:
+    """Name the file that Spark cannot read, and why."""
+    try:
+        yield
+    except (PySparkException, Py4JError) as error:
+        text = str(error)
+        if "StackOverflowError" in text and "java.util.regex" in text:
+            raise ConfigurationError(
+                f"tokenizer={settings.tokenizer!r} overflows Java's stack on a long match; "
+                "make its repeated groups possessive, as in (?:...)*+"
+            ) from error
+        file = re.search(r"(?:reading file|for file:?|read file:?) (\S.*?)\.?\s+SQLSTATE", text)
+        if file is None:
+            raise
+        causes = re.findall(r"^Caused by: [\w.$]*?(\w+)(?:: (.*))?$", text, re.MULTILINE)
+        kind, reason = causes[-1] if causes else ("", "")
+        if "end of" in reason.lower() or kind == "EOFException" or "truncated" in reason.lower():
+            reason = "it is cut short"
+        raise InputError(
+            f"{re.sub('^file:/+', '/', file.group(1))} cannot be read: {reason or kind}; "
+            "replace or remove it"
+        ) from error
+
+
+def _external_inputs(settings: TokenizeSettings) -> Mapping[str, str]:
+    found = {"corpus": corpus_fingerprint(find_files(settings))}
+    source = source_of(settings.tokenizer)
+    if source is not None:
+        found["tokenizer"] = fingerprint(source.hex())
+    return found
+
+
+TOKENS = Stage(
+    dataset="tokens",
+    command="tokenize",
+    format_version=1,
+    inputs=(),
+    build=build_tokens,
+    external_inputs=_external_inputs,
+)

@@ -1,0 +1,156 @@
+"""Tokenizers: from a column of text to a column of tokens, evaluated by the JVM.
+
+Only a user's own function runs in Python.
+"""
+
+from __future__ import annotations
+
+import importlib
+import sys
+import sysconfig
+from collections.abc import Callable
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from pyspark import cloudpickle
+from pyspark.errors import PySparkException
+from pyspark.sql import Column, SparkSession
+from pyspark.sql import functions as F
+from pyspark.sql.types import ArrayType, StringType
+
+from glove_spark.errors import ConfigurationError, InputError
+
+WORDS = r"[\p{L}\p{N}\p{M}]++(?:['’][\p{L}\p{N}\p{M}]++)*+"
+"""Letters, digits and combining marks, with apostrophes inside.
+
+Possessive throughout: Java's matcher recurses once a repetition of an ordinary group, and a long
+run of apostrophes and letters would overflow its stack.
+"""
+
+WHITESPACE = r"[ \t\n\x0B\f\r]++"
+"""What separates words for the C program: ASCII white space only."""
+
+PUNCTUATION = r"^[\p{Punct}\p{IsPunctuation}]++|[\p{Punct}\p{IsPunctuation}]++$"
+"""ASCII's and Unicode's punctuation at either end of a token."""
+
+SAMPLE = "A user's tokenizer is tried on this sentence, once."
+
+Tokenizer = Callable[[Column], Column]
+"""From a column of text to a column of array<string>, which may hold empty strings."""
+
+
+def make_tokenizer(spark: SparkSession, tokenizer: str) -> Tokenizer:
+    """Return the tokenizer that the setting ``tokenizer`` names.
+
+    Raises
+    ------
+    ConfigurationError
+        If a pattern is not a regular expression of Java's, or a function cannot be imported or
+        does not return a list of strings.
+    """
+    if tokenizer == "words":
+        return lambda text: F.regexp_extract_all(text, F.lit(WORDS), F.lit(0))
+    if tokenizer == "whitespace":
+        return lambda text: F.split(text, WHITESPACE)
+    if tokenizer.startswith("regex:"):
+        pattern = tokenizer[len("regex:") :]
+        check_pattern(spark, pattern)
+        return lambda text: F.regexp_extract_all(text, F.lit(pattern), F.lit(0))
+    return _python_tokenizer(tokenizer)
+
+
+def check_pattern(spark: SparkSession, pattern: str) -> None:
+    """Refuse what `java.util.regex` does not take.
+
+    Raises
+    ------
+    ConfigurationError
+        If ``pattern`` does not compile.
+    """
+    jvm: Any = spark.sparkContext._jvm
+    try:
+        jvm.java.util.regex.Pattern.compile(pattern)
+    except PySparkException as error:
+        reason = str(error).splitlines()[0]
+        raise ConfigurationError(
+            f"tokenizer='regex:{pattern}' is not a regular expression of Java's: {reason}"
+        ) from None
+
+
+def load_function(tokenizer: str) -> Callable[[str], list[str]]:
+    """Import ``module:function`` and try it on a sentence.
+
+    Raises
+    ------
+    ConfigurationError
+        If it cannot be imported or called, or returns no list of strings.
+    """
+    module_name, _, path = tokenizer.partition(":")
+    # the console script leaves out the folder that `python -m` would put first
+    if "" not in sys.path:
+        sys.path.insert(0, "")
+    try:
+        function: Any = importlib.import_module(module_name)
+        for name in path.split("."):
+            function = getattr(function, name)
+    except Exception as error:
+        raise ConfigurationError(
+            f"tokenizer={tokenizer!r} cannot be imported: {type(error).__name__}: {error}"
+        ) from error
+    try:
+        tokens = function(SAMPLE)
+    except Exception as error:
+        raise ConfigurationError(
+            f"tokenizer={tokenizer!r} fails on {SAMPLE!r}: {type(error).__name__}: {error}"
+        ) from error
+    _check_tokens(tokenizer, tokens, ConfigurationError)
+    checked: Callable[[str], list[str]] = function
+    return checked
+
+
+def source_of(tokenizer: str) -> bytes | None:
+    """Return the source file of a user's tokenizer, by which a change of it is noticed."""
+    if tokenizer in ("words", "whitespace") or tokenizer.startswith("regex:"):
+        return None
+    load_function(tokenizer)
+    path = sys.modules[tokenizer.partition(":")[0]].__file__
+    return Path(path).read_bytes() if path else None
+
+
+def _python_tokenizer(tokenizer: str) -> Tokenizer:
+    function = load_function(tokenizer)
+
+    def tokenize(text: str) -> list[str]:
+        try:
+            tokens = function(text)
+        except Exception as error:
+            raise InputError(
+                f"tokenizer={tokenizer!r} fails on the document that begins {text[:40]!r}: "
+                f"{type(error).__name__}: {error}"
+            ) from error
+        _check_tokens(tokenizer, tokens, InputError)
+        return tokens
+
+    # workers need not find a module that lies beside the user's corpus: it travels by value
+    module = sys.modules[tokenizer.partition(":")[0]]
+    if not _is_installed(module):
+        cloudpickle.register_pickle_by_value(module)
+    # pickled rows, not Arrow: that would need pandas
+    return F.udf(tokenize, ArrayType(StringType(), False), useArrow=False)
+
+
+def _check_tokens(tokenizer: str, tokens: object, kind: type[Exception]) -> None:
+    if not isinstance(tokens, list) or not all(isinstance(token, str) for token in tokens):
+        found = type(tokens).__name__
+        if isinstance(tokens, list):
+            wrong = next(token for token in tokens if not isinstance(token, str))
+            found = f"list with a {type(wrong).__name__}"
+        raise kind(f"tokenizer={tokenizer!r} returns a {found} and must return a list of str")
+
+
+def _is_installed(module: ModuleType) -> bool:
+    if module.__file__ is None:
+        return True
+    folders = {sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib")}
+    return any(Path(module.__file__).is_relative_to(folder) for folder in folders)

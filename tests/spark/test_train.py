@@ -1,0 +1,244 @@
+"""Training through Spark: planted truth, the same bytes, resuming, divergence."""
+
+import logging
+
+import numpy as np
+import pytest
+
+from glove_spark.config import BlocksSettings, ExportSettings, TrainSettings
+from glove_spark.datasets.model import SIDES, block_file, read_parameters, read_vectors
+from glove_spark.errors import ConfigurationError, DatasetError, DivergenceError
+from glove_spark.kernels.grid import BlockGrid
+from glove_spark.stage import run_stage
+from glove_spark.stages import train
+from glove_spark.stages.blocks import BLOCKS
+from glove_spark.stages.export import VECTORS, VECTORS_TEXT
+from glove_spark.stages.train import MODEL, learning_rate_of
+from glove_spark.storage import Location
+from glove_spark.word_vectors import WordVectors
+
+pytestmark = pytest.mark.spark
+
+
+def planted_counts(size, vector_size, seed=3):
+    """Symmetric counts that are exactly exp of a bilinear form plus biases."""
+    rng = np.random.default_rng(seed)
+    vectors = rng.normal(0, 0.7, (size, vector_size))
+    biases = rng.normal(1.5, 0.3, size)
+    return np.exp(vectors @ vectors.T + biases + biases[:, None])
+
+
+@pytest.fixture
+def blocks_at(spark, publish_matrix):
+    """Make the datasets up to blocks in a folder."""
+
+    def make(folder, counts, num_blocks=2):
+        root = Location.of(folder)
+        publish_matrix(root, counts)
+        run_stage(BLOCKS, spark, BlocksSettings(num_blocks=num_blocks), root)
+        return root
+
+    return make
+
+
+def model_bytes(model):
+    return {
+        (side, block): block_file(model.location, model.facts["epoch"], side, block).read_bytes()
+        for side in SIDES
+        for block in range(model.facts["num_blocks"])
+    }
+
+
+@pytest.mark.parametrize("num_blocks", [1, 3])
+@pytest.mark.parametrize("adagrad", ["row", "element"])
+def test_planted_model_is_recovered(spark, tmp_path, blocks_at, num_blocks, adagrad):
+    counts = planted_counts(40, 3)
+    root = blocks_at(tmp_path, counts, num_blocks)
+    settings = TrainSettings(
+        vector_size=6, epochs=60, subsample=0.0, x_max=1.0, adagrad=adagrad, keep_epochs=1
+    )
+    model = run_stage(MODEL, spark, settings, root)
+    # with x_max below every count the cost is half the mean squared error of ln X
+    assert model.facts["costs"][0] > 0.5
+    assert model.facts["cost"] < 0.005
+    grid = BlockGrid(40, num_blocks)
+    fitted = np.empty((40, 40))
+    for p in range(num_blocks):
+        for q in range(num_blocks):
+            w = read_parameters(block_file(model.location, 60, "W", p), 6, adagrad)
+            u = read_parameters(block_file(model.location, 60, "W_tilde", q), 6, adagrad)
+            fitted[np.ix_(grid.global_ids(p), grid.global_ids(q))] = (
+                w.vectors @ u.vectors.T + w.biases[:, None] + u.biases
+            )
+    assert np.corrcoef(fitted.ravel(), np.log(counts).ravel())[0, 1] > 0.99
+
+
+@pytest.mark.parametrize(("schedule", "syncs"), [("stratified", 1), ("averaging", 2)])
+def test_same_seed_same_bytes_and_another_seed_others(
+    spark, tmp_path, blocks_at, schedule, syncs
+):
+    root = blocks_at(tmp_path, planted_counts(20, 2))
+    found = []
+    for seed in (5, 5, 6):
+        settings = TrainSettings(
+            vector_size=4, epochs=2, seed=seed, schedule=schedule, syncs_per_epoch=syncs
+        )
+        # an explicit redo: the recipe of the second run is that of the first
+        (root / "model.manifest.json").delete()
+        found.append(model_bytes(run_stage(MODEL, spark, settings, root, overwrite=True)))
+    assert found[0] == found[1]
+    assert found[0] != found[2]
+
+
+def test_averaging_lowers_the_cost(spark, tmp_path, blocks_at):
+    root = blocks_at(tmp_path, planted_counts(40, 3), num_blocks=3)
+    settings = TrainSettings(vector_size=6, epochs=20, schedule="averaging", subsample=0.0)
+    costs = run_stage(MODEL, spark, settings, root).facts["costs"]
+    assert costs[-1] < costs[0] / 5
+
+
+def test_resumes_at_the_last_whole_epoch_with_the_same_bytes(
+    spark, tmp_path, blocks_at, monkeypatch
+):
+    settings = TrainSettings(vector_size=4, epochs=4, keep_epochs=1)
+    counts = planted_counts(20, 2)
+    undisturbed = run_stage(MODEL, spark, settings, blocks_at(tmp_path / "a", counts))
+    root = blocks_at(tmp_path / "b", counts)
+    real, rounds = train.run_round, []
+
+    def run_and_die(*arguments):
+        if len(rounds) == 5:
+            raise KeyboardInterrupt
+        rounds.append(1)
+        return real(*arguments)
+
+    monkeypatch.setattr(train, "run_round", run_and_die)
+    with pytest.raises(KeyboardInterrupt):
+        run_stage(MODEL, spark, settings, root)
+    assert not (root / "model").exists()
+    monkeypatch.setattr(train, "run_round", lambda *given: (rounds.append(1), real(*given))[1])
+    rounds.clear()
+    resumed = run_stage(MODEL, spark, settings, root)
+    # two of four epochs were whole, an epoch has two rounds
+    assert len(rounds) == 4
+    assert model_bytes(resumed) == model_bytes(undisturbed)
+    assert resumed.facts["costs"] == undisturbed.facts["costs"]
+    assert resumed.manifest.files == undisturbed.manifest.files
+
+
+def test_only_the_last_epochs_are_kept_and_nothing_else(spark, tmp_path, blocks_at):
+    root = blocks_at(tmp_path, planted_counts(20, 2))
+    model = run_stage(MODEL, spark, TrainSettings(vector_size=4, epochs=5, keep_epochs=2), root)
+    folders = {name.split("/")[0] for name in model.manifest.files if "/" in name}
+    assert folders == {"epoch-0004", "epoch-0005"}
+    assert {name.split("/")[-1].split("-")[0] for name in model.manifest.files} == {
+        "W",
+        "W_tilde",
+        "epoch",
+    }
+    assert not [name for name in model.manifest.files if "tmp" in name]
+
+
+def test_divergence_stops_with_cell_count_and_remedy(spark, tmp_path, blocks_at):
+    counts = planted_counts(20, 2)
+    root = blocks_at(tmp_path, counts, num_blocks=1)
+    settings = TrainSettings(
+        vector_size=4, epochs=30, learning_rate=1e6, final_learning_rate=1e6, damping=0.0,
+        subsample=0.0,
+    )
+    with pytest.raises(DivergenceError, match=r"lower learning_rate.* raise damping"):
+        run_stage(MODEL, spark, settings, root)
+    assert not (root / "model").exists()
+
+
+def test_stops_when_the_cost_no_longer_improves(spark, tmp_path, blocks_at):
+    root = blocks_at(tmp_path, planted_counts(20, 2))
+    settings = TrainSettings(vector_size=4, epochs=200, tolerance=0.2, subsample=0.0)
+    facts = run_stage(MODEL, spark, settings, root).facts
+    assert facts["stopped_early"]
+    assert 1 < len(facts["costs"]) < 200
+    assert facts["costs"][-1] > 0.8 * facts["costs"][-2]
+
+
+def test_probe_shows_neighbours_after_every_epoch(spark, tmp_path, blocks_at, caplog):
+    root = blocks_at(tmp_path, planted_counts(20, 2))
+    caplog.set_level(logging.INFO, logger="glove_spark")
+    logging.getLogger("glove_spark").propagate = True
+    settings = TrainSettings(vector_size=4, epochs=2, probe=("w3", "w4"))
+    model = run_stage(MODEL, spark, settings, root)
+    run_stage(VECTORS, spark, ExportSettings(), root)
+    vectors = WordVectors.load(root.path)
+    lines = [text for text in caplog.messages if text.startswith("train: w3 ~ ")]
+    assert len(lines) == 2
+    nearest = ", ".join(f"{word} {score:.2f}" for word, score in vectors.most_similar("w3", 8))
+    assert lines[-1] == f"train: w3 ~ {nearest}"
+    assert model.facts["epoch"] == 2
+    assert sum("epoch 1/2, cost" in text and "nonzeros/s" in text for text in caplog.messages) == 1
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"probe": ("whale",)}, "probe='whale' is not in the vocabulary of 20 words"),
+        (
+            {"schedule": "averaging", "syncs_per_epoch": 3},
+            "syncs_per_epoch=3 must be at most num_blocks=2",
+        ),
+    ],
+)
+def test_what_only_the_data_can_tell_is_checked_first(
+    spark, tmp_path, blocks_at, settings, message
+):
+    root = blocks_at(tmp_path, planted_counts(20, 2))
+    with pytest.raises(ConfigurationError, match=message):
+        run_stage(MODEL, spark, TrainSettings(**settings), root)
+
+
+def test_learning_rate_falls_by_equal_factors():
+    settings = TrainSettings(learning_rate=0.8, final_learning_rate=0.1, epochs=4)
+    rates = [learning_rate_of(settings, epoch) for epoch in (1, 2, 3, 4)]
+    np.testing.assert_allclose(rates, [0.8, 0.4, 0.2, 0.1])
+    assert learning_rate_of(TrainSettings(learning_rate=0.3, epochs=1), 1) == 0.3
+
+
+@pytest.mark.parametrize("combine", ["sum", "word", "context"])
+def test_export_writes_what_the_model_holds(spark, tmp_path, blocks_at, combine, monkeypatch):
+    from glove_spark.stages import export
+
+    monkeypatch.setattr(export, "WORDS_PER_FILE", 7)
+    root = blocks_at(tmp_path, planted_counts(20, 2), num_blocks=3)
+    model = run_stage(MODEL, spark, TrainSettings(vector_size=4, epochs=2), root)
+    vectors = run_stage(VECTORS, spark, ExportSettings(vectors=combine), root)
+    text = run_stage(VECTORS_TEXT, spark, ExportSettings(vectors=combine), root)
+    grid = BlockGrid(20, 3)
+    expected = np.empty((20, 4), np.float32)
+    for block in range(3):
+        expected[grid.global_ids(block)] = read_vectors(
+            model.location, 2, block, 4, "row", combine
+        )
+    assert len(vectors.files(".parquet")) == 3
+    for path in (vectors.location, text.location):
+        loaded = WordVectors.load(path)
+        assert loaded.words == [f"w{k}" for k in range(20)]
+        np.testing.assert_array_equal(loaded.vectors, expected)
+    frame = spark.read.parquet(vectors.location.for_spark())
+    assert frame.dtypes == [("word", "string"), ("vector", "array<float>")]
+    assert frame.count() == 20
+
+
+def test_stage_is_skipped_refused_or_redone(spark, tmp_path, blocks_at, caplog):
+    caplog.set_level(logging.INFO, logger="glove_spark")
+    logging.getLogger("glove_spark").propagate = True
+    root = blocks_at(tmp_path, planted_counts(20, 2))
+    settings = TrainSettings(vector_size=4, epochs=1)
+    first = run_stage(MODEL, spark, settings, root)
+    again = run_stage(MODEL, spark, settings, root)
+    assert again.manifest == first.manifest
+    assert "model: done already, skipped" in caplog.messages
+    # what does not change the result does not make it stale
+    run_stage(MODEL, spark, TrainSettings(vector_size=4, epochs=1, probe=("w1",)), root)
+    other = TrainSettings(vector_size=5, epochs=1)
+    with pytest.raises(DatasetError, match="vector_size was 4 and is now 5. Give --overwrite"):
+        run_stage(MODEL, spark, other, root)
+    assert run_stage(MODEL, spark, other, root, overwrite=True).facts["vector_size"] == 5
+    assert "model: redone, because vector_size was 4 and is now 5" in caplog.messages

@@ -1,0 +1,52 @@
+"""What may import what, and names that say nothing."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).parents[2] / "glove_spark"
+LAYERS = {
+    "kernels": {"datasets", "stages", "pipeline", "cli", "session", "stage", "config"},
+    "datasets": {"stages", "pipeline", "cli", "session", "stage", "config"},
+    "stages": {"pipeline", "cli"},
+}
+
+
+def imports_of(file):
+    for node in ast.walk(ast.parse(file.read_text("utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (name.name for name in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            yield node.module
+
+
+@pytest.mark.parametrize("layer", LAYERS)
+def test_imports_point_one_way(layer):
+    forbidden = {f"glove_spark.{name}" for name in LAYERS[layer]}
+    for file in (PACKAGE / layer).glob("*.py"):
+        for name in imports_of(file):
+            assert ".".join(name.split(".")[:2]) not in forbidden, f"{file.name} imports {name}"
+
+
+def test_kernels_need_numpy_and_scipy_only():
+    script = (
+        "import pkgutil, importlib, sys, glove_spark.kernels as k\n"
+        "for m in pkgutil.iter_modules(k.__path__): importlib.import_module(k.__name__+'.'+m.name)\n"
+        "print([m for m in ('pyspark', 'pyarrow', 'pandas') if m in sys.modules])"
+    )
+    found = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    assert found.stdout.strip() == "[]", found.stderr
+
+
+def test_datasets_do_not_import_spark():
+    for file in (PACKAGE / "datasets").glob("*.py"):
+        assert not [name for name in imports_of(file) if name.startswith("pyspark")], file.name
+
+
+def test_command_line_starts_without_spark():
+    script = "import sys, glove_spark.cli; print('pyspark' in sys.modules)"
+    found = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    assert found.stdout.strip() == "False", found.stderr

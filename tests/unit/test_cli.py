@@ -1,0 +1,70 @@
+"""The command line: flags from the options, flags over TOML, exit codes."""
+
+import pytest
+
+from glove_spark.cli import _config, build_parser, main
+from glove_spark.config import SETTINGS, STAGES
+
+
+def config_of(*arguments):
+    return _config(build_parser().parse_args(arguments))
+
+
+def test_every_option_is_a_flag_of_run_and_of_its_stage(capsys):
+    for command in ("run", *STAGES):
+        with pytest.raises(SystemExit):
+            main([command, "--help"])
+        text = capsys.readouterr().out
+        for table in ("run", *STAGES) if command == "run" else ("run", command):
+            for spec in SETTINGS[table].specs():
+                assert spec.flag in text
+
+
+def test_flags_win_over_the_file_and_the_file_over_defaults(tmp_path):
+    file = tmp_path / "settings.toml"
+    file.write_text("[cooccurrence]\nwindow_size = 7\n[train]\nepochs = 3\nx_max = 20\n")
+    config = config_of(
+        "run", "--input", "a", "b", "--output", "out", "--config", str(file), "--epochs", "9"
+    )
+    assert config.tokenize.input == ("a", "b")
+    assert config.cooccurrence.window_size == 7
+    assert (config.train.epochs, config.train.x_max) == (9, 20.0)
+    assert config.vocabulary.min_count == 5
+
+
+def test_switches_and_lists():
+    config = config_of(
+        "run", "--input", "a", "--output", "o", "--left-only", "--no-lowercase", "--probe", "a,b"
+    )
+    assert config.cooccurrence.symmetric is False
+    assert config.tokenize.lowercase is False
+    assert config.train.probe == ("a", "b")
+
+
+def test_a_later_stage_needs_no_input():
+    assert config_of("train", "--output", "o", "--epochs", "2").train.epochs == 2
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "message"),
+    [
+        (["run", "--input", "x"], 2, "output is not given; add --output DIR"),
+        (["run", "--output", "x"], 2, "input is not given; add --input PATH"),
+        (["run", "--input", "x", "--output", "o", "--window-size", "0"], 2, "window_size=0 must"),
+        (["run", "--input", "x", "--output", "o", "--epochs=-3"], 2, "epochs=-3 must be at least"),
+        (["run", "--input", "x", "--output", "o", "--x-max=nan"], 2, "x_max=nan must be finite"),
+        (["neighbors", "a", "--vectors", "none"], 3, "none has not been made yet"),
+        (["evaluate", "--vectors", "none"], 2, "nothing to score"),
+    ],
+)
+def test_errors_have_a_message_and_an_exit_code_and_no_traceback(capsys, arguments, code, message):
+    assert main(arguments) == code
+    error = capsys.readouterr().err
+    assert message in error
+    assert "Traceback" not in error
+
+
+def test_unknown_flag_exits_with_2(capsys):
+    with pytest.raises(SystemExit) as stopped:
+        main(["run", "--windowsize", "3"])
+    assert stopped.value.code == 2

@@ -1,0 +1,63 @@
+"""Locations: local paths as they are, URIs as given."""
+
+import errno
+
+import pytest
+
+from glove_spark.errors import InputError, OutputError
+from glove_spark.storage import Location, writing
+
+
+def test_relative_path_becomes_absolute(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert Location.of("a/b").path == str(tmp_path / "a/b")
+    assert Location.of("a/b").is_local
+
+
+@pytest.mark.parametrize("name", ["a b", "50%", "a#b", "ä", "a%20b", "a?b"])
+def test_odd_names_survive(tmp_path, name):
+    file = Location.of(tmp_path / name) / "data"
+    file.parent.make_folder()
+    file.write_bytes(b"x")
+    assert (tmp_path / name / "data").read_bytes() == b"x"
+    assert file.read_bytes() == b"x"
+    assert [info.base_name for info in file.parent.walk()] == ["data"]
+
+
+def test_uri_for_spark_names_hadoops_scheme():
+    location = Location.of("s3://bucket/folder/")
+    assert (location / "x").uri == "s3://bucket/folder/x"
+    assert location.for_spark() == "s3a://bucket/folder"
+    assert not location.is_local
+
+
+def test_publish_replaces_a_file_and_leaves_nothing_behind(tmp_path):
+    target = Location.of(tmp_path / "file")
+    for content in (b"one", b"two"):
+        target.write_bytes(content)
+    assert target.read_bytes() == b"two"
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
+
+
+def test_delete_takes_files_folders_and_nothing(tmp_path):
+    folder = Location.of(tmp_path / "folder")
+    (folder / "inner").make_folder()
+    (folder / "inner" / "file").write_bytes(b"x")
+    folder.delete()
+    folder.delete()
+    assert not folder.exists()
+
+
+def test_reading_what_is_not_there_is_an_input_error(tmp_path):
+    with pytest.raises(InputError, match="none does not exist"):
+        Location.of(tmp_path / "none").read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("number", "message"),
+    [(errno.ENOSPC, "the disk is full"), (errno.EACCES, "no permission"), (errno.EIO, "odd")],
+)
+def test_a_refused_write_is_an_output_error(number, message):
+    with pytest.raises(OutputError, match=f"cannot write /x: .*{message}"):
+        with writing(Location.of("/x")):
+            raise OSError(number, "odd")
