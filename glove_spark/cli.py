@@ -184,7 +184,9 @@ def _run_stage(given: argparse.Namespace) -> None:
 
 
 def _add_evaluate(commands: Any) -> None:
-    command = _add(commands, "evaluate", "score vectors by analogies and word similarity", _evaluate)
+    command = _add(
+        commands, "evaluate", "score vectors by analogies and word similarity", _evaluate
+    )
     command.add_argument("--vectors", required=True, metavar="PATH", help="output folder or text")
     command.add_argument("--analogies", metavar="DIR", help="files of four words a line")
     command.add_argument(
@@ -223,8 +225,9 @@ def _neighbors(given: argparse.Namespace) -> None:
 
     vectors = WordVectors.load(given.vectors)
     for word in given.words:
-        found = ", ".join(f"{other} {score:.2f}" for other, score in
-                          vectors.most_similar(word, given.n))
+        found = ", ".join(
+            f"{other} {score:.2f}" for other, score in vectors.most_similar(word, given.n)
+        )
         sys.stdout.write(f"{word}: {found}\n")
 
 

@@ -38,7 +38,7 @@ class RunSettings(Settings):
     output: str = option(MISSING, "the folder of all results; a path or URI", metavar="DIR")
     reuse: str | None = option(
         None,
-        "read a single stage's inputs from this folder, so that many models share one count",
+        "single stages: where to find inputs that output lacks, so that models share one count",
         metavar="DIR",
     )
     master: str | None = option(
@@ -250,9 +250,7 @@ def read_toml(path: str | Path) -> dict[str, dict[str, Any]]:
     return content
 
 
-def settings_for(
-    stage: str, values: Mapping[str, Mapping[str, Any]]
-) -> Settings:
+def settings_for(stage: str, values: Mapping[str, Mapping[str, Any]]) -> Settings:
     """Make one stage's settings from per-stage dictionaries of values."""
     kind = SETTINGS[stage]
     given = values.get(stage, {})

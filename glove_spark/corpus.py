@@ -25,7 +25,13 @@ COMPRESSIONS = {"gz": "gzip", "bz2": "bz2", "zst": "zstd"}
 LARGEST_WHOLE_FILE = 1 << 30
 """Bytes; with ``document="file"`` a task holds a file in memory."""
 
-_FORMATS = {"jsonl": "jsonl", "ndjson": "jsonl", "json": "jsonl", "parquet": "parquet", "orc": "orc"}
+_FORMATS = {
+    "jsonl": "jsonl",
+    "ndjson": "jsonl",
+    "json": "jsonl",
+    "parquet": "parquet",
+    "orc": "orc",
+}
 
 _JSON_SAMPLE = 100
 """Lines that are looked at to find out which fields a JSON lines corpus has."""
@@ -40,11 +46,11 @@ class CorpusFile:
     modified_ns: int
 
 
-def find_files(settings: TokenizeSettings) -> list[CorpusFile]:
+def find_files(settings: TokenizeSettings, *, announce: bool = True) -> list[CorpusFile]:
     """List the files that ``settings.input`` names, each once, ordered by path.
 
     Folders are read with all that is below them. Hidden files (``.name`` and ``_name``, as
-    Spark has it) and files of zero bytes are skipped with a warning.
+    Spark has it) and files of zero bytes are skipped, with a warning if ``announce``.
 
     Raises
     ------
@@ -64,9 +70,9 @@ def find_files(settings: TokenizeSettings) -> list[CorpusFile]:
                 empty += 1
             else:
                 found[location.uri] = CorpusFile(location, info.size, info.mtime_ns or 0)
-    if hidden:
+    if hidden and announce:
         log.warning("tokenize: %d hidden files skipped (names that begin with . or _)", hidden)
-    if empty:
+    if empty and announce:
         log.warning("tokenize: %d empty files skipped", empty)
     if not found:
         raise InputError(
@@ -137,7 +143,9 @@ def _is_hidden(name: str) -> bool:
 def _check_file(file: CorpusFile, settings: TokenizeSettings) -> None:
     shown, name = file.location.shown, file.location.name
     if ":" in name:
-        raise InputError(f"input={shown} has a ':' in its name, which Hadoop cannot open; rename it")
+        raise InputError(
+            f"input={shown} has a ':' in its name, which Hadoop cannot open; rename it"
+        )
     whole = settings.document == "file" and file_format(file.location, settings) == "text"
     if whole and file.size > LARGEST_WHOLE_FILE:
         raise InputError(

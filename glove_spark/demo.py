@@ -75,7 +75,9 @@ def source_folders() -> list[Path]:
     return found
 
 
-def write_corpus(target: Path, folders: list[Path], documents_per_file: int = 20_000) -> tuple[int, int]:
+def write_corpus(
+    target: Path, folders: list[Path], documents_per_file: int = 20_000
+) -> tuple[int, int]:
     """Write the documentation strings found in ``folders``, one a line.
 
     The same text is written once, however many files repeat it.

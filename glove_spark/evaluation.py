@@ -69,9 +69,7 @@ def read_similarities(file: str | Path) -> list[tuple[str, str, float]]:
     return rows
 
 
-def analogy_answers(
-    vectors: WordVectors, questions: NDArray[np.int64]
-) -> NDArray[np.int64]:
+def analogy_answers(vectors: WordVectors, questions: NDArray[np.int64]) -> NDArray[np.int64]:
     """Answer ``a is to b as c is to ?`` by 3CosAdd: the word nearest to b - a + c.
 
     Parameters

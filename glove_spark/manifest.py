@@ -196,7 +196,8 @@ def file_sizes(dataset: Location) -> dict[str, int]:
     return {
         info.path[len(dataset.path) + 1 :]: info.size
         for info in dataset.walk()
-        if info.type == fs.FileType.File and not info.base_name.endswith(".crc")
+        if info.type == fs.FileType.File
+        and not info.base_name.endswith(".crc")
         and info.base_name != "_SUCCESS"
     }
 
@@ -220,4 +221,6 @@ class Dataset:
 
     def files(self, suffix: str) -> list[Location]:
         """List its data files with the given ending, in the order of their names."""
-        return [self.location / name for name in sorted(self.manifest.files) if name.endswith(suffix)]
+        return [
+            self.location / name for name in sorted(self.manifest.files) if name.endswith(suffix)
+        ]

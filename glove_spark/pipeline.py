@@ -26,6 +26,7 @@ STAGES: tuple[Stage, ...] = (
 )
 """Every dataset's stage, in an order in which inputs come first."""
 
+
 def run_pipeline(spark: SparkSession, config: PipelineConfig) -> dict[str, Dataset]:
     """Bring every dataset of ``config.run.output`` up to date.
 
@@ -40,9 +41,7 @@ def run_pipeline(spark: SparkSession, config: PipelineConfig) -> dict[str, Datas
     root = Location.of(config.run.output)
     claim_folder(root)
     return {
-        stage.dataset: run_stage(
-            stage, spark, getattr(config, stage.command), root, overwrite=True
-        )
+        stage.dataset: run_stage(stage, spark, getattr(config, stage.command), root, overwrite=True)
         for stage in STAGES
     }
 
@@ -61,7 +60,6 @@ def run_command(spark: SparkSession, command: str, config: PipelineConfig) -> li
     root = Location.of(config.run.output)
     claim_folder(root)
     chosen = [stage for stage in STAGES if stage.command == command]
-    made = {stage.dataset for stage in chosen}
     reuse = Location.of(config.run.reuse) if config.run.reuse else None
     return [
         run_stage(
@@ -69,8 +67,7 @@ def run_command(spark: SparkSession, command: str, config: PipelineConfig) -> li
             spark,
             getattr(config, command),
             root,
-            # what this very command makes is read from where it was just written
-            inputs_root=None if made & set(stage.inputs) else reuse,
+            inputs_root=reuse,
             overwrite=config.run.overwrite,
         )
         for stage in chosen

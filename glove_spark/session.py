@@ -9,7 +9,9 @@ import subprocess
 import sys
 from pathlib import Path
 
+from py4j.protocol import Py4JError
 from pyspark import SparkContext
+from pyspark.errors import PySparkException
 from pyspark.sql import SparkSession
 
 from glove_spark.errors import SetupError
@@ -94,7 +96,7 @@ def open_session(master: str | None = None, app_name: str = "glove_spark") -> Sp
         builder = builder.master(master)
     try:
         return builder.getOrCreate()
-    except Exception as error:  # noqa: BLE001  whatever Spark throws, the run cannot start
+    except (Py4JError, PySparkException, RuntimeError, OSError) as error:
         reason = str(error).strip().splitlines() or [type(error).__name__]
         raise SetupError(f"Spark does not start (master={master}): {reason[0]}") from error
 
@@ -120,5 +122,3 @@ def describe(spark: SparkSession, text: str) -> None:
 def cores(spark: SparkSession) -> int:
     """Tell how many tasks run at once."""
     return max(1, spark.sparkContext.defaultParallelism)
-
-

@@ -98,9 +98,7 @@ def claim_folder(root: Location) -> None:
     if marker.exists():
         return
     if root.exists() and not root.walk(recursive=False) == []:
-        raise OutputError(
-            f"output={root.shown} holds something else; name a new or empty folder"
-        )
+        raise OutputError(f"output={root.shown} holds something else; name a new or empty folder")
     root.make_folder()
     marker.write_bytes(b"The output of glove_spark; see the manifests.\n")
 
@@ -121,7 +119,7 @@ def run_stage(
     root
         The output folder.
     inputs_root
-        The folder to read the stage's inputs from, if another.
+        Where to find the inputs that ``root`` does not hold.
     overwrite
         Redo a dataset that another recipe made, instead of refusing.
 
@@ -133,7 +131,7 @@ def run_stage(
         If an input has not been made yet.
     """
     target = root / stage.dataset
-    inputs = {name: open_dataset((inputs_root or root) / name) for name in stage.inputs}
+    inputs = {name: open_dataset(_holder(name, root, inputs_root) / name) for name in stage.inputs}
     recipe = Recipe(
         stage=stage.command,
         format_version=stage.format_version,
@@ -197,6 +195,12 @@ def open_dataset(location: Location) -> Dataset:
             "run the stage again with --overwrite"
         )
     return Dataset(location, manifest)
+
+
+def _holder(name: str, root: Location, inputs_root: Location | None) -> Location:
+    if inputs_root is None or Manifest.location(root / name).exists():
+        return root
+    return inputs_root
 
 
 def _delete_leftovers(stage: Stage, root: Location, keep: Location | None) -> None:

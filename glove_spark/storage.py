@@ -154,9 +154,8 @@ class Location:
     def write_bytes(self, content: bytes) -> None:
         """Write a whole small file so that readers see the old or the new one."""
         temporary = self.temporary_sibling()
-        with writing(self):
-            with self.filesystem().open_output_stream(temporary.path, compression=None) as sink:
-                sink.write(content)
+        with temporary.open_output() as sink:
+            sink.write(content)
         temporary.publish_to(self)
 
     def write_json(self, content: Any) -> None:
@@ -172,9 +171,11 @@ class Location:
     @contextmanager
     def open_output(self) -> Iterator[pa.NativeFile]:
         """Open for writing, translating a full disk into `OutputError`."""
-        with writing(self):
-            with self.filesystem().open_output_stream(self.path, compression=None) as sink:
-                yield sink
+        with (
+            writing(self),
+            self.filesystem().open_output_stream(self.path, compression=None) as sink,
+        ):
+            yield sink
 
 
 @contextmanager

@@ -23,9 +23,9 @@ def publish_matrix() -> Callable[..., dict[str, Dataset]]:
     def publish(root: Location, counts: np.ndarray, *, symmetric: bool = True, row_group: int = 50):
         size = len(counts)
         vocabulary = root / "vocabulary"
-        Vocabulary(
-            [f"w{k}" for k in range(size)], np.arange(10 * size, 9 * size, -1)
-        ).write(vocabulary)
+        Vocabulary([f"w{k}" for k in range(size)], np.arange(10 * size, 9 * size, -1)).write(
+            vocabulary
+        )
         rows, cols = np.nonzero(np.triu(counts) if symmetric else counts)
         matrix = (root / "cooccurrence").make_folder()
         table = pa.table(

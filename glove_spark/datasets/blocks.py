@@ -49,12 +49,7 @@ def write_cell(cell: BatchedCell, target: Location) -> None:
 
 def read_cell(source: Location) -> BatchedCell:
     """Read one cell; on a local file system its arrays are views of a memory map."""
-    columns = {
-        name: column
-        for name, column in zip(
-            SCHEMA.names, read_record_batch(source, SCHEMA).columns, strict=True
-        )
-    }
+    columns = dict(zip(SCHEMA.names, read_record_batch(source, SCHEMA).columns, strict=True))
     return BatchedCell(
         row_ids=_values(columns["row_ids"]),
         row_offsets=_offsets(columns["row_ids"]),

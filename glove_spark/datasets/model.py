@@ -89,7 +89,8 @@ def read_vectors(
         _array(read_record_batch(block_file(model, epoch, side, block), wanted).column(0))[rows]
         for side in sides
     ]
-    return np.sum(parts, axis=0, dtype=np.float32)
+    total: NDArray[np.float32] = np.sum(parts, axis=0, dtype=np.float32)
+    return total
 
 
 def _column(values: NDArray[np.float32]) -> pa.Array:

@@ -133,15 +133,14 @@ def read_slice(part: TokenSlice) -> Iterator[DocumentBatch]:
 
 def _open(file: Location) -> pq.ParquetFile:
     try:
-        # names of the leaf as Spark and as pyarrow write it
-        return pq.ParquetFile(
-            file.open_input(), read_dictionary=["tokens.list.element", "tokens.list.item"]
-        )
+        return pq.ParquetFile(file.open_input(), read_dictionary=["tokens.list.element"])
+    except KeyError:
+        raise _unreadable(file, "it has no column tokens of array<string>") from None
     except (pa.ArrowInvalid, OSError) as error:
         raise _unreadable(file, error) from error
 
 
-def _unreadable(file: Location, error: Exception) -> DatasetError:
+def _unreadable(file: Location, error: object) -> DatasetError:
     return DatasetError(
         f"{file.shown} cannot be read ({error}); redo the stage tokenize with --overwrite"
     )

@@ -8,8 +8,6 @@ cannot write into a given buffer. Without them the public operators serve, with 
 from __future__ import annotations
 
 import math
-
-
 from typing import NamedTuple
 
 import numpy as np

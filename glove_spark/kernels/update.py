@@ -15,7 +15,9 @@ implicit update; for a rare row it is the ordinary AdaGrad step.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Literal
 
 import numpy as np
@@ -26,6 +28,12 @@ from glove_spark.kernels.batching import Batch, BatchedCell
 from glove_spark.kernels.sparse import Pattern, Workspace, multiply, multiply_transposed
 
 Float32 = NDArray[np.float32]
+
+_GATHER_FLOATS = 500_000
+"""Floats gathered at a time for each side; twice this, 4 MB, measured best with 1 MB of L2."""
+
+_EINSUM_WIDTH = 64
+"""Below this width einsum takes inner products faster than a stack of tiny matmuls."""
 
 
 @dataclass
@@ -72,7 +80,7 @@ class UpdateSettings:
     x_max: float = 10.0
     alpha: float = 0.75
     adagrad: Literal["row", "element"] = "row"
-    bias_rate: float | None = None
+    step_bound: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -139,7 +147,11 @@ def train_cell(
         float32, ``ln k`` of the block's words (`objective.log_keep_factors`), None for all kept.
     """
     order = np.arange(cell.num_batches) if rng is None else rng.permutation(cell.num_batches)
-    trainer = _Trainer(rows, columns, settings, row_log_keep, col_log_keep)
+    trainer = _CellTrainer(
+        _Side(rows, bias_first=True, log_keep=row_log_keep),
+        _Side(columns, bias_first=False, log_keep=col_log_keep),
+        settings,
+    )
     cost_sum = weight_sum = 0.0
     # An overflow shows in the cost, which the caller is told about.
     with np.errstate(over="ignore", invalid="ignore"):
@@ -161,42 +173,51 @@ class _Side:
     """
 
     def __init__(
-        self, parameters: Parameters, bias_at: int, log_keep: Float32 | None, name: str
+        self, parameters: Parameters, *, bias_first: bool, log_keep: Float32 | None
     ) -> None:
         n, d = parameters.vectors.shape
         self.parameters = parameters
-        self.bias_at = d + bias_at
-        self.one_at = d + 1 - bias_at
+        self.bias_at, self.one_at = (d, d + 1) if bias_first else (d + 1, d)
         self.log_keep = log_keep
-        self.name = name
         self.table = np.ones((n, d + 2), dtype=np.float32)
         self.table[:, :d] = parameters.vectors
         self.table[:, self.bias_at] = parameters.biases
 
     def store(self) -> None:
+        """Write the table back to the parameters that it was made from."""
         d = self.parameters.vectors.shape[1]
         self.parameters.vectors[...] = self.table[:, :d]
         self.parameters.biases[...] = self.table[:, self.bias_at]
 
 
-class _Trainer:
-    """What the batches of one cell share."""
+@dataclass(frozen=True)
+class _Step:
+    """What one side's step in a batch needs of the other, all from before the batch.
 
-    def __init__(
-        self,
-        rows: Parameters,
-        columns: Parameters,
-        settings: UpdateSettings,
-        row_log_keep: Float32 | None,
-        col_log_keep: Float32 | None,
-    ) -> None:
-        self.rows = _Side(rows, 0, row_log_keep, "row")
-        self.columns = _Side(columns, 1, col_log_keep, "column")
+    `times` multiplies the batch's matrix, transposed for the column side, with nonzeros given as
+    its first argument, by an array over the other side's words; `out` receives the product.
+    """
+
+    times: Callable[[Float32, Float32, Float32], None]
+    f: Float32
+    e: Float32
+    squared_e: Float32
+    other: Float32
+    other_norms: Float32
+
+
+class _CellTrainer:
+    """The state that the batches of one cell share: both sides' tables and the buffers."""
+
+    def __init__(self, rows: _Side, columns: _Side, settings: UpdateSettings) -> None:
+        self.rows = rows
+        self.columns = columns
         self.settings = settings
-        self.vector_size = rows.vectors.shape[1]
+        self.vector_size = rows.table.shape[1] - 2
         self.buffers = Workspace()
 
     def store(self) -> None:
+        """Write both tables back."""
         self.rows.store()
         self.columns.store()
 
@@ -204,80 +225,98 @@ class _Trainer:
         """Update one batch; return its ``sum 0.5 f r^2`` and ``sum f``."""
         array, d = self.buffers.array, self.vector_size
         n, m, nnz = len(batch.row_ids), len(batch.col_ids), len(batch.log_count)
-        a, b = array("a", n, d + 2), array("b", m, d + 2)
-        np.take(self.rows.table, batch.row_ids, axis=0, out=a, mode="clip")
-        np.take(self.columns.table, batch.col_ids, axis=0, out=b, mode="clip")
-        pattern = Pattern(batch.row_ptr, batch.col_index.astype(np.int32), n, m)
         row = np.repeat(np.arange(n), batch.row_ptr[1:] - batch.row_ptr[:-1])
+        pattern = Pattern(batch.row_ptr, batch.col_index.astype(np.int32), n, m)
+        a = np.take(self.rows.table, batch.row_ids, 0, array("rows", n, d + 2), "clip")
+        b = np.take(self.columns.table, batch.col_ids, 0, array("columns", m, d + 2), "clip")
 
-        f = self._weights(batch, row, pattern.col)
+        f = self._weights(batch, row)
         r = array("r", nnz)
         self._products(a, b, row, pattern.col, r)
         r -= batch.log_count
         e = np.multiply(f, r, out=array("e", nnz))
         cost, weight = 0.5 * float(np.dot(e, r)), float(f.sum())
-        squared = np.multiply(e, e, out=r)
 
-        row_norm = np.einsum("ij,ij->i", a[:, :d], a[:, :d])
-        col_norm = np.einsum("ij,ij->i", b[:, :d], b[:, :d])
-        row_gradient, col_gradient = array("row_g", n, d + 2), array("col_g", m, d + 2)
-        multiply(pattern, e, b, row_gradient)
-        multiply_transposed(pattern, e, a, col_gradient)
-        self._step(self.rows, batch.row_ids, a, row_gradient, multiply, pattern, f, squared, col_norm, b)
-        self._step(self.columns, batch.col_ids, b, col_gradient, multiply_transposed, pattern, f, squared, row_norm, a)
+        squared_e = np.multiply(e, e, out=r)
+        a_norms = np.einsum("ij,ij->i", a[:, :d], a[:, :d])
+        b_norms = np.einsum("ij,ij->i", b[:, :d], b[:, :d])
+        by_row = _Step(partial(multiply, pattern), f, e, squared_e, b, b_norms)
+        by_col = _Step(partial(multiply_transposed, pattern), f, e, squared_e, a, a_norms)
+        # Both steps are computed from the old values before either is written.
+        new_a = self._stepped("row step", self.rows, batch.row_ids, a, by_row)
+        new_b = self._stepped("column step", self.columns, batch.col_ids, b, by_col)
+        self.rows.table[batch.row_ids] = new_a
+        self.columns.table[batch.col_ids] = new_b
         return cost, weight
 
-    def _weights(self, batch, row, col):
-        scaled = batch.log_count
-        if self.rows.log_keep is not None and self.columns.log_keep is not None:
-            scaled = scaled + self.rows.log_keep[batch.row_ids][row]
-            scaled += self.columns.log_keep[batch.col_ids][col]
-        return objective.weights(scaled, self.settings.x_max, self.settings.alpha)
+    def _weights(self, batch: Batch, row: NDArray[np.int64]) -> Float32:
+        log_counts = batch.log_count
+        if self.rows.log_keep is not None:
+            log_counts = log_counts + self.rows.log_keep[batch.row_ids][row]
+        if self.columns.log_keep is not None:
+            log_counts = log_counts + self.columns.log_keep[batch.col_ids][batch.col_index]
+        return objective.weights(log_counts, self.settings.x_max, self.settings.alpha)
 
-    def _products(self, a, b, row, col, out) -> None:
+    def _products(
+        self,
+        a: Float32,
+        b: Float32,
+        row: NDArray[np.int64],
+        col: NDArray[np.int32],
+        out: Float32,
+    ) -> None:
         """Write ``a[row] . b[col]`` of every nonzero, through buffers that stay in cache."""
         width, nnz = a.shape[1], len(row)
-        chunk = min(nnz, max(1000, 500_000 // width))
-        left, right = self.buffers.array("left", chunk, width), self.buffers.array("right", chunk, width)
+        chunk = min(nnz, max(1000, _GATHER_FLOATS // width))
+        left = self.buffers.array("left", chunk, width)
+        right = self.buffers.array("right", chunk, width)
         for start in range(0, nnz, chunk):
             stop = min(start + chunk, nnz)
-            x, y = left[: stop - start], right[: stop - start]
-            np.take(a, row[start:stop], axis=0, out=x, mode="clip")
-            np.take(b, col[start:stop], axis=0, out=y, mode="clip")
-            if width < 64:
+            x = np.take(a, row[start:stop], 0, left[: stop - start], "clip")
+            y = np.take(b, col[start:stop], 0, right[: stop - start], "clip")
+            if width < _EINSUM_WIDTH:
                 np.einsum("ij,ij->i", x, y, out=out[start:stop])
             else:
-                np.vecdot(x, y, out=out[start:stop])
+                np.matmul(
+                    x[:, np.newaxis, :], y[:, :, np.newaxis], out=out[start:stop, None, None]
+                )
 
-    def _step(self, side, ids, values, gradient, product, pattern, f, squared, other_norm, other):
-        s, d, array = self.settings, self.vector_size, self.buffers.array
-        eta = np.float32(s.learning_rate)
-        bias_eta = eta if s.bias_rate is None else np.float32(s.bias_rate)
-        p = side.parameters
-        n = len(ids)
-        h = array("h", n)
-        product(pattern, f, other_norm + np.float32(1), h)
-        damping = h
-        bias_sum = array("bias_sum", n)
-        product(pattern, squared, np.ones(len(other_norm), dtype=np.float32), bias_sum)
-        gb = p.bias_gradsq[ids]
-        bias = values[:, side.bias_at] - bias_eta * gradient[:, side.bias_at] / (
-            np.sqrt(gb) * (1 + np.float32(s.damping) * bias_eta * h)
-        )
-        p.bias_gradsq[ids] = gb + bias_sum * bias_eta**2
-        damping = 1 + np.float32(s.damping) * eta * h
-        gv = p.vector_gradsq[ids]
-        if s.adagrad == "row":
-            squares = array("squares", n)
-            product(pattern, squared, other_norm, squares)
-            gradient *= (eta / (np.sqrt(gv) * damping))[:, np.newaxis]
-            p.vector_gradsq[ids] = gv + squares * (eta * eta / np.float32(d))
+    def _stepped(
+        self, name: str, side: _Side, ids: NDArray[np.int32], values: Float32, step: _Step
+    ) -> Float32:
+        """Return one side's new rows of the batch and add to its accumulators."""
+        array, d, n = self.buffers.array, self.vector_size, len(ids)
+        eta, kappa = np.float32(self.settings.learning_rate), np.float32(self.settings.damping)
+        gradient = array(name, n, d + 2)
+        step.times(step.e, step.other, gradient)
+        curvature = array("curvature", n)
+        step.times(step.f, step.other_norms + np.float32(1), curvature)
+        curvature *= eta
+        damping = np.float32(1) + kappa * curvature
+        curvature *= np.float32(self.settings.step_bound)
+
+        gradsq = side.parameters.bias_gradsq
+        old = gradsq[ids]
+        squares = array("squares", n)
+        step.times(step.squared_e, np.ones(len(step.other), dtype=np.float32), squares)
+        rate = eta / np.maximum(np.sqrt(old) * damping, curvature)
+        bias_step = gradient[:, side.bias_at] * rate
+        gradsq[ids] = old + squares * (eta * eta)
+
+        gradsq = side.parameters.vector_gradsq
+        old = gradsq[ids]
+        if self.settings.adagrad == "row":
+            step.times(step.squared_e, step.other_norms, squares)
+            rate = eta / np.maximum(np.sqrt(old) * damping, curvature)
+            gradient *= rate[:, np.newaxis]
+            gradsq[ids] = old + squares * (eta * eta / np.float32(d))
         else:
-            squares = array("squares", n, d)
-            product(pattern, squared, np.square(other[:, :d]), squares)
-            gradient[:, :d] *= eta / (np.sqrt(gv) * damping[:, np.newaxis])
-            p.vector_gradsq[ids] = gv + squares * (eta * eta)
-        values -= gradient
-        values[:, side.bias_at] = bias
-        values[:, side.one_at] = 1
-        side.table[ids] = values
+            squares = array("coordinate squares", n, d)
+            step.times(step.squared_e, np.square(step.other[:, :d]), squares)
+            damping, curvature = damping[:, np.newaxis], curvature[:, np.newaxis]
+            gradient[:, :d] *= eta / np.maximum(np.sqrt(old) * damping, curvature)
+            gradsq[ids] = old + squares * (eta * eta)
+
+        gradient[:, side.bias_at] = bias_step
+        gradient[:, side.one_at] = 0
+        return np.subtract(values, gradient, out=gradient)

@@ -9,7 +9,7 @@ row, and stands for both (i, j) and (j, i); on the diagonal, where these are the
 counts twice. With left context only, the row is the word on the left and the column the word on
 the right.
 
->>> ids = np.array([0, 1, 0, 2])                        # a b a c
+>>> ids = np.array([0, 1, 0, 2], np.int32)              # a b a c
 >>> run = count_windows(ids, np.zeros(4, np.int32), distance_weights(2, "flat", 2),
 ...                     vocabulary_size=3, symmetric=True)
 >>> run.rows.tolist(), run.cols.tolist(), run.units.tolist()
@@ -19,13 +19,12 @@ the right.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from glove_spark.kernels.runs import Run, merge_runs
+from glove_spark.kernels.runs import Run, add_up
 
 LARGEST_SUM = 1 << 62
 """What no sum of weights may exceed: half of int64, for the doubled diagonal."""
@@ -84,8 +83,8 @@ def distance_weights(window_size: int, weighting: str, most_frequent_count: int)
 
 
 def count_windows(
-    ids: NDArray[np.int_],
-    documents: NDArray[np.int_],
+    ids: NDArray[np.int32],
+    documents: NDArray[np.int32],
     weights: Weights,
     *,
     vocabulary_size: int,
@@ -97,9 +96,9 @@ def count_windows(
     Parameters
     ----------
     ids
-        int[n], word ids in the order of the text; -1 keeps a place that pairs with nothing.
+        int32[n], word ids in the order of the text; -1 keeps a place that pairs with nothing.
     documents
-        int[n], the number of every token's document; pairs across documents do not count.
+        int32[n], the number of every token's document; pairs across documents do not count.
     weights
         What a pair counts; there are as many as the window is wide.
     context
@@ -111,17 +110,22 @@ def count_windows(
     Run
         The counts of all V rows, sorted by row and column.
     """
-    groups = _groups_of_distances(weights, vocabulary_size)
-    return merge_runs(
-        [
-            _count_group(ids, documents, weights, distances, vocabulary_size, symmetric, context)
-            for distances in groups
-        ]
+    rows, cols, units = [], [], []
+    for distance, unit in enumerate(weights.units, start=1):
+        left, right = _pairs(ids, documents, distance, context)
+        rows.append(np.minimum(left, right) if symmetric else left)
+        cols.append(np.maximum(left, right) if symmetric else right)
+        units.append(np.full(len(left), unit, np.int64))
+    run = add_up(
+        np.concatenate(rows), np.concatenate(cols), np.concatenate(units), vocabulary_size
     )
+    if symmetric:
+        run.units[run.rows == run.cols] *= 2
+    return run
 
 
-def count_pairs(
-    ids: NDArray[np.int_], documents: NDArray[np.int_], window_size: int, *, context: int = 0
+def pair_counts(
+    ids: NDArray[np.int32], documents: NDArray[np.int32], window_size: int, *, context: int = 0
 ) -> NDArray[np.int64]:
     """Count the pairs at every distance: int64[window]. Weighted, they sum to the matrix."""
     distances = range(1, window_size + 1)
@@ -130,8 +134,8 @@ def count_pairs(
 
 
 def _pairs(
-    ids: NDArray[np.int_], documents: NDArray[np.int_], distance: int, context: int
-) -> tuple[NDArray[np.int_], NDArray[np.int_]]:
+    ids: NDArray[np.int32], documents: NDArray[np.int32], distance: int, context: int
+) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
     """Return the left and the right words of the pairs at one distance."""
     start = max(0, context - distance)
     left, right = ids[start : max(start, len(ids) - distance)], ids[start + distance :]
@@ -140,83 +144,3 @@ def _pairs(
     if together.all():
         return left, right
     return left[together], right[together]
-
-
-def _groups_of_distances(weights: Weights, vocabulary_size: int) -> Iterator[range]:
-    """Deal the distances to groups whose keys fit 63 bits: one group, for any usual vocabulary.
-
-    A key holds row, column and the distance's number in its group. Flat weights need no distance.
-    """
-    window = len(weights.units)
-    if np.all(weights.units == weights.units[0]):
-        yield range(window)
-        return
-    room = 63 - 2 * _bits(vocabulary_size)
-    size = min(window, 1 << max(0, room))
-    for start in range(0, window, size):
-        yield range(start, min(start + size, window))
-
-
-def _count_group(
-    ids: NDArray[np.int_],
-    documents: NDArray[np.int_],
-    weights: Weights,
-    distances: range,
-    vocabulary_size: int,
-    symmetric: bool,
-    context: int,
-) -> Run:
-    units = weights.units[distances.start : distances.stop]
-    flat = bool(np.all(units == units[0]))
-    low = 0 if flat else _bits(len(units))
-    id_bits = _bits(vocabulary_size)
-    wide = ids.astype(np.int64)
-    keys = np.empty(_capacity(len(ids), distances, context), np.int64)
-    filled = 0
-    for number, distance in enumerate(distances):
-        left, right = _pairs(wide, documents, distance + 1, context)
-        if symmetric:
-            left, right = np.minimum(left, right), np.maximum(left, right)
-        part = keys[filled : filled + len(left)]
-        np.left_shift(left, id_bits, out=part)
-        part |= right
-        if not flat:
-            part <<= low
-            part |= number
-        filled += len(left)
-    keys = keys[:filled]
-    keys.sort()
-    if flat:
-        cells, starts = _starts(keys)
-        sums = np.diff(starts, append=len(keys)) * units[0]
-    else:
-        weighed = units[keys & ((1 << low) - 1)]
-        keys >>= low
-        cells, starts = _starts(keys)
-        sums = np.add.reduceat(weighed, starts) if len(starts) else weighed
-    rows, cols = cells >> id_bits, (cells & ((1 << id_bits) - 1)).astype(np.int32)
-    if symmetric:
-        sums[rows == cols] *= 2
-    indptr = np.zeros(vocabulary_size + 1, np.int64)
-    np.cumsum(np.bincount(rows, minlength=vocabulary_size), out=indptr[1:])
-    return Run(indptr, cols, sums)
-
-
-def _starts(keys: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Return the distinct values of sorted keys, and where each begins."""
-    if not len(keys):
-        return keys, keys
-    new = np.empty(len(keys), bool)
-    new[0] = True
-    np.not_equal(keys[1:], keys[:-1], out=new[1:])
-    starts = np.flatnonzero(new)
-    return keys[starts], starts
-
-
-def _capacity(tokens: int, distances: range, context: int) -> int:
-    return sum(max(0, tokens - max(d + 1, context)) for d in distances)
-
-
-def _bits(values: int) -> int:
-    """How many bits the numbers below ``values`` need."""
-    return max(0, values - 1).bit_length()

@@ -33,7 +33,7 @@ class RowGroup(NamedTuple):
     """One row group of a co-occurrence file."""
 
     file: Location
-    index: int
+    number: int
 
 
 class CellFacts(NamedTuple):
@@ -53,9 +53,7 @@ def build_blocks(job: Job) -> Mapping[str, Any]:
     nnz = int(matrix.facts["nnz"])
     num_blocks = settings.num_blocks or default_num_blocks(nnz, cores(job.spark))
     grid = BlockGrid(int(matrix.facts["vocabulary_size"]), num_blocks)
-    pairs = [
-        (p, q) for p in range(num_blocks) for q in range(p if symmetric else 0, num_blocks)
-    ]
+    pairs = [(p, q) for p in range(num_blocks) for q in range(p if symmetric else 0, num_blocks)]
     number_of = {pair: number for number, pair in enumerate(pairs)}
     row_groups = [
         RowGroup(file, index)
@@ -192,7 +190,7 @@ def _write(
 
 def _read(group: RowGroup) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any]]:
     with pq.ParquetFile(group.file.open_input()) as source:
-        table = source.read_row_group(group.index, columns=["row_id", "col_id", "count"])
+        table = source.read_row_group(group.number, columns=["row_id", "col_id", "count"])
     row_ids, col_ids, counts = (column.to_numpy() for column in table.columns)
     return row_ids, col_ids, counts
 

@@ -24,8 +24,6 @@ RAREST = 100
 """Words whose mean vector an unknown word is given, as the C program does."""
 
 
-
-
 def build_vectors(job: Job) -> Mapping[str, Any]:
     """Write ``word, vector`` in the order of ids, one task a range of ids."""
     settings: ExportSettings = job.settings

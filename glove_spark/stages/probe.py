@@ -30,10 +30,9 @@ def describe_neighbors(
     probe_ids = vocabulary.ids_of(settings.probe)
 
     def unit_vectors(block: int) -> NDArray[np.float32]:
-        found = read_vectors(
-            model, epoch, block, settings.vector_size, settings.adagrad, "sum"
-        )
-        return found / np.maximum(np.linalg.norm(found, axis=1, keepdims=True), 1e-12)
+        found = read_vectors(model, epoch, block, settings.vector_size, settings.adagrad, "sum")
+        norms = np.linalg.norm(found, axis=1, keepdims=True)
+        return np.asarray(found / np.maximum(norms, 1e-12), dtype=np.float32)
 
     queries = np.stack(
         [unit_vectors(grid.block_of(word).item())[grid.local_of(word)] for word in probe_ids]

@@ -175,9 +175,7 @@ def train_task(
         losses.append((block, loss))
         weight = None
         if block in shared:
-            weight = column_weights(
-                cell, len(side.biases), plan.update.x_max, plan.update.alpha
-            )
+            weight = column_weights(cell, len(side.biases), plan.update.x_max, plan.update.alpha)
         columns.append(ReplicaFile(block, plan.write(side, COLUMNS, block), weight))
         if not loss.finite:
             break

@@ -327,7 +327,7 @@ def _corpus_errors(settings: TokenizeSettings) -> Iterator[None]:
 
 
 def _external_inputs(settings: TokenizeSettings) -> Mapping[str, str]:
-    found = {"corpus": corpus_fingerprint(find_files(settings))}
+    found = {"corpus": corpus_fingerprint(find_files(settings, announce=False))}
     source = source_of(settings.tokenizer)
     if source is not None:
         found["tokenizer"] = fingerprint(source.hex())

@@ -197,9 +197,7 @@ def _train_epoch(
     cost_sum, nnz = 0.0, 0
     rounds = rounds_of(settings, grid, epoch)
     for number, tasks in enumerate(rounds, 1):
-        describe(
-            job.spark, f"train: epoch {epoch}/{settings.epochs}, round {number}/{len(rounds)}"
-        )
+        describe(job.spark, f"train: epoch {epoch}/{settings.epochs}, round {number}/{len(rounds)}")
         results = run_round(job.spark.sparkContext, plan, tasks, placement)
         _check_finite(results, epoch, blocks)
         cost_sum += math.fsum(loss.cost_sum for result in results for _, loss in result.losses)
@@ -220,8 +218,8 @@ def _check_finite(results: list[TaskResult], epoch: int, blocks: Dataset) -> Non
         for block, loss in result.losses:
             if not loss.finite:
                 raise DivergenceError(
-                    f"cost is {loss.cost_sum} in epoch {epoch}, cell ({result.row_block}, {block}); "
-                    f"the largest count is {blocks.facts['largest_count']:g}; "
+                    f"cost is {loss.cost_sum} in epoch {epoch}, "
+                    f"cell ({result.row_block}, {block}); the largest count is {blocks.facts['largest_count']:g}; "
                     f"epoch {epoch - 1} is kept; lower learning_rate or raise damping"
                 )
 

@@ -74,9 +74,7 @@ def test_planted_model_is_recovered(spark, tmp_path, blocks_at, num_blocks, adag
 
 
 @pytest.mark.parametrize(("schedule", "syncs"), [("stratified", 1), ("averaging", 2)])
-def test_same_seed_same_bytes_and_another_seed_others(
-    spark, tmp_path, blocks_at, schedule, syncs
-):
+def test_same_seed_same_bytes_and_another_seed_others(spark, tmp_path, blocks_at, schedule, syncs):
     root = blocks_at(tmp_path, planted_counts(20, 2))
     found = []
     for seed in (5, 5, 6):
@@ -143,7 +141,11 @@ def test_divergence_stops_with_cell_count_and_remedy(spark, tmp_path, blocks_at)
     counts = planted_counts(20, 2)
     root = blocks_at(tmp_path, counts, num_blocks=1)
     settings = TrainSettings(
-        vector_size=4, epochs=30, learning_rate=1e6, final_learning_rate=1e6, damping=0.0,
+        vector_size=4,
+        epochs=30,
+        learning_rate=1e6,
+        final_learning_rate=1e6,
+        damping=0.0,
         subsample=0.0,
     )
     with pytest.raises(DivergenceError, match=r"lower learning_rate.* raise damping"):
@@ -213,9 +215,7 @@ def test_export_writes_what_the_model_holds(spark, tmp_path, blocks_at, combine,
     grid = BlockGrid(20, 3)
     expected = np.empty((20, 4), np.float32)
     for block in range(3):
-        expected[grid.global_ids(block)] = read_vectors(
-            model.location, 2, block, 4, "row", combine
-        )
+        expected[grid.global_ids(block)] = read_vectors(model.location, 2, block, 4, "row", combine)
     assert len(vectors.files(".parquet")) == 3
     for path in (vectors.location, text.location):
         loaded = WordVectors.load(path)
@@ -238,7 +238,7 @@ def test_stage_is_skipped_refused_or_redone(spark, tmp_path, blocks_at, caplog):
     # what does not change the result does not make it stale
     run_stage(MODEL, spark, TrainSettings(vector_size=4, epochs=1, probe=("w1",)), root)
     other = TrainSettings(vector_size=5, epochs=1)
-    with pytest.raises(DatasetError, match="vector_size was 4 and is now 5. Give --overwrite"):
+    with pytest.raises(DatasetError, match=r"vector_size was 4 and is now 5\. Give --overwrite"):
         run_stage(MODEL, spark, other, root)
     assert run_stage(MODEL, spark, other, root, overwrite=True).facts["vector_size"] == 5
     assert "model: redone, because vector_size was 4 and is now 5" in caplog.messages

@@ -34,7 +34,8 @@ def test_imports_point_one_way(layer):
 def test_kernels_need_numpy_and_scipy_only():
     script = (
         "import pkgutil, importlib, sys, glove_spark.kernels as k\n"
-        "for m in pkgutil.iter_modules(k.__path__): importlib.import_module(k.__name__+'.'+m.name)\n"
+        "for module in pkgutil.iter_modules(k.__path__):\n"
+        "    importlib.import_module(k.__name__ + '.' + module.name)\n"
         "print([m for m in ('pyspark', 'pyarrow', 'pandas') if m in sys.modules])"
     )
     found = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)

@@ -62,7 +62,7 @@ def test_nothing_covered_is_nan_not_zero(royals):
 
 
 def test_wrong_question_files_are_refused(tmp_path):
-    with pytest.raises(InputError, match="holds no .txt files"):
+    with pytest.raises(InputError, match=r"holds no \.txt files"):
         read_analogies(tmp_path)
     (tmp_path / "x.txt").write_text("a b c\n")
     with pytest.raises(InputError, match="'a b c' is not four words"):
@@ -99,8 +99,11 @@ def test_word_with_a_space_is_refused_by_name():
 
 @pytest.mark.parametrize(
     ("content", "message"),
-    [("", "holds no vectors"), ("a 1 2\nb 1\n", "line 2: 1 numbers where line 1 has 2"),
-     ("a 1 x\n", "line 1: not a word and its numbers")],
+    [
+        ("", "holds no vectors"),
+        ("a 1 2\nb 1\n", "line 2: 1 numbers where line 1 has 2"),
+        ("a 1 x\n", "line 1: not a word and its numbers"),
+    ],
 )
 def test_wrong_text_is_refused(tmp_path, content, message):
     (tmp_path / "v.txt").write_text(content)

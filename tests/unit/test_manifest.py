@@ -72,9 +72,11 @@ def test_differences_are_named():
 
 
 def test_equal_recipes_have_equal_fingerprints():
-    assert RECIPE.fingerprint == Recipe(
-        "cooccurrence", 1, {"window_size": 5}, {"tokens": "aa"}
-    ).fingerprint
-    assert RECIPE.fingerprint != Recipe(
-        "cooccurrence", 1, {"window_size": 5}, {"tokens": "ab"}
-    ).fingerprint
+    assert (
+        RECIPE.fingerprint
+        == Recipe("cooccurrence", 1, {"window_size": 5}, {"tokens": "aa"}).fingerprint
+    )
+    assert (
+        RECIPE.fingerprint
+        != Recipe("cooccurrence", 1, {"window_size": 5}, {"tokens": "ab"}).fingerprint
+    )

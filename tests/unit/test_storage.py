@@ -58,6 +58,8 @@ def test_reading_what_is_not_there_is_an_input_error(tmp_path):
     [(errno.ENOSPC, "the disk is full"), (errno.EACCES, "no permission"), (errno.EIO, "odd")],
 )
 def test_a_refused_write_is_an_output_error(number, message):
-    with pytest.raises(OutputError, match=f"cannot write /x: .*{message}"):
-        with writing(Location.of("/x")):
-            raise OSError(number, "odd")
+    with (
+        pytest.raises(OutputError, match=f"cannot write /x: .*{message}"),
+        writing(Location.of("/x")),
+    ):
+        raise OSError(number, "odd")

@@ -1,0 +1,343 @@
+"""Co-occurrence: windowed flatMap of sorted runs, reduceByKey, Parquet.
+
+A task turns its documents into ids, counts windows in buffers, adds the buffers up to one sorted
+run, and hands on a part of it for every block of rows. A reduce adds the parts of one block and
+writes its file. Counts travel as integers, so neither the number of tasks nor their order changes
+a bit; blocks of rows, and with them the files, depend on the vocabulary and the settings alone.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from glove_spark.config import CooccurrenceSettings
+from glove_spark.datasets.cooccurrence import file_name, write_rows
+from glove_spark.datasets.tokens import DocumentBatch, TokenSlice, plan_slices, read_slice
+from glove_spark.datasets.vocabulary import UNKNOWN, Vocabulary, read_table
+from glove_spark.errors import DatasetError, InputError
+from glove_spark.kernels.runs import Run, RunStack, cut_rows
+from glove_spark.kernels.windows import Weights, count_windows, distance_weights, pair_counts
+from glove_spark.session import cores, describe
+from glove_spark.stage import Job, Stage
+from glove_spark.storage import Location
+
+log = logging.getLogger(__name__)
+
+PAIRS_PER_BUFFER = 3_000_000
+"""Pairs counted at once: arrays of some 60 MB."""
+
+PAIRS_PER_TASK = 72_000_000
+"""Bounds the run that a task hands on: at worst, no two pairs alike, some 1 GB."""
+
+NONZEROS_PER_BLOCK = 8_000_000
+"""Expected nonzeros of a block of rows, from above; some 4M in text. A reduce holds a block two
+to three times, at 12 bytes a nonzero."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What every task is told.
+
+    Attributes
+    ----------
+    edges
+        int64[blocks + 1], the first row of every block of rows, and V.
+    """
+
+    settings: CooccurrenceSettings
+    vocabulary: Location
+    vocabulary_fingerprint: str
+    weights: Weights
+    edges: NDArray[np.int64]
+
+    @property
+    def vocabulary_size(self) -> int:
+        """V."""
+        return int(self.edges[-1])
+
+
+class Tally(NamedTuple):
+    """What a task saw: tokens, tokens that have an id, and the pairs at every distance."""
+
+    tokens: int
+    tokens_in_vocabulary: int
+    pairs: NDArray[np.int64]
+
+    def plus(self, other: Tally) -> Tally:
+        """Add two tallies."""
+        return Tally(
+            self.tokens + other.tokens,
+            self.tokens_in_vocabulary + other.tokens_in_vocabulary,
+            self.pairs + other.pairs,
+        )
+
+
+class Part(NamedTuple):
+    """The value that is reduced: runs of one block, and with block 0 the tasks' tallies.
+
+    The tallies travel with the counts, not by accumulators, so that a task that is run again for
+    a lost one is not counted twice.
+    """
+
+    runs: RunStack
+    tally: Tally
+
+    def plus(self, other: Part) -> Part:
+        """Add another part of the same block."""
+        return Part(self.runs.absorb(other.runs), self.tally.plus(other.tally))
+
+
+class BlockFacts(NamedTuple):
+    """What the driver learns of a block of rows that was written."""
+
+    block: int
+    nnz: int
+    diagonal_nnz: int
+    units: int
+    diagonal_units: int
+    largest: int
+    largest_at: tuple[int, int]
+    tally: Tally
+
+
+def build_cooccurrence(job: Job) -> Mapping[str, Any]:
+    """Write the matrix of `Job.inputs` ``tokens`` and ``vocabulary`` to `Job.output`."""
+    settings: CooccurrenceSettings = job.settings
+    tokens, words = job.inputs["tokens"], job.inputs["vocabulary"]
+    counts = Vocabulary.read(words.location).counts
+    plan = Plan(
+        settings,
+        words.location,
+        words.manifest.fingerprint,
+        distance_weights(settings.window_size, settings.weighting, int(counts[0])),
+        cut_rows(
+            counts, settings.window_size, symmetric=settings.symmetric, target=NONZEROS_PER_BLOCK
+        ),
+    )
+    num_blocks = len(plan.edges) - 1
+    tasks = plan_slices(
+        tokens,
+        tasks_at_once=cores(job.spark),
+        tokens_per_task=max(1, PAIRS_PER_TASK // settings.window_size),
+    )
+    output = job.output.make_folder()
+    describe(job.spark, f"cooccurrence: {len(tasks):,} tasks, {num_blocks:,} blocks of rows")
+    written = (
+        job.spark.sparkContext.parallelize(tasks, len(tasks))
+        .flatMap(lambda slices: count_slices(slices, plan))
+        .reduceByKey(Part.plus, num_blocks, int)
+        .mapPartitions(lambda parts: write_blocks(parts, plan, output))
+        .collect()
+    )
+    _delete_strays(output, num_blocks)
+    return matrix_facts(written, plan)
+
+
+def count_slices(slices: Iterable[TokenSlice], plan: Plan) -> Iterator[tuple[int, Part]]:
+    """Count the windows of some documents.
+
+    Yields
+    ------
+    tuple
+        A block of rows and its part of the counts.
+    """
+    settings, window = plan.settings, plan.settings.window_size
+    stack = RunStack([Run.empty(plan.vocabulary_size)])
+    tally = Tally(0, 0, np.zeros(window, np.int64))
+    for ids, documents, context, seen in _buffers(slices, plan):
+        stack.push(
+            count_windows(
+                ids,
+                documents,
+                plan.weights,
+                vocabulary_size=plan.vocabulary_size,
+                symmetric=settings.symmetric,
+                context=context,
+            )
+        )
+        known = int(np.count_nonzero(ids[context:] >= 0))
+        tally = tally.plus(
+            Tally(seen, known, pair_counts(ids, documents, window, context=context))
+        )
+    run = stack.merged()
+    nothing = Tally(0, 0, np.zeros(window, np.int64))
+    for block, (start, stop) in enumerate(zip(plan.edges, plan.edges[1:], strict=False)):
+        part = run.of_rows(int(start), int(stop))
+        if part.nnz or block == 0:
+            yield block, Part(RunStack([part]), tally if block == 0 else nothing)
+
+
+def _buffers(
+    slices: Iterable[TokenSlice], plan: Plan
+) -> Iterator[tuple[NDArray[np.int32], NDArray[np.int32], int, int]]:
+    """Cut the text into overlapping stretches of bounded size.
+
+    Yields
+    ------
+    tuple
+        Ids, document numbers, how many tokens at the front were in the last stretch as well, and
+        how many tokens of the corpus it was made of.
+    """
+    window = plan.settings.window_size
+    # an overlap of one window costs an eighth at most
+    size = max(PAIRS_PER_BUFFER // window, 8 * window)
+    ids, documents = np.empty(0, np.int32), np.empty(0, np.int32)
+    context = seen = number = 0
+    for part in slices:
+        for batch in read_slice(part):
+            more, lengths = _to_ids(batch, plan)
+            seen += int(batch.lengths.sum())
+            of_document = np.arange(number, number + len(lengths), dtype=np.int32)
+            number += len(lengths)
+            ids = np.concatenate([ids, more])
+            documents = np.concatenate([documents, np.repeat(of_document, lengths)])
+            while len(ids) >= size + context:
+                stop = size + context
+                yield ids[:stop], documents[:stop], context, seen
+                seen = 0
+                ids, documents = ids[stop - window :], documents[stop - window :]
+                context = window
+    yield ids, documents, context, seen
+
+
+def _to_ids(
+    batch: DocumentBatch, plan: Plan
+) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
+    """Look up the tokens of some documents: ids, and how many each document has."""
+    words, unknown = _words(plan.vocabulary, plan.vocabulary_fingerprint)
+    found = pc.fill_null(pc.index_in(batch.words, value_set=words), unknown)
+    ids: NDArray[np.int32] = found.to_numpy(zero_copy_only=False)[batch.codes]
+    if plan.settings.out_of_vocabulary == "keep" or unknown >= 0:
+        return ids, batch.lengths
+    known = ids >= 0
+    ends = np.concatenate([[0], np.cumsum(known)])[np.cumsum(batch.lengths)]
+    return ids[known], np.diff(ends, prepend=0)
+
+
+@lru_cache(maxsize=1)
+def _words(vocabulary: Location, fingerprint: str) -> tuple[pa.StringArray, int]:
+    """Read the words, once a worker, and the id of ``<unk>``, -1 where there is none.
+
+    ``fingerprint`` tells a vocabulary from another that lay at the same place before.
+    """
+    words = read_table(vocabulary).column("word").combine_chunks()
+    unknown = pc.index(words, UNKNOWN).as_py()
+    return words, unknown
+
+
+def write_blocks(
+    parts: Iterable[tuple[int, Part]], plan: Plan, output: Location
+) -> Iterator[BlockFacts]:
+    """Add up and write blocks of rows."""
+    for block, part in parts:
+        run = part.runs.merged()
+        first_row = int(plan.edges[block])
+        target = output / file_name(block)
+        # a task that is run twice writes under a name of its own; the rename replaces its twin
+        temporary = target.temporary_sibling()
+        write_rows(run, first_row, plan.weights.unit, temporary)
+        temporary.publish_to(target)
+        yield _block_facts(block, run, first_row, part.tally)
+
+
+def _block_facts(block: int, run: Run, first_row: int, tally: Tally) -> BlockFacts:
+    if not run.nnz:
+        return BlockFacts(block, 0, 0, 0, 0, 0, (0, 0), tally)
+    rows = run.rows + first_row
+    diagonal = run.units[rows == run.cols]
+    largest = int(np.argmax(run.units))
+    return BlockFacts(
+        block,
+        run.nnz,
+        len(diagonal),
+        _exact_sum(run.units),
+        _exact_sum(diagonal),
+        int(run.units[largest]),
+        (int(rows[largest]), int(run.cols[largest])),
+        tally,
+    )
+
+
+def _exact_sum(units: NDArray[Any]) -> int:
+    """Sum without overflow: the halves of every number apart."""
+    wide = units.astype(np.int64, copy=False)
+    return (int((wide >> 32).sum()) << 32) + int((wide & 0xFFFFFFFF).sum())
+
+
+def matrix_facts(written: list[BlockFacts], plan: Plan) -> dict[str, Any]:
+    """Gather the facts of the manifest, checking the sum of the matrix against the pairs.
+
+    Raises
+    ------
+    InputError
+        If no two words of the vocabulary occur together.
+    DatasetError
+        If counts were lost or doubled on the way.
+    """
+    settings, weights = plan.settings, plan.weights
+    sides = 2 if settings.symmetric else 1
+    tally = written[0].tally
+    for block in written[1:]:
+        tally = tally.plus(block.tally)
+    stored = sum(block.nnz for block in written)
+    diagonal = sum(block.diagonal_nnz for block in written)
+    units = sum(block.units for block in written)
+    if settings.symmetric:
+        units = 2 * units - sum(block.diagonal_units for block in written)
+    if stored == 0:
+        raise InputError(
+            f"window_size={settings.window_size} finds no two words of the vocabulary together in "
+            f"{tally.tokens:,} tokens; check the tokenizer and that documents have several words"
+        )
+    expected = sides * sum(
+        int(pairs) * int(unit) for pairs, unit in zip(tally.pairs, weights.units, strict=True)
+    )
+    if units != expected:
+        raise DatasetError(
+            f"the counts sum to {units:,} units and the pairs to {expected:,}; this is a defect "
+            "or failing hardware, run the stage again"
+        )
+    largest = max(written, key=lambda block: block.largest)
+    return {
+        "vocabulary_size": plan.vocabulary_size,
+        "nnz_stored": stored,
+        "nnz": 2 * stored - diagonal if settings.symmetric else stored,
+        "nnz_diagonal": diagonal,
+        "tokens": tally.tokens,
+        "tokens_in_vocabulary": tally.tokens_in_vocabulary,
+        "pairs": int(tally.pairs.sum()),
+        "unit": weights.unit,
+        "weights_exact": weights.exact,
+        # JSON readers may hold numbers as doubles, which would round this one
+        "sum_of_units": str(units),
+        "sum_of_counts": units / weights.unit,
+        "largest_count": largest.largest / weights.unit,
+        "largest_count_at": list(largest.largest_at),
+        "blocks_of_rows": len(plan.edges) - 1,
+    }
+
+
+def _delete_strays(output: Location, num_blocks: int) -> None:
+    """Remove what tasks left that were killed while they wrote."""
+    expected = {file_name(block) for block in range(num_blocks)}
+    for info in output.walk():
+        if info.base_name not in expected:
+            (output / info.base_name).delete()
+
+
+COOCCURRENCE = Stage(
+    dataset="cooccurrence",
+    command="cooccurrence",
+    format_version=1,
+    inputs=("tokens", "vocabulary"),
+    build=build_cooccurrence,
+)
