@@ -17,6 +17,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from pyarrow import fs
 from pyspark.sql import SparkSession
 
 from glove_spark.errors import DatasetError, InputError, OutputError
@@ -97,7 +98,8 @@ def claim_folder(root: Location) -> None:
     marker = root / MARKER
     if marker.exists():
         return
-    if root.exists() and not root.walk(recursive=False) == []:
+    kind = root.kind()
+    if kind == fs.FileType.File or (kind != fs.FileType.NotFound and root.walk(recursive=False)):
         raise OutputError(f"output={root.shown} holds something else; name a new or empty folder")
     root.make_folder()
     marker.write_bytes(b"The output of glove_spark; see the manifests.\n")

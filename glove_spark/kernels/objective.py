@@ -32,7 +32,8 @@ def log_keep_factors(counts: NDArray[np.int64], subsample: float) -> NDArray[np.
     counts
         int64 (V,), tokens of each word in the corpus, at least 1.
     subsample
-        t, usually 1e-4; 0 keeps every word in full.
+        t, usually 1e-4; 0 keeps every word in full. A word of average frequency is always kept in
+        full: t is at least 1 / V.
 
     Returns
     -------
@@ -41,7 +42,8 @@ def log_keep_factors(counts: NDArray[np.int64], subsample: float) -> NDArray[np.
     """
     if subsample == 0:
         return np.zeros(len(counts), dtype=np.float32)
-    ratio = subsample * counts.sum() / counts
+    # in a vocabulary of a few hundred words all are frequent, and none is too frequent
+    ratio = max(subsample, 1 / len(counts)) * counts.sum() / counts
     return np.log(np.minimum(1.0, np.sqrt(ratio) + ratio)).astype(np.float32)
 
 

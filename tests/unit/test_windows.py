@@ -1,0 +1,270 @@
+"""Windowed counting and sorted runs: equal to an oracle of plain loops, whatever the cuts."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from fractions import Fraction
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from glove_spark.kernels.runs import Run, RunStack, add_up, cut_rows, merge_two
+from glove_spark.kernels.windows import Weights, count_windows, distance_weights, pair_counts
+
+VOCABULARY_SIZE = 6
+
+
+def oracle(documents, window, weighting, symmetric):
+    """Count by the definition: a dictionary and exact fractions."""
+    counts = defaultdict(Fraction)
+    for document in documents:
+        for right in range(len(document)):
+            for distance in range(1, min(window, right) + 1):
+                word, other = document[right], document[right - distance]
+                if word < 0 or other < 0:
+                    continue
+                weight = Fraction(1, distance) if weighting == "harmonic" else Fraction(1)
+                counts[other, word] += weight
+                if symmetric:
+                    counts[word, other] += weight
+    return {cell: count for cell, count in counts.items() if not symmetric or cell[0] <= cell[1]}
+
+
+def as_dictionary(run: Run, unit: int) -> dict[tuple[int, int], Fraction]:
+    return {
+        (int(row), int(col)): Fraction(int(units), unit)
+        for row, col, units in zip(run.rows, run.cols, run.units, strict=True)
+    }
+
+
+def flatten(documents):
+    ids = np.array([word for document in documents for word in document], np.int32)
+    lengths = [len(document) for document in documents]
+    return ids, np.repeat(np.arange(len(documents), dtype=np.int32), lengths)
+
+
+corpora = st.lists(
+    st.lists(st.integers(-1, VOCABULARY_SIZE - 1), max_size=25), min_size=1, max_size=6
+)
+
+
+@settings(deadline=None, max_examples=150)
+@given(corpora, st.integers(1, 12), st.sampled_from(["harmonic", "flat"]), st.booleans())
+def test_counts_equal_the_definition(documents, window, weighting, symmetric):
+    ids, numbers = flatten(documents)
+    weights = distance_weights(window, weighting, len(ids) + 1)
+    run = count_windows(
+        ids, numbers, weights, vocabulary_size=VOCABULARY_SIZE, symmetric=symmetric
+    )
+    assert as_dictionary(run, weights.unit) == oracle(documents, window, weighting, symmetric)
+
+
+@settings(deadline=None, max_examples=100)
+@given(corpora, st.integers(1, 5), st.integers(1, 30), st.booleans())
+def test_text_cut_with_an_overlap_of_a_window_counts_every_pair_once(
+    documents, window, step, symmetric
+):
+    ids, numbers = flatten(documents)
+    weights = distance_weights(window, "harmonic", len(ids) + 1)
+    stack = RunStack([Run.empty(VOCABULARY_SIZE)])
+    pairs = np.zeros(window, np.int64)
+    for start in range(0, len(ids), step):
+        begin = max(0, start - window)
+        cut = slice(begin, start + step)
+        context = start - begin
+        pairs += pair_counts(ids[cut], numbers[cut], window, context=context)
+        stack.push(
+            count_windows(
+                ids[cut],
+                numbers[cut],
+                weights,
+                vocabulary_size=VOCABULARY_SIZE,
+                symmetric=symmetric,
+                context=context,
+            )
+        )
+    merged = stack.merged()
+    assert as_dictionary(merged, weights.unit) == oracle(documents, window, "harmonic", symmetric)
+    total = int(merged.units.sum())
+    if symmetric:
+        total = 2 * total - int(merged.units[merged.rows == merged.cols].sum())
+    assert total == (2 if symmetric else 1) * int(pairs @ weights.units)
+
+
+def test_the_worked_example():
+    words = ["an", "apple", "a", "day", "keeps"]
+    ids = np.array([words.index(w) for w in "an apple a day keeps an apple a day".split()], np.int32)
+    run = count_windows(
+        ids,
+        np.zeros(len(ids), np.int32),
+        distance_weights(2, "flat", 2),
+        vocabulary_size=5,
+        symmetric=True,
+    )
+    found = {
+        f"{words[row]}-{words[col]}": int(units)
+        for row, col, units in zip(run.rows, run.cols, run.units, strict=True)
+    }
+    assert found == {
+        "an-apple": 2,
+        "an-a": 2,
+        "an-day": 1,
+        "an-keeps": 1,
+        "apple-a": 2,
+        "apple-day": 2,
+        "apple-keeps": 1,
+        "a-day": 2,
+        "a-keeps": 1,
+        "day-keeps": 1,
+    }
+
+
+def test_a_word_next_to_itself_counts_twice():
+    ids = np.zeros(2, np.int32)
+    weights = distance_weights(1, "flat", 2)
+    run = count_windows(ids, ids, weights, vocabulary_size=1, symmetric=True)
+    assert run.units.tolist() == [2]
+
+
+def test_an_empty_text_has_no_pairs():
+    nothing = np.empty(0, np.int32)
+    weights = distance_weights(3, "harmonic", 1)
+    run = count_windows(nothing, nothing, weights, vocabulary_size=4, symmetric=True)
+    assert (run.nnz, run.indptr.tolist()) == (0, [0] * 5)
+
+
+@pytest.mark.parametrize(("window", "unit"), [(10, 2520), (15, 360_360), (20, 232_792_560)])
+def test_the_unit_makes_every_weight_whole(window, unit):
+    weights = distance_weights(window, "harmonic", 10**7)
+    assert weights.unit == unit
+    assert weights.exact
+    assert all(weights.units[d - 1] * d == unit for d in range(1, window + 1))
+
+
+@pytest.mark.parametrize("window", [45, 100, 1000])
+def test_weights_of_wide_windows_are_rounded_by_half_a_unit_at_most(window):
+    weights = distance_weights(window, "harmonic", 10**6)
+    assert not weights.exact
+    for distance, units in enumerate(weights.units.tolist(), start=1):
+        assert abs(Fraction(units, weights.unit) - Fraction(1, distance)) <= Fraction(
+            1, 2 * weights.unit
+        )
+    largest = 4 * 10**6 * int(weights.units.sum())
+    assert largest < 2**63
+    assert weights.unit > 2**30
+
+
+def test_the_unit_shrinks_where_counts_are_too_large_for_it():
+    few, many = distance_weights(20, "harmonic", 10**6), distance_weights(20, "harmonic", 10**10)
+    assert few.exact
+    assert not many.exact
+    assert 4 * 10**10 * int(many.units.sum()) < 2**63
+
+
+def dense(run: Run, size: int):
+    matrix = np.zeros((len(run.indptr) - 1, size), np.int64)
+    matrix[run.rows, run.cols] = run.units
+    return matrix
+
+
+@settings(deadline=None)
+@given(st.lists(st.tuples(st.integers(0, 4), st.integers(0, 4), st.integers(1, 9)), max_size=40))
+def test_adding_up_equals_a_dense_sum(entries):
+    rows, cols, units = (
+        np.array([entry[k] for entry in entries], dtype)
+        for k, dtype in enumerate([np.int32, np.int32, np.int64])
+    )
+    run = add_up(rows, cols, units, 5)
+    expected = np.zeros((5, 5), np.int64)
+    np.add.at(expected, (rows, cols), units)
+    assert np.array_equal(dense(run, 5), expected)
+    assert all(np.all(np.diff(run.cols[a:b]) > 0) for a, b in pairwise(run.indptr))
+
+
+def random_run(seed: int, entries: int = 50, size: int = 8) -> Run:
+    rng = np.random.default_rng(seed)
+    rows, cols = rng.integers(0, size, (2, entries)).astype(np.int32)
+    return add_up(rows, cols, rng.integers(1, 100, entries), size)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_stack_gives_the_same_run_in_any_order(seed):
+    runs = [random_run(number, entries=1 + 7 * number) for number in range(12)]
+    expected = sum(dense(run, 8) for run in runs)
+    order = np.random.default_rng(seed).permutation(12)
+    first = RunStack(runs[k] for k in order[:5])
+    second = RunStack(runs[k] for k in order[5:])
+    assert np.array_equal(dense(first.absorb(second).merged(), 8), expected)
+
+
+def test_a_stack_holds_few_runs_however_many_arrive(monkeypatch):
+    moved = []
+
+    def counting(first, second):
+        moved.append(first.nnz + second.nnz)
+        return merge_two(first, second)
+
+    monkeypatch.setattr("glove_spark.kernels.runs.merge_two", counting)
+    stack = RunStack()
+    size = 20_000
+    for number in range(256):
+        # runs without a cell in common: the worst case
+        cols = np.arange(number * 64, number * 64 + 64, dtype=np.int32)
+        stack.push(add_up(np.zeros(64, np.int32), cols, np.ones(64, np.int64), size))
+        assert len(stack._runs) <= 10
+    assert stack.merged().nnz == 256 * 64
+    # a merge of every arrival with all before it would move 128 times the result
+    assert sum(moved) <= 10 * 256 * 64
+
+
+def test_a_part_of_the_rows_travels_in_the_smallest_type():
+    run = add_up(
+        np.array([0, 1, 1], np.int32),
+        np.array([1, 0, 2], np.int32),
+        np.array([2**40, 5, 6], np.int64),
+        3,
+    )
+    head, tail = run.of_rows(0, 1), run.of_rows(1, 3)
+    assert (head.units.dtype, tail.units.dtype) == (np.int64, np.int32)
+    assert (tail.indptr.tolist(), tail.cols.tolist(), tail.units.tolist()) == (
+        [0, 2, 2],
+        [0, 2],
+        [5, 6],
+    )
+    assert merge_two(tail, tail).units.tolist() == [10, 12]
+
+
+def zipf_counts(size: int):
+    return np.sort((10**6 / np.arange(1, size + 1)).astype(np.int64) + 1)[::-1]
+
+
+@pytest.mark.parametrize("symmetric", [True, False])
+@pytest.mark.parametrize("size", [2, 3, 1000, 30_000])
+def test_blocks_of_rows_cover_the_vocabulary_and_bound_the_nonzeros(size, symmetric):
+    counts = zipf_counts(size)
+    target = 100_000
+    edges = cut_rows(counts, 5, symmetric=symmetric, target=target)
+    assert edges[0] == 0
+    assert edges[-1] == size
+    assert np.all(np.diff(edges) > 0)
+    meetings = (10.0 if symmetric else 5.0) * counts / counts.sum()
+    for start, stop in list(pairwise(edges))[:8]:
+        expected = sum(
+            np.minimum(1, meetings[row] * counts[row if symmetric else 0 :]).sum()
+            for row in range(start, min(stop, start + 200))
+        )
+        assert expected <= 1.3 * target + size
+
+
+def test_blocks_of_rows_depend_on_the_vocabulary_alone():
+    counts = zipf_counts(5000)
+    first, again = (cut_rows(counts, 10, symmetric=True, target=50_000) for _ in range(2))
+    assert first.tolist() == again.tolist()
+    assert len(first) > 5
+
+
+def test_weights_are_plain_integers_in_flat_mode():
+    assert distance_weights(3, "flat", 10**12) == Weights(pytest.approx([1, 1, 1]), 1, True)
