@@ -42,6 +42,9 @@ def run_demo(folder: Path, master: str | None) -> None:
         {
             "run": {"output": str(folder / "out"), "master": master},
             "tokenize": {"input": [str(corpus)]},
+            # two million words are soon read: more epochs, and no words seen a few times only
+            "vocabulary": {"min_count": 10},
+            "train": {"epochs": 15},
         }
     )
     run_pipeline(open_session(master), config)

@@ -13,6 +13,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from py4j.protocol import Py4JError
 from pyspark import cloudpickle
 from pyspark.errors import PySparkException
 from pyspark.sql import Column, SparkSession
@@ -34,7 +35,11 @@ WHITESPACE = r"[ \t\n\x0B\f\r]++"
 PUNCTUATION = r"^[\p{Punct}\p{IsPunctuation}]++|[\p{Punct}\p{IsPunctuation}]++$"
 """ASCII's and Unicode's punctuation at either end of a token."""
 
-SAMPLE = "A user's tokenizer is tried on this sentence, once."
+SAMPLE = "A tokenizer is tried on this sentence, once."
+
+_RUN = 50_000
+_LONG_RUNS = tuple(unit * _RUN for unit in ("ab", "a1", "a'", "a-", "a.", ".-", "a "))
+"""Texts on which patterns are tried that recurse once a character."""
 
 Tokenizer = Callable[[Column], Column]
 """From a column of text to a column of array<string>, which may hold empty strings."""
@@ -61,20 +66,33 @@ def make_tokenizer(spark: SparkSession, tokenizer: str) -> Tokenizer:
 
 
 def check_pattern(spark: SparkSession, pattern: str) -> None:
-    """Refuse what `java.util.regex` does not take.
+    """Refuse what `java.util.regex` does not take, or what overflows its stack.
+
+    A repeated group, as in ``(?:a|b)+``, makes it recurse once a repetition. In a task that would
+    end the whole Java process, so it is tried here, where it does not.
 
     Raises
     ------
     ConfigurationError
-        If ``pattern`` does not compile.
+        If ``pattern`` does not compile, or recurses too deep on a long run of characters.
     """
     jvm: Any = spark.sparkContext._jvm
     try:
-        jvm.java.util.regex.Pattern.compile(pattern)
+        compiled = jvm.java.util.regex.Pattern.compile(pattern)
     except PySparkException as error:
         reason = str(error).splitlines()[0]
         raise ConfigurationError(
             f"tokenizer='regex:{pattern}' is not a regular expression of Java's: {reason}"
+        ) from None
+    try:
+        for text in _LONG_RUNS:
+            compiled.matcher(text).find()
+    except Py4JError as error:
+        if "StackOverflowError" not in str(error):
+            raise
+        raise ConfigurationError(
+            f"tokenizer='regex:{pattern}' overflows Java's stack on a long word; make its repeated "
+            "groups possessive, as in (?:...)*+, or use a character class"
         ) from None
 
 

@@ -4,12 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from glove_spark.kernels.leaves import cut_leaves, pack_leaves
+from glove_spark.kernels.leaves import cut_leaves
+from glove_spark.kernels.packing import pack_leaves
+
+DEFAULT_MAX_STALENESS = 20.0
+DEFAULT_BATCH_NNZ = 20_000
+
+LARGEST_BATCH_NNZ = 1 << 15
+"""With a leaf of ``2**15`` columns on top, the columns of a batch still have 16-bit numbers."""
 
 
 class Batch(NamedTuple):
@@ -81,71 +88,101 @@ class BatchedCell:
 
 
 def batch_cell(
-    rows: NDArray[np.integer],
-    cols: NDArray[np.integer],
+    rows: NDArray[np.integer[Any]],
+    cols: NDArray[np.integer[Any]],
     counts: NDArray[np.float64],
     *,
-    max_staleness: float = 16.0,
-    batch_nnz: int = 20_000,
-    rule: str = "min",
-    weights: NDArray[np.float64] | None = None,
+    max_staleness: float = DEFAULT_MAX_STALENESS,
+    batch_nnz: int = DEFAULT_BATCH_NNZ,
 ) -> BatchedCell:
-    nnz = len(rows)
-    if nnz == 0:
-        return _empty_cell()
-    rows = np.asarray(rows, dtype=np.int64)
-    cols = np.asarray(cols, dtype=np.int64)
-    col_bits = int(cols.max()).bit_length()
-    place = (rows << col_bits) | cols
+    """Cut the nonzeros of one cell into batches.
+
+    Parameters
+    ----------
+    rows, cols
+        (nnz,), local ids, no pair twice; in any order, but fastest sorted by row and column. The
+        result does not depend on the order.
+    counts
+        float64 (nnz,), X_ij > 0.
+    max_staleness
+        Bound of a leaf's mean ``min(n_i, n_j)``, see `leaves`. Larger is faster, smaller closer to
+        one nonzero at a time.
+    batch_nnz
+        Nonzeros to pack into a batch at most; only a single large leaf exceeds it by much.
+
+    Raises
+    ------
+    ValueError
+        If `max_staleness` is below 1 or `batch_nnz` outside 1..32,768.
+    """
+    if not max_staleness >= 1:
+        raise ValueError(
+            f"max_staleness={max_staleness} must be at least 1; use 1 to train nonzero by nonzero"
+        )
+    if not 1 <= batch_nnz <= LARGEST_BATCH_NNZ:
+        raise ValueError(
+            f"batch_nnz={batch_nnz} must be in 1..{LARGEST_BATCH_NNZ}; columns have 16-bit numbers"
+        )
+    if len(rows) == 0:
+        nothing = np.empty(0, dtype=np.int64)
+        return _packed(nothing, nothing, nothing, counts, num_batches=0)
+    row, col = rows.astype(np.int64), cols.astype(np.int64)
+    row_bits, col_bits = int(row.max()).bit_length(), int(col.max()).bit_length()
+    place = (row << col_bits) | col
     if np.any(place[1:] < place[:-1]):
-        order = _stable_order(place, int(rows.max()).bit_length() + col_bits)
-        rows, cols, counts = rows[order], cols[order], counts[order]
-        if weights is not None:
-            weights = weights[order]
-    leaves = cut_leaves(rows, cols, max_staleness, rule, weights)
+        order = _stable_order(place, row_bits + col_bits)
+        row, col, counts = row[order], col[order], counts[order]
+    leaves = cut_leaves(row, col, max_staleness)
     batch_of_leaf = pack_leaves(leaves, batch_nnz)
     num_batches = int(batch_of_leaf.max()) + 1
     batch = batch_of_leaf[leaves.leaf_of]
-    batch_bits = num_batches.bit_length()
-    order = _stable_order(batch, batch_bits)
-    batch, rows, cols = batch[order], rows[order], cols[order]
-    log_count = np.log(counts[order]).astype(np.float32)
-    nnz_offsets = np.zeros(num_batches + 1, dtype=np.int64)
-    np.cumsum(np.bincount(batch, minlength=num_batches), out=nnz_offsets[1:])
+    order = _stable_order(batch, num_batches.bit_length())
+    return _packed(batch[order], row[order], col[order], counts[order], num_batches=num_batches)
 
-    row_start = np.flatnonzero(_changes(batch) | _changes(rows))
-    row_offsets = np.searchsorted(row_start, nnz_offsets)
-    rows_in = np.diff(row_offsets)
-    row_ptr = np.empty(len(row_start) + num_batches, dtype=np.int32)
-    batch_of_row = np.repeat(np.arange(num_batches), rows_in)
-    row_ptr[np.arange(len(row_start)) + batch_of_row] = row_start - nnz_offsets[batch_of_row]
-    row_ptr[row_offsets[1:] + np.arange(num_batches)] = np.diff(nnz_offsets)
 
-    by_col = _stable_order((batch << col_bits) | cols, batch_bits + col_bits)
+def _packed(
+    batch: NDArray[np.int64],
+    rows: NDArray[np.int64],
+    cols: NDArray[np.int64],
+    counts: NDArray[np.float64],
+    *,
+    num_batches: int,
+) -> BatchedCell:
+    """Number rows and columns inside each batch; nonzeros come sorted by batch, row, column."""
+    numbers = np.arange(num_batches)
+    nnz_offsets = np.searchsorted(batch, np.arange(num_batches + 1))
+    row_starts = np.flatnonzero(_changes(batch) | _changes(rows))
+    row_offsets = np.searchsorted(row_starts, nnz_offsets)
+    batch_of_row = np.repeat(numbers, np.diff(row_offsets))
+    row_ptr = np.empty(len(row_starts) + num_batches, dtype=np.int32)
+    row_ptr[np.arange(len(row_starts)) + batch_of_row] = row_starts - nnz_offsets[batch_of_row]
+    row_ptr[row_offsets[1:] + numbers] = np.diff(nnz_offsets)
+
+    col_bits = int(cols.max(initial=0)).bit_length()
+    by_col = _stable_order((batch << col_bits) | cols, num_batches.bit_length() + col_bits)
     sorted_cols = cols[by_col]
-    starts = _changes(batch) | _changes(sorted_cols)
-    col_start = np.flatnonzero(starts)
-    col_offsets = np.searchsorted(col_start, nnz_offsets)
-    rank = np.cumsum(starts) - 1
-    rank -= np.repeat(col_offsets[:-1], np.diff(nnz_offsets))
-    col_index = np.empty(nnz, dtype=np.uint16)
-    col_index[by_col] = rank
+    changes = _changes(batch) | _changes(sorted_cols)
+    col_starts = np.flatnonzero(changes)
+    col_offsets = np.searchsorted(col_starts, nnz_offsets)
+    number = np.cumsum(changes) - 1
+    number -= np.repeat(col_offsets[:-1], np.diff(nnz_offsets))
+    col_index = np.empty(len(cols), dtype=np.uint16)
+    col_index[by_col] = number
     return BatchedCell(
-        row_ids=rows[row_start].astype(np.int32),
-        row_offsets=row_offsets.astype(np.int64),
-        col_ids=sorted_cols[col_start].astype(np.int32),
-        col_offsets=col_offsets.astype(np.int64),
+        row_ids=rows[row_starts].astype(np.int32),
+        row_offsets=row_offsets,
+        col_ids=sorted_cols[col_starts].astype(np.int32),
+        col_offsets=col_offsets,
         row_ptr=row_ptr,
         col_index=col_index,
-        log_count=log_count,
+        log_count=np.log(counts).astype(np.float32),
         nnz_offsets=nnz_offsets,
     )
 
 
 def _changes(values: NDArray[np.int64]) -> NDArray[np.bool_]:
     """Mark where a run of equal values starts."""
-    result = np.empty(len(values), dtype=np.bool_)
-    result[0] = True
+    result = np.ones(len(values), dtype=np.bool_)
     np.not_equal(values[1:], values[:-1], out=result[1:])
     return result
 
@@ -163,17 +200,3 @@ def _stable_order(key: NDArray[np.int64], key_bits: int) -> NDArray[np.int64]:
     packed.sort()
     packed &= (1 << position_bits) - 1
     return packed
-
-
-def _empty_cell() -> BatchedCell:
-    offsets = np.zeros(1, dtype=np.int64)
-    return BatchedCell(
-        row_ids=np.empty(0, dtype=np.int32),
-        row_offsets=offsets,
-        col_ids=np.empty(0, dtype=np.int32),
-        col_offsets=offsets,
-        row_ptr=np.empty(0, dtype=np.int32),
-        col_index=np.empty(0, dtype=np.uint16),
-        log_count=np.empty(0, dtype=np.float32),
-        nnz_offsets=offsets,
-    )

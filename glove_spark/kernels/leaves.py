@@ -1,4 +1,13 @@
-"""Cut a cell into leaves: squares in which few nonzeros compete for the same parameters."""
+"""Cut a cell into leaves: squares in which few nonzeros compete for the same parameters.
+
+Inside a batch all parameters are frozen, so a nonzero (i, j) is fitted in ignorance of what the
+other nonzeros of row i and of column j do at the same time. Where both have many, both sides
+correct the same residuals and overshoot; where either has few, as in a star of one frequent word
+and many rare ones, the frequent side's own damping sees to it. So the *staleness* of a nonzero is
+``min(n_i, n_j)``, with n_i the nonzeros of its row in the leaf and n_j those of its column, and a
+leaf is a largest square, of the quadtree over (row, column), whose mean staleness is bounded. The
+bound means the same in a dense corner and in the sparse tail, and for any number of blocks.
+"""
 
 from __future__ import annotations
 
@@ -7,145 +16,110 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-MAX_LEVEL = 15
-"""Largest leaf side is 2**15, so that a leaf's columns can be numbered in 16 bits."""
+Int64 = NDArray[np.int64]
+
+LARGEST_LEVEL = 15
+"""Sides end at ``2**15``, so that the columns of a batch can be numbered in 16 bits."""
+
+SIDES_PER_STALENESS = 8
+"""A cell of n words a side bounds staleness by n / 8 too: tiny vocabularies need steps as well."""
 
 
 @dataclass(frozen=True)
 class Leaves:
-    """The leaves of one cell's quadtree, L of them, and the leaf of each nonzero.
+    """The L leaves of one cell and the leaf of each of its nonzeros.
 
-    A leaf of level l is the square of side ``2**l`` with corner ``(row << l, col << l)``.
+    `leaf_of` is (nnz,); `level`, `row`, `col` and `nnz` are (L,). A leaf of level l is the square
+    of side ``2**l`` whose first row is ``row << l`` and whose first column ``col << l``.
     """
 
-    leaf_of: NDArray[np.int32]
-    level: NDArray[np.int64]
-    row: NDArray[np.int64]
-    col: NDArray[np.int64]
-    nnz: NDArray[np.int64]
+    leaf_of: Int64
+    level: Int64
+    row: Int64
+    col: Int64
+    nnz: Int64
 
 
-def cut_leaves(
-    rows: NDArray[np.int64],
-    cols: NDArray[np.int64],
-    max_staleness: float,
-    rule: str = "min",
-    weights: NDArray[np.float64] | None = None,
-    rect: int = 0,
-) -> Leaves:
-    nnz = len(rows)
+def cut_leaves(rows: Int64, cols: Int64, max_staleness: float) -> Leaves:
+    """Cut the nonzeros of a cell into leaves.
+
+    Works down the quadtree: squares that keep the bound become leaves, the nonzeros of the others
+    go on to the quarters. A square of one row and one column is always a leaf.
+
+    Parameters
+    ----------
+    rows, cols
+        (nnz,), local ids of at least one nonzero; no pair twice.
+    max_staleness
+        Bound of the mean over a leaf's nonzeros of ``min(n_i, n_j)``.
+    """
     size = int(max(rows.max(), cols.max())) + 1
-    top = min(MAX_LEVEL, (size - 1).bit_length())
-    per_side = ((size - 1) >> top) + 1
-    leaf_of = np.empty(nnz, dtype=np.int32)
-    levels, leaf_rows, leaf_cols, sizes = [], [], [], []
-    num_leaves = 0
-    active = np.arange(nnz)
-    node = (rows >> top) * per_side + (cols >> top)
+    bound = min(max_staleness, size / SIDES_PER_STALENESS)
+    level = min(LARGEST_LEVEL, (size - 1).bit_length())
+    per_side = ((size - 1) >> level) + 1
+    node = (rows >> level) * per_side + (cols >> level)
     node_row, node_col = np.divmod(np.arange(per_side * per_side), per_side)
-    w = weights
-    for level in range(top, -1, -1):
+    active = np.arange(len(rows))
+    leaf_of = np.empty(len(rows), dtype=np.int64)
+    found: list[tuple[Int64, Int64, Int64, Int64]] = []
+    num_leaves = 0
+    while True:
         count = np.bincount(node, minlength=len(node_row))
-        side = 1 << level
         if level == 0:
-            cost = np.zeros(len(count))
-        elif rule == "area":
-            cost = count / side
+            accepted = np.ones(len(count), dtype=np.bool_)
         else:
-            row_slot = node * side + (rows & (side - 1))
-            col_slot = node * side + (cols & (side - 1))
-            per_row = np.bincount(row_slot, weights=w)
-            per_col = np.bincount(col_slot, weights=w)
-            if rule == "max":
-                a = np.bincount(node, weights=per_row[row_slot], minlength=len(count))
-                b = np.bincount(node, weights=per_col[col_slot], minlength=len(count))
-                cost = np.maximum(a, b) / np.maximum(count, 1)
-            else:
-                pr = per_row[row_slot]
-                pc = per_col[col_slot]
-                if rule == "min":
-                    s = np.minimum(pr, pc)
-                elif rule == "geo":
-                    s = np.sqrt(pr * pc)
-                elif rule == "har":
-                    s = 2 * pr * pc / (pr + pc)
-                elif rule == "sqmean":
-                    s = (np.sqrt(pr)+np.sqrt(pc))**2/4
-                elif rule.startswith("mix"):
-                    k = float(rule[3:])
-                    s = np.minimum(pr, pc) + k * np.maximum(pr, pc)
-                else:
-                    raise ValueError(rule)
-                cost = np.bincount(node, weights=s, minlength=len(count)) / np.maximum(count, 1)
-        accepted = cost <= max_staleness
-        number = np.cumsum(accepted & (count > 0)) - 1 + num_leaves
+            accepted = _staleness(node, rows, cols, level, count, bound) <= bound
+        chosen = np.flatnonzero(accepted & (count > 0))
+        levels = np.full_like(chosen, level)
+        found.append((levels, node_row[chosen], node_col[chosen], count[chosen]))
+        number = np.empty(len(count), dtype=np.int64)
+        number[chosen] = np.arange(num_leaves, num_leaves + len(chosen))
+        num_leaves += len(chosen)
         done = accepted[node]
         leaf_of[active[done]] = number[node[done]]
-        chosen = np.flatnonzero(accepted & (count > 0))
-        levels.append(np.full(len(chosen), level))
-        leaf_rows.append(node_row[chosen])
-        leaf_cols.append(node_col[chosen])
-        sizes.append(count[chosen])
-        num_leaves += len(chosen)
-        left = ~done
-        if not left.any():
+        if done.all():
             break
-        active, rows, cols, node = active[left], rows[left], cols[left], node[left]
-        if w is not None:
-            w = w[left]
-        parents = np.flatnonzero(~accepted)
-        renumber = np.cumsum(~accepted) - 1
-        half = level - 1
-        node = renumber[node] * 4 + ((rows >> half) & 1) * 2 + ((cols >> half) & 1)
-        quadrant = np.arange(4)
-        node_row = (node_row[parents][:, None] * 2 + (quadrant >> 1)).ravel()
-        node_col = (node_col[parents][:, None] * 2 + (quadrant & 1)).ravel()
-    return Leaves(
-        leaf_of,
-        np.concatenate(levels),
-        np.concatenate(leaf_rows),
-        np.concatenate(leaf_cols),
-        np.concatenate(sizes),
-    )
+        np.logical_not(done, out=done)
+        active, rows, cols, node = active[done], rows[done], cols[done], node[done]
+        level -= 1
+        split = np.flatnonzero(~accepted)
+        number[split] = 4 * np.arange(len(split))
+        node = number[node] + 2 * ((rows >> level) & 1) + ((cols >> level) & 1)
+        quarter = np.arange(4)
+        node_row = (2 * node_row[split, np.newaxis] + (quarter >> 1)).ravel()
+        node_col = (2 * node_col[split, np.newaxis] + (quarter & 1)).ravel()
+    return Leaves(leaf_of, *(np.concatenate(part) for part in zip(*found, strict=True)))
 
 
-def pack_leaves(leaves: Leaves, batch_nnz: int) -> NDArray[np.int64]:
-    """Pack leaves that share no row and no column into batches; return each leaf's batch, (L,).
+def _staleness(
+    node: Int64, rows: Int64, cols: Int64, level: int, count: Int64, bound: float
+) -> NDArray[np.float64]:
+    """Return each node's mean staleness, or infinity where it is above the bound for certain.
 
-    Leaves of level l with one value of ``row XOR col`` are disjoint, and so are leaves of two
-    levels when the value of the larger is a prefix of the smaller's. The values are therefore nodes
-    of a binary tree, and the nodes of any path from the root may share a batch.
+    At most ``2 s a`` of a node's k nonzeros can have a staleness below a, so the mean is at least
+    ``a (k - 2 s a) / k``, which is ``k / 8s`` for the best a. That settles the large squares.
     """
-    top = max(
-        int(leaves.level.max()),
-        int(((np.maximum(leaves.row, leaves.col) + 1) << leaves.level).max() - 1).bit_length(),
-    )
-    heap = (1 << (top - leaves.level)) + (leaves.row ^ leaves.col)
-    weight = np.bincount(heap, weights=leaves.nnz, minlength=2 << top)
-    # The batch that each tree node hands to its parent to be filled up, and its load.
-    load = np.full(2 << top, np.inf)
-    open_batch = np.arange(2 << top)
-    batch_of_node = np.arange(2 << top)
-    for depth in range(top, -1, -1):
-        node = np.arange(1 << depth, 2 << depth)
-        if depth < top:
-            child = 2 * node + (load[2 * node + 1] < load[2 * node])
-            child_load, child_batch = load[child], open_batch[child]
-        else:
-            child_load, child_batch = np.full(len(node), np.inf), node
-        own = weight[node]
-        joins = (own > 0) & (own + child_load <= batch_nnz)
-        batch_of_node[node[joins]] = child_batch[joins]
-        alone = (own > 0) & ~joins & (own < child_load)
-        load[node] = np.where(joins, own + child_load, np.where(alone, own, child_load))
-        open_batch[node] = np.where(alone, node, child_batch)
-    # A node heavier than a batch is split between its leaves.
-    order = np.lexsort((leaves.row, heap))
-    before = np.cumsum(leaves.nnz[order]) - leaves.nnz[order]
-    starts = np.flatnonzero(np.r_[True, np.diff(heap[order]) != 0])
-    within = before - np.repeat(before[starts], np.diff(np.r_[starts, len(order)]))
-    part = np.empty(len(heap), dtype=np.int64)
-    part[order] = np.where(weight[heap[order]] > batch_nnz, within // batch_nnz, 0)
-    key = batch_of_node[heap] * (part.max() + 1) + part
-    batch: NDArray[np.int64] = np.unique(key, return_inverse=True)[1]
-    return batch
+    side = 1 << level
+    certain = count > 8 * bound * side
+    if certain.any():
+        open_nodes = np.flatnonzero(~certain)
+        number = np.full(len(count), -1)
+        number[open_nodes] = np.arange(len(open_nodes))
+        node = number[node]
+        kept = np.flatnonzero(node >= 0)
+        node, rows, cols = node[kept], rows[kept], cols[kept]
+    else:
+        open_nodes = np.arange(len(count))
+    result = np.full(len(count), np.inf)
+    if not len(node):
+        result[open_nodes] = 0.0
+        return result
+    # A slot a row of a node: nodes are few where they are large, so the slots stay near nnz.
+    slot = node * side
+    row_slot = slot + (rows & (side - 1))
+    slot += cols & (side - 1)
+    stale = np.bincount(row_slot).astype(np.float64)[row_slot]
+    np.minimum(stale, np.bincount(slot).astype(np.float64)[slot], out=stale)
+    total = np.bincount(node, weights=stale, minlength=len(open_nodes))
+    result[open_nodes] = total / np.maximum(count[open_nodes], 1)
+    return result

@@ -44,7 +44,9 @@ def log_keep_factors(counts: NDArray[np.int64], subsample: float) -> NDArray[np.
         return np.zeros(len(counts), dtype=np.float32)
     # in a vocabulary of a few hundred words all are frequent, and none is too frequent
     ratio = max(subsample, 1 / len(counts)) * counts.sum() / counts
-    return np.log(np.minimum(1.0, np.sqrt(ratio) + ratio)).astype(np.float32)
+    keep = np.minimum(1.0, np.sqrt(ratio) + ratio)
+    log_keep: NDArray[np.float32] = np.log(keep).astype(np.float32)
+    return log_keep
 
 
 def weights(log_counts: NDArray[np.float32], x_max: float, alpha: float) -> NDArray[np.float32]:
@@ -52,7 +54,8 @@ def weights(log_counts: NDArray[np.float32], x_max: float, alpha: float) -> NDAr
     f = log_counts - np.float32(np.log(x_max))
     f *= np.float32(alpha)
     np.minimum(f, np.float32(0), out=f)
-    return np.exp(f, out=f)
+    np.exp(f, out=f)
+    return f
 
 
 def residuals(

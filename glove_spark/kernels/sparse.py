@@ -40,7 +40,8 @@ def multiply(pattern: Pattern, data: Float32, dense: Float32, out: Float32) -> N
     """Write ``A @ dense`` into `out`; `dense` is (m,) or contiguous (m, k), `out` alike with n."""
     if not HAS_COMPILED:
         shape = (pattern.num_rows, pattern.num_cols)
-        out[...] = csr_array((data, pattern.col, pattern.row_ptr), shape=shape) @ dense
+        matrix = csr_array((data, pattern.col, pattern.row_ptr), shape=shape)
+        out[...] = np.asarray(matrix @ dense)
         return
     out.fill(0)
     if dense.ndim == 1:
@@ -65,7 +66,8 @@ def multiply_transposed(pattern: Pattern, data: Float32, dense: Float32, out: Fl
     # The CSR arrays of A are the CSC arrays of its transpose, so nothing is converted.
     if not HAS_COMPILED:
         shape = (pattern.num_cols, pattern.num_rows)
-        out[...] = csc_array((data, pattern.col, pattern.row_ptr), shape=shape) @ dense
+        matrix = csc_array((data, pattern.col, pattern.row_ptr), shape=shape)
+        out[...] = np.asarray(matrix @ dense)
         return
     out.fill(0)
     if dense.ndim == 1:

@@ -1,15 +1,19 @@
-"""Damped block AdaGrad: train the parameters of one cell, batch by batch.
+"""Bounded block AdaGrad: train the parameters of one cell, batch by batch.
 
 For one batch, with parameters frozen, ``r = w.u + b + c - ln x`` and ``e = f(x) r``::
 
     g_i  = sum_j e_ij u_j
     h_i  = sum_j f_ij (|u_j|^2 + 1)
-    w_i -= eta g_i / (sqrt(G_i) (1 + kappa eta h_i))
+    w_i -= eta g_i / max( sqrt(G_i) (1 + kappa eta h_i), eta h_i )
     G_i += eta^2 sum_j e_ij^2 |u_j|^2 / d
 
-and the same for u_j and, with accumulators of their own, for both biases. ``eta h_i`` bounds the
-curvature of row i's least-squares problem in the batch, so the damped step is close to that of an
-implicit update; for a rare row it is the ordinary AdaGrad step.
+and the same for u_j and, with accumulators of their own, for both biases. h_i bounds the largest
+eigenvalue of the Hessian of row i's least-squares problem in the batch, so no step is longer than
+``g_i / h_i``, which cannot overshoot in any direction. A rare row (h small) takes the ordinary
+AdaGrad step. In between, kappa makes the step that of an implicit update.
+
+Departures from the reference program, for a batch of one nonzero: the bound and the damping; biases
+use eta too, as the formula above says; gradients are not clipped, as the bound leaves no need to.
 """
 
 from __future__ import annotations
@@ -68,7 +72,7 @@ class UpdateSettings:
     learning_rate
         eta of this epoch.
     damping
-        kappa; 0 is plain AdaGrad, which diverges on batches of many nonzeros a row.
+        kappa, at least 0.
     x_max, alpha
         Of the weighting function f.
     adagrad
@@ -76,11 +80,10 @@ class UpdateSettings:
     """
 
     learning_rate: float = 0.5
-    damping: float = 0.3
+    damping: float = 0.1
     x_max: float = 10.0
     alpha: float = 0.75
     adagrad: Literal["row", "element"] = "row"
-    step_bound: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -277,9 +280,7 @@ class _CellTrainer:
             if width < _EINSUM_WIDTH:
                 np.einsum("ij,ij->i", x, y, out=out[start:stop])
             else:
-                np.matmul(
-                    x[:, np.newaxis, :], y[:, :, np.newaxis], out=out[start:stop, None, None]
-                )
+                np.matmul(x[:, np.newaxis, :], y[:, :, np.newaxis], out=out[start:stop, None, None])
 
     def _stepped(
         self, name: str, side: _Side, ids: NDArray[np.int32], values: Float32, step: _Step
@@ -293,7 +294,6 @@ class _CellTrainer:
         step.times(step.f, step.other_norms + np.float32(1), curvature)
         curvature *= eta
         damping = np.float32(1) + kappa * curvature
-        curvature *= np.float32(self.settings.step_bound)
 
         gradsq = side.parameters.bias_gradsq
         old = gradsq[ids]

@@ -60,7 +60,7 @@ def build_tokens(job: Job) -> Mapping[str, Any]:
     counted = Observation("tokens")
     rows = cut_and_tokenize(documents, settings, tokenize).observe(counted, *_totals())
     describe(job.spark, f"tokenize: {len(files):,} files")
-    with _corpus_errors(settings):
+    with _corpus_errors():
         (
             rows.where(F.size("tokens") > 0)
             .select("tokens")
@@ -151,7 +151,7 @@ def _read_table(
 ) -> DataFrame:
     column = settings.text_column
     reader = spark.read.format(name).option("recursiveFileLookup", "true")
-    with _corpus_errors(settings):
+    with _corpus_errors():
         table = reader.load([file.for_spark_reader() for file in files])
     if column not in table.columns:
         raise ConfigurationError(
@@ -302,18 +302,13 @@ def _report(facts: Mapping[str, int], settings: TokenizeSettings) -> None:
 
 
 @contextmanager
-def _corpus_errors(settings: TokenizeSettings) -> Iterator[None]:
+def _corpus_errors() -> Iterator[None]:
     """Name the file that Spark cannot read, and why."""
     try:
         yield
     except (PySparkException, Py4JError) as error:
-        text = str(error)
-        if "StackOverflowError" in text and "java.util.regex" in text:
-            raise ConfigurationError(
-                f"tokenizer={settings.tokenizer!r} overflows Java's stack on a long match; "
-                "make its repeated groups possessive, as in (?:...)*+"
-            ) from error
-        file = re.search(r"(?:reading file|for file:?|read file:?) (\S.*?)\.?\s+SQLSTATE", text)
+        text = _text_of(error)
+        file = re.search(r"reading file (\S.*?)\.\s", text)
         if file is None:
             raise
         causes = re.findall(r"^Caused by: [\w.$]*?(\w+)(?:: (.*))?$", text, re.MULTILINE)
@@ -324,6 +319,14 @@ def _corpus_errors(settings: TokenizeSettings) -> Iterator[None]:
             f"{re.sub('^file:/+', '/', file.group(1))} cannot be read: {reason or kind}; "
             "replace or remove it"
         ) from error
+
+
+def _text_of(error: Exception) -> str:
+    try:
+        return str(error)
+    except Py4JError:
+        # Java's side of the exception cannot be asked for its text once Java is gone
+        return ""
 
 
 def _external_inputs(settings: TokenizeSettings) -> Mapping[str, str]:

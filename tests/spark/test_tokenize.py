@@ -105,9 +105,9 @@ def test_reads_json_lines_and_skips_what_is_none(tokenize, write, caplog):
 
 
 def test_reads_long_strings_of_json(tokenize, write):
-    words = 5_500_000
-    path = write("a.jsonl", json.dumps({"text": "ab " * words}))
-    assert tokenize(path)[1]["tokens"] == words * 1
+    # the JSON parser's own limit is 20 MB
+    path = write("a.jsonl", json.dumps({"text": ("a" * 99 + " ") * 210_000}))
+    assert tokenize(path)[1]["tokens"] == 210_000
 
 
 @pytest.mark.parametrize("write_table", [pq.write_table, orc.write_table])
@@ -302,8 +302,8 @@ def test_nul_characters_separate_and_are_counted(tokenize, write, caplog):
 
 def test_a_huge_line_is_cut_at_white_space(tokenize, write, caplog):
     # 24 MB in one line: several pieces, and no word lost or broken
-    words = 3_000_000
-    path = write("a.txt", "seven77 " * words + "\nshort line\n")
+    words = 240_000
+    path = write("a.txt", ("x" * 99 + " ") * words + "\nshort line\n")
     with caplog.at_level(logging.WARNING, "glove_spark"):
         documents, facts = tokenize(path)
     assert facts["tokens"] == words + 2
@@ -320,9 +320,7 @@ def test_cuts_keep_characters_and_words_whole(tokenize, write, monkeypatch):
     assert ["ñññ", "ççç"] not in documents
     assert sorted("".join(map("".join, documents))) == sorted("äöüßßßñññççç" + "語" * 28)
     assert facts["documents_cut"] == 2
-    assert [row for row in documents if "ñññ" in row or "äöü" in row] == [
-        ["ñññ", "ççç", "語語語"][:0] or row for row in documents if "ñññ" in row or "äöü" in row
-    ]
+    assert {"äöü", "ßßß", "ñññ", "ççç", "語語語"} <= {word for row in documents for word in row}
 
 
 # tokenizers
@@ -388,9 +386,8 @@ def test_a_pattern_that_java_refuses_is_refused(tokenize, write):
 
 
 def test_a_pattern_that_overflows_the_stack_is_named(tokenize, write):
-    path = write("a.txt", "ab" * 200_000)
     with pytest.raises(ConfigurationError, match=r"overflows Java's stack .* possessive"):
-        tokenize(path, tokenizer="regex:(?:a|b)+")
+        tokenize(write("a.txt", "a"), tokenizer="regex:(?:a|b)+")
 
 
 # a user's own tokenizer
@@ -449,7 +446,10 @@ def test_a_bad_function_is_refused_at_the_door(tokenize, write, module, source, 
 @pytest.mark.parametrize(
     ("source", "reason"),
     [
-        ("def cut(text):\n    assert 'boom' not in text\n    return [text]", "fails on the document"),
+        (
+            "def cut(text):\n    assert 'boom' not in text\n    return [text]",
+            "fails on the document",
+        ),
         ("def cut(text):\n    return None if 'boom' in text else [text]", "returns a NoneType"),
     ],
 )
@@ -479,10 +479,10 @@ def test_a_changed_corpus_is_noticed(write):
 
 
 def test_real_messy_text(tokenize, shared_data):
-    documents, facts = tokenize(shared_data / "messy" / "badbytes", document="file")
+    documents, facts = tokenize(shared_data / "data" / "messy" / "badbytes", document="file")
     assert facts["files"] == 60
     assert facts["documents_repaired"] > 30
     assert facts["tokens"] > 5000
-    documents, facts = tokenize(shared_data / "messy" / "unicode")
+    documents, facts = tokenize(shared_data / "data" / "messy" / "unicode")
     assert facts["documents_repaired"] == 0
     assert facts["tokens"] > 1000

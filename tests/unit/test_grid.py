@@ -12,9 +12,7 @@ from hypothesis import strategies as st
 from glove_spark.kernels import grid as grid_module
 from glove_spark.kernels.grid import BlockGrid
 
-grids = st.builds(
-    BlockGrid, vocabulary_size=st.integers(1, 60), num_blocks=st.integers(1, 70)
-)
+grids = st.builds(BlockGrid, vocabulary_size=st.integers(1, 60), num_blocks=st.integers(1, 70))
 
 
 def test_docstring_example():

@@ -22,13 +22,18 @@ def test_weights_leave_their_argument_alone():
 
 
 def test_rare_words_are_kept_in_full_and_frequent_ones_less():
-    counts = np.array([900_000, 99_000, 1_000, 10], dtype=np.int64)
+    counts = np.array([900_000, 99_000, 1_000, *[10] * 1997], dtype=np.int64)
     log_keep = objective.log_keep_factors(counts, subsample=1e-3)
     share = counts / counts.sum()
     expected = np.minimum(1, np.sqrt(1e-3 / share) + 1e-3 / share)
     np.testing.assert_allclose(log_keep, np.log(expected), rtol=1e-5, atol=1e-7)
     assert log_keep.dtype == np.float32
     assert log_keep[3] == 0
+
+
+def test_words_of_average_frequency_are_kept_in_full():
+    log_keep = objective.log_keep_factors(np.array([3, 1, 1, 1, 1, 1]), subsample=1e-4)
+    assert not log_keep[1:].any()
 
 
 def test_subsample_zero_keeps_every_word():
@@ -39,9 +44,7 @@ def test_subsample_zero_keeps_every_word():
 def test_gradients_equal_finite_differences(argument):
     rng = np.random.default_rng(argument)
     n, m, d = 4, 5, 3
-    parameters = [
-        rng.standard_normal(shape) for shape in ((n, d), (n,), (m, d), (m,))
-    ]
+    parameters = [rng.standard_normal(shape) for shape in ((n, d), (n,), (m, d), (m,))]
     log_counts = rng.standard_normal((n, m))
     f = rng.random((n, m)) * (rng.random((n, m)) < 0.7)
     gradient = objective.dense_gradients(*parameters, log_counts, f)[argument]

@@ -68,7 +68,11 @@ def golden_documents(golden: Path) -> list[list[int | None]]:
 
 @pytest.mark.parametrize(
     ("name", "symmetric", "harmonic"),
-    [("symmetric-harmonic", True, True), ("symmetric-flat", True, False), ("left-harmonic", False, True)],
+    [
+        ("symmetric-harmonic", True, True),
+        ("symmetric-flat", True, False),
+        ("left-harmonic", False, True),
+    ],
 )
 def test_counts_equal_the_golden_matrix(shared_data, name, symmetric, harmonic):
     golden = shared_data / "golden"

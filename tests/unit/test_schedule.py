@@ -48,7 +48,9 @@ def test_order_of_strata_changes_with_the_epoch_and_repeats_with_the_seed():
     assert first != second
 
 
-@given(seeds, st.lists(st.integers(0, 1000), max_size=3), st.lists(st.integers(0, 1000), max_size=3))
+@given(
+    seeds, st.lists(st.integers(0, 1000), max_size=3), st.lists(st.integers(0, 1000), max_size=3)
+)
 def test_derived_generators_differ_by_their_keys(seed: int, one: list[int], other: list[int]):
     def draw(keys: list[int]) -> int:
         return int(derived_rng(seed, *keys).integers(2**62))

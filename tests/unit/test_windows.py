@@ -56,9 +56,7 @@ corpora = st.lists(
 def test_counts_equal_the_definition(documents, window, weighting, symmetric):
     ids, numbers = flatten(documents)
     weights = distance_weights(window, weighting, len(ids) + 1)
-    run = count_windows(
-        ids, numbers, weights, vocabulary_size=VOCABULARY_SIZE, symmetric=symmetric
-    )
+    run = count_windows(ids, numbers, weights, vocabulary_size=VOCABULARY_SIZE, symmetric=symmetric)
     assert as_dictionary(run, weights.unit) == oracle(documents, window, weighting, symmetric)
 
 
@@ -96,7 +94,9 @@ def test_text_cut_with_an_overlap_of_a_window_counts_every_pair_once(
 
 def test_the_worked_example():
     words = ["an", "apple", "a", "day", "keeps"]
-    ids = np.array([words.index(w) for w in "an apple a day keeps an apple a day".split()], np.int32)
+    ids = np.array(
+        [words.index(w) for w in "an apple a day keeps an apple a day".split()], np.int32
+    )
     run = count_windows(
         ids,
         np.zeros(len(ids), np.int32),

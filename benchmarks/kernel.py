@@ -1,0 +1,127 @@
+"""Measure the training kernel: nonzeros a second on one core, by vector size.
+
+    OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 python -m benchmarks.kernel --num-blocks 2
+    python -m benchmarks.kernel --cooccurrence work/cooccurrence --num-blocks 8
+
+Without a matrix of one's own, a synthetic one is drawn: the words of each pair are independent and
+Zipfian. One cell of the grid is batched and trained; its first pass warms up and is not counted.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import time
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from glove_spark.kernels.batching import (
+    DEFAULT_BATCH_NNZ,
+    DEFAULT_MAX_STALENESS,
+    BatchedCell,
+    batch_cell,
+)
+from glove_spark.kernels.grid import BlockGrid
+from glove_spark.kernels.schedule import derived_rng
+from glove_spark.kernels.update import UpdateSettings, initial_parameters, train_cell
+
+Coo = tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]
+
+
+def zipfian_matrix(vocabulary_size: int, num_pairs: int, seed: int) -> Coo:
+    """Draw pairs of independent Zipfian words and count them, both orders; (rows, cols, counts)."""
+    rng = derived_rng(seed)
+    share = 1 / (np.arange(vocabulary_size) + 2.7)
+    edges = np.cumsum(share) / share.sum()
+    rows, cols = (
+        np.minimum(np.searchsorted(edges, rng.random(num_pairs)), vocabulary_size - 1)
+        for _ in range(2)
+    )
+    place = np.concatenate([rows * vocabulary_size + cols, cols * vocabulary_size + rows])
+    place, counts = np.unique(place, return_counts=True)
+    return *np.divmod(place, vocabulary_size), counts / 4.0
+
+
+def stored_matrix(folder: Path) -> tuple[int, Coo]:
+    """Read a co-occurrence dataset that stores one triangle; return V and both triangles."""
+    import pyarrow.parquet as pq
+
+    table = pq.read_table(folder, columns=["row_id", "col_id", "count"])
+    rows, cols, counts = (column.to_numpy() for column in table.columns)
+    mirrored = rows != cols
+    both = (
+        np.concatenate([rows, cols[mirrored]]).astype(np.int64),
+        np.concatenate([cols, rows[mirrored]]).astype(np.int64),
+        np.concatenate([counts, counts[mirrored]]),
+    )
+    return int(both[0].max()) + 1, both
+
+
+def one_cell(coo: Coo, num_blocks: int) -> Coo:
+    """Return the nonzeros of cell (0, P - 1) with local ids."""
+    rows, cols, counts = coo
+    inside = (rows % num_blocks == 0) & (cols % num_blocks == num_blocks - 1)
+    return rows[inside] // num_blocks, cols[inside] // num_blocks, counts[inside]
+
+
+def nonzeros_per_second(
+    cell: BatchedCell, grid: BlockGrid, vector_size: int, seconds: float
+) -> float:
+    """Train the cell for some time, at least one pass; return nonzeros a second."""
+    rows = initial_parameters(grid.block_size(0), vector_size, derived_rng(1, 0))
+    columns = initial_parameters(
+        grid.block_size(grid.num_blocks - 1), vector_size, derived_rng(1, 1)
+    )
+    settings = UpdateSettings(learning_rate=0.1)
+    train_cell(cell, rows, columns, settings, rng=derived_rng(1, 2))
+    passes, start = 0, time.perf_counter()
+    while passes == 0 or time.perf_counter() - start < seconds:
+        passes += 1
+        train_cell(cell, rows, columns, settings, rng=derived_rng(1, 2, passes))
+    return passes * cell.nnz / (time.perf_counter() - start)
+
+
+def main() -> None:
+    """Print one table."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--cooccurrence", type=Path, help="folder of co-occurrence Parquet files")
+    parser.add_argument("--vocabulary-size", type=int, default=50_000)
+    parser.add_argument("--num-pairs", type=int, default=30_000_000)
+    parser.add_argument("--num-blocks", type=int, default=2)
+    parser.add_argument("--vector-sizes", type=int, nargs="+", default=[50, 100, 300])
+    parser.add_argument("--max-staleness", type=float, default=DEFAULT_MAX_STALENESS)
+    parser.add_argument("--batch-nnz", type=int, default=DEFAULT_BATCH_NNZ)
+    parser.add_argument("--seconds", type=float, default=5.0, help="time a vector size")
+    options = parser.parse_args()
+    if os.environ.get("OMP_NUM_THREADS") != "1":
+        print("OMP_NUM_THREADS is not 1: BLAS may use more than one core")
+
+    if options.cooccurrence is not None:
+        vocabulary_size, coo = stored_matrix(options.cooccurrence)
+    else:
+        vocabulary_size = options.vocabulary_size
+        coo = zipfian_matrix(vocabulary_size, options.num_pairs, seed=1)
+    grid = BlockGrid(vocabulary_size, options.num_blocks)
+    rows, cols, counts = one_cell(coo, options.num_blocks)
+    start = time.perf_counter()
+    cell = batch_cell(
+        rows, cols, counts, max_staleness=options.max_staleness, batch_nnz=options.batch_nnz
+    )
+    rate = cell.nnz / (time.perf_counter() - start)
+    size = sum(array.nbytes for array in vars(cell).values())
+    print(f"V = {vocabulary_size:,}, {len(coo[0]):,} nonzeros, P = {options.num_blocks}")
+    print(
+        f"cell: {cell.nnz:,} nonzeros, {cell.num_batches:,} batches, {size / cell.nnz:.1f} B each"
+    )
+    print("batching".ljust(16), f"{rate / 1e6:6.2f} M nonzeros/s")
+    for vector_size in options.vector_sizes:
+        rate = nonzeros_per_second(cell, grid, vector_size, options.seconds)
+        print(f"train, d = {vector_size}".ljust(16), f"{rate / 1e6:6.2f} M nonzeros/s")
+
+
+if __name__ == "__main__":
+    main()

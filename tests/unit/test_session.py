@@ -1,0 +1,91 @@
+"""Java at the door, with made-up Javas."""
+
+import os
+
+import pytest
+
+from glove_spark.errors import SetupError
+from glove_spark.session import _master_is_configured, check_java, open_session
+
+
+@pytest.fixture
+def java(tmp_path, monkeypatch):
+    """Put a Java on the PATH that prints what it is told."""
+
+    def make(text, code=0):
+        script = tmp_path / "java"
+        script.write_text(f"#!/bin/sh\ncat >&2 <<'END'\n{text}\nEND\nexit {code}\n")
+        script.chmod(0o755)
+
+    monkeypatch.delenv("JAVA_HOME", raising=False)
+    monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}/bin")
+    return make
+
+
+@pytest.mark.parametrize(
+    ("text", "major"),
+    [
+        ('openjdk version "17.0.15" 2025-04-15', 17),
+        ('java version "21" 2023-09-19 LTS', 21),
+        ('Picked up _JAVA_OPTIONS: -Xmx1g\nopenjdk version "25-ea"', 25),
+    ],
+)
+def test_new_enough_java_is_taken(java, text, major):
+    java(text)
+    assert check_java() == major
+
+
+@pytest.mark.parametrize(
+    ("text", "code", "message"),
+    [
+        ('java version "1.8.0_392"', 0, r"java is Java 8, Spark needs 17; install Java 17"),
+        ('openjdk version "11.0.2"', 0, r"java is Java 11, Spark needs 17; install Java 17"),
+        ("Error: could not open libjvm", 1, r"java -version failed; install Java 17"),
+        ("what?", 0, r"java -version failed; install Java 17"),
+    ],
+)
+def test_old_or_broken_java_is_refused(java, text, code, message):
+    java(text, code)
+    with pytest.raises(SetupError, match=message):
+        check_java()
+
+
+def test_missing_java_is_refused_with_how_to_install_it(tmp_path, monkeypatch):
+    monkeypatch.delenv("JAVA_HOME", raising=False)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(SetupError, match=r"no Java found by PATH; install Java 17 or later \(Deb"):
+        check_java()
+    monkeypatch.setenv("JAVA_HOME", str(tmp_path))
+    with pytest.raises(SetupError, match=r"no Java found by JAVA_HOME=.*; install Java 17"):
+        check_java()
+
+
+def test_java_that_cannot_be_run_is_refused(java, tmp_path):
+    (tmp_path / "java").write_text("not a program")
+    (tmp_path / "java").chmod(0o755)
+    with pytest.raises(SetupError, match=r"(does not start|-version failed).*install Java 17"):
+        check_java()
+
+
+def test_session_needs_java(tmp_path, monkeypatch):
+    from pyspark import SparkContext
+
+    monkeypatch.setattr(SparkContext, "_gateway", None)
+    monkeypatch.delenv("JAVA_HOME", raising=False)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(SetupError, match="no Java found"):
+        open_session("local[1]")
+
+
+def test_master_of_spark_defaults_is_respected(tmp_path, monkeypatch):
+    from pyspark import SparkContext
+
+    monkeypatch.setattr(SparkContext, "_active_spark_context", None)
+    monkeypatch.delenv("MASTER", raising=False)
+    monkeypatch.setenv("SPARK_CONF_DIR", str(tmp_path))
+    assert not _master_is_configured()
+    defaults = tmp_path / "spark-defaults.conf"
+    defaults.write_text("# spark.master local\nspark.masterly yes\n")
+    assert not _master_is_configured()
+    defaults.write_text("spark.executor.memory 1g\n  spark.master   spark://host:7077\n")
+    assert _master_is_configured()
