@@ -18,7 +18,6 @@ import argparse
 import json
 import os
 import platform
-import resource
 import subprocess
 import sys
 import tempfile
@@ -27,6 +26,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 from statistics import mean
 
+from benchmarks.memory import PeakMemory
 from glove_spark.evaluation import (
     read_analogies,
     read_similarities,
@@ -80,7 +80,8 @@ def measure(data: Path, out: Path, blocks: int, seed: int, given: argparse.Names
     command += [str(word) for option in options.items() for word in option]
     before = {name: manifest(out, name).get("created") for name in DATASETS}
     started = time.time()
-    subprocess.run(command, check=True)
+    with PeakMemory() as memory:
+        subprocess.run(command, check=True)
     seconds = time.time() - started
     made = {name: manifest(out, name) for name in DATASETS}
     training = made["model"]["facts"]
@@ -108,7 +109,8 @@ def measure(data: Path, out: Path, blocks: int, seed: int, given: argparse.Names
             for name in DATASETS
             if made[name]["created"] != before[name]
         },
-        "peak_process_mb": resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss // 1024,
+        "peak_mib": memory.peaks,
+        "peak_private_mib": memory.private,
         "bytes": {name: sum(made[name]["files"].values()) for name in DATASETS},
         "nnz": training["nnz"] if "nnz" in training else made["blocks"]["facts"]["nnz"],
         "nonzeros_per_second": training["nonzeros_per_second"],

@@ -87,8 +87,11 @@ def cut_evenly(groups: Sequence[_RowGroup], num_tasks: int) -> list[list[TokenSl
     for group in groups:
         # where in this group the tasks' ranges of tokens begin, counted in rows
         edges = [
-            min(max((task * total - before * num_tasks) * group.rows, 0)
-                // (max(group.tokens, 1) * num_tasks), group.rows)
+            min(
+                max((task * total - before * num_tasks) * group.rows, 0)
+                // (max(group.tokens, 1) * num_tasks),
+                group.rows,
+            )
             for task in range(num_tasks)
         ] + [group.rows]
         for task, (start, stop) in enumerate(zip(edges, edges[1:], strict=False)):

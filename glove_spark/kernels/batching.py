@@ -10,13 +10,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from glove_spark.kernels.leaves import cut_leaves
+from glove_spark.kernels.ordering import stable_order
 from glove_spark.kernels.packing import pack_leaves
 
 DEFAULT_MAX_STALENESS = 20.0
 DEFAULT_BATCH_NNZ = 20_000
 
 LARGEST_BATCH_NNZ = 1 << 15
-"""With a leaf of ``2**15`` columns on top, the columns of a batch still have 16-bit numbers."""
+"""With a largest leaf's columns on top, the columns of a batch still have 16-bit numbers."""
 
 
 class Batch(NamedTuple):
@@ -130,13 +131,13 @@ def batch_cell(
     row_bits, col_bits = int(row.max()).bit_length(), int(col.max()).bit_length()
     place = (row << col_bits) | col
     if np.any(place[1:] < place[:-1]):
-        order = _stable_order(place, row_bits + col_bits)
+        order = stable_order(place, row_bits + col_bits)
         row, col, counts = row[order], col[order], counts[order]
     leaves = cut_leaves(row, col, max_staleness)
     batch_of_leaf = pack_leaves(leaves, batch_nnz)
     num_batches = int(batch_of_leaf.max()) + 1
     batch = batch_of_leaf[leaves.leaf_of]
-    order = _stable_order(batch, num_batches.bit_length())
+    order = stable_order(batch, num_batches.bit_length())
     return _packed(batch[order], row[order], col[order], counts[order], num_batches=num_batches)
 
 
@@ -159,7 +160,7 @@ def _packed(
     row_ptr[row_offsets[1:] + numbers] = np.diff(nnz_offsets)
 
     col_bits = int(cols.max(initial=0)).bit_length()
-    by_col = _stable_order((batch << col_bits) | cols, num_batches.bit_length() + col_bits)
+    by_col = stable_order((batch << col_bits) | cols, num_batches.bit_length() + col_bits)
     sorted_cols = cols[by_col]
     changes = _changes(batch) | _changes(sorted_cols)
     col_starts = np.flatnonzero(changes)
@@ -185,18 +186,3 @@ def _changes(values: NDArray[np.int64]) -> NDArray[np.bool_]:
     result = np.ones(len(values), dtype=np.bool_)
     np.not_equal(values[1:], values[:-1], out=result[1:])
     return result
-
-
-def _stable_order(key: NDArray[np.int64], key_bits: int) -> NDArray[np.int64]:
-    """Return the stable argsort of keys below ``2**key_bits``.
-
-    Key and position are sorted as one integer where both fit: ten times faster than argsort.
-    """
-    position_bits = len(key).bit_length()
-    if key_bits + position_bits > 63:
-        return np.argsort(key, kind="stable")
-    packed = key << position_bits
-    packed |= np.arange(len(key), dtype=np.int64)
-    packed.sort()
-    packed &= (1 << position_bits) - 1
-    return packed

@@ -16,10 +16,15 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from glove_spark.kernels.ordering import stable_order
+
 Int64 = NDArray[np.int64]
 
-LARGEST_LEVEL = 15
-"""Sides end at ``2**15``, so that the columns of a batch can be numbered in 16 bits."""
+LARGEST_LEVEL = 11
+"""Sides end at ``2**11``: a bound on n_i that does not depend on the number of blocks."""
+
+PIECE_NNZ = 1 << 18
+"""Nonzeros worked on at a time, some 10 MB with what is derived from them."""
 
 SIDES_PER_STALENESS = 8
 """A cell of n words a side bounds staleness by n / 8 too: tiny vocabularies need steps as well."""
@@ -57,8 +62,40 @@ def cut_leaves(rows: Int64, cols: Int64, max_staleness: float) -> Leaves:
     bound = min(max_staleness, size / SIDES_PER_STALENESS)
     level = min(LARGEST_LEVEL, (size - 1).bit_length())
     per_side = ((size - 1) >> level) + 1
-    node = (rows >> level) * per_side + (cols >> level)
-    node_row, node_col = np.divmod(np.arange(per_side * per_side), per_side)
+    root = (rows >> level) * per_side + (cols >> level)
+    order = stable_order(root, (per_side * per_side).bit_length())
+    stops = np.cumsum(np.bincount(root, minlength=per_side * per_side))
+    leaf_of = np.empty(len(rows), dtype=np.int64)
+    pieces: list[Leaves] = []
+    num_leaves = first = 0
+    while first < len(stops):
+        # Roots enough to be worth the calls, few enough for their nonzeros to stay in cache.
+        start = int(stops[first - 1]) if first else 0
+        last = max(first + 1, int(np.searchsorted(stops, start + PIECE_NNZ, side="right")))
+        inside = order[start : int(stops[last - 1])]
+        if len(inside):
+            corners = np.divmod(np.arange(first, last), per_side)
+            piece = _cut_roots(
+                rows[inside], cols[inside], root[inside] - first, corners, level, bound
+            )
+            leaf_of[inside] = piece.leaf_of + num_leaves
+            num_leaves += len(piece.nnz)
+            pieces.append(piece)
+        first = last
+    return Leaves(
+        leaf_of,
+        np.concatenate([piece.level for piece in pieces]),
+        np.concatenate([piece.row for piece in pieces]),
+        np.concatenate([piece.col for piece in pieces]),
+        np.concatenate([piece.nnz for piece in pieces]),
+    )
+
+
+def _cut_roots(
+    rows: Int64, cols: Int64, node: Int64, corners: tuple[Int64, Int64], level: int, bound: float
+) -> Leaves:
+    """Cut the nonzeros of a few squares of one level, `node` saying which, into leaves."""
+    node_row, node_col = corners
     active = np.arange(len(rows))
     leaf_of = np.empty(len(rows), dtype=np.int64)
     found: list[tuple[Int64, Int64, Int64, Int64]] = []

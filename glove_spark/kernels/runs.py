@@ -39,9 +39,7 @@ class Run(NamedTuple):
     @classmethod
     def empty(cls, num_rows: int) -> Run:
         """Make a run without a nonzero."""
-        return cls(
-            np.zeros(num_rows + 1, np.int64), np.empty(0, np.int32), np.empty(0, np.int64)
-        )
+        return cls(np.zeros(num_rows + 1, np.int64), np.empty(0, np.int32), np.empty(0, np.int64))
 
     @property
     def nnz(self) -> int:

@@ -116,9 +116,7 @@ def count_windows(
         rows.append(np.minimum(left, right) if symmetric else left)
         cols.append(np.maximum(left, right) if symmetric else right)
         units.append(np.full(len(left), unit, np.int64))
-    run = add_up(
-        np.concatenate(rows), np.concatenate(cols), np.concatenate(units), vocabulary_size
-    )
+    run = add_up(np.concatenate(rows), np.concatenate(cols), np.concatenate(units), vocabulary_size)
     if symmetric:
         run.units[run.rows == run.cols] *= 2
     return run

@@ -51,6 +51,8 @@ class Plan:
     ----------
     edges
         int64[blocks + 1], the first row of every block of rows, and V.
+    buffer_tokens
+        Tokens that are counted at once.
     """
 
     settings: CooccurrenceSettings
@@ -58,6 +60,7 @@ class Plan:
     vocabulary_fingerprint: str
     weights: Weights
     edges: NDArray[np.int64]
+    buffer_tokens: int
 
     @property
     def vocabulary_size(self) -> int:
@@ -122,6 +125,8 @@ def build_cooccurrence(job: Job) -> Mapping[str, Any]:
         cut_rows(
             counts, settings.window_size, symmetric=settings.symmetric, target=NONZEROS_PER_BLOCK
         ),
+        # an overlap of one window costs an eighth at most
+        max(PAIRS_PER_BUFFER // settings.window_size, 8 * settings.window_size),
     )
     num_blocks = len(plan.edges) - 1
     tasks = plan_slices(
@@ -165,9 +170,7 @@ def count_slices(slices: Iterable[TokenSlice], plan: Plan) -> Iterator[tuple[int
             )
         )
         known = int(np.count_nonzero(ids[context:] >= 0))
-        tally = tally.plus(
-            Tally(seen, known, pair_counts(ids, documents, window, context=context))
-        )
+        tally = tally.plus(Tally(seen, known, pair_counts(ids, documents, window, context=context)))
     run = stack.merged()
     nothing = Tally(0, 0, np.zeros(window, np.int64))
     for block, (start, stop) in enumerate(zip(plan.edges, plan.edges[1:], strict=False)):
@@ -188,8 +191,6 @@ def _buffers(
         how many tokens of the corpus it was made of.
     """
     window = plan.settings.window_size
-    # an overlap of one window costs an eighth at most
-    size = max(PAIRS_PER_BUFFER // window, 8 * window)
     ids, documents = np.empty(0, np.int32), np.empty(0, np.int32)
     context = seen = number = 0
     for part in slices:
@@ -200,8 +201,8 @@ def _buffers(
             number += len(lengths)
             ids = np.concatenate([ids, more])
             documents = np.concatenate([documents, np.repeat(of_document, lengths)])
-            while len(ids) >= size + context:
-                stop = size + context
+            while len(ids) >= plan.buffer_tokens + context:
+                stop = plan.buffer_tokens + context
                 yield ids[:stop], documents[:stop], context, seen
                 seen = 0
                 ids, documents = ids[stop - window :], documents[stop - window :]
@@ -209,9 +210,7 @@ def _buffers(
     yield ids, documents, context, seen
 
 
-def _to_ids(
-    batch: DocumentBatch, plan: Plan
-) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
+def _to_ids(batch: DocumentBatch, plan: Plan) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
     """Look up the tokens of some documents: ids, and how many each document has."""
     words, unknown = _words(plan.vocabulary, plan.vocabulary_fingerprint)
     found = pc.fill_null(pc.index_in(batch.words, value_set=words), unknown)

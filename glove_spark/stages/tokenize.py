@@ -187,9 +187,7 @@ def _repaired(column: str) -> Column:
     return F.make_valid_utf8(F.col(column))
 
 
-def cut_and_tokenize(
-    documents: DataFrame, settings: TokenizeSettings, tokenize: Any
-) -> DataFrame:
+def cut_and_tokenize(documents: DataFrame, settings: TokenizeSettings, tokenize: Any) -> DataFrame:
     """Make rows of tokens, with a column for every number that `_totals` adds up."""
     text = F.coalesce(F.col("text"), F.lit(""))
     rows = documents.select(

@@ -95,7 +95,8 @@ def test_text_cut_with_an_overlap_of_a_window_counts_every_pair_once(
 def test_the_worked_example():
     words = ["an", "apple", "a", "day", "keeps"]
     ids = np.array(
-        [words.index(w) for w in "an apple a day keeps an apple a day".split()], np.int32
+        [words.index(w) for w in ["an", "apple", "a", "day", "keeps", "an", "apple", "a", "day"]],
+        np.int32,
     )
     run = count_windows(
         ids,

@@ -1,0 +1,124 @@
+"""Time the corpus side on a corpus: tokenize, vocabulary, cooccurrence.
+
+    GLOVE_SPARK_DATA=... python -m benchmarks.corpus [--input PATH] [--cores 2] [--window-size 15]
+
+Prints tokens a second, bytes a nonzero and the peak memory of the JVM and of the Python workers,
+sampled five times a second (Linux). Session start is not counted, and neither is a warm-up on a
+few lines, which starts the workers and loads Spark's classes.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import platform
+import sys
+import tempfile
+import threading
+import time
+from pathlib import Path
+
+from glove_spark.config import CooccurrenceSettings, TokenizeSettings, VocabularySettings
+from glove_spark.session import open_session
+from glove_spark.stage import claim_folder, run_stage
+from glove_spark.stages.cooccurrence import COOCCURRENCE
+from glove_spark.stages.tokenize import TOKENS
+from glove_spark.stages.vocabulary import VOCABULARY
+from glove_spark.storage import Location
+
+STAGES = (TOKENS, VOCABULARY, COOCCURRENCE)
+
+
+class PeakMemory:
+    """Sample the resident memory of this process' descendants, the largest of each kind."""
+
+    def __init__(self) -> None:
+        self.peaks: dict[str, int] = {}
+        self._done = threading.Event()
+        self._thread = threading.Thread(target=self._sample, daemon=True)
+        self._thread.start()
+
+    def _sample(self) -> None:
+        while not self._done.wait(0.2):
+            for name, pages in _descendants(os.getpid()):
+                size = pages * os.sysconf("SC_PAGE_SIZE")
+                self.peaks[name] = max(self.peaks.get(name, 0), size)
+
+    def stop(self) -> dict[str, int]:
+        """Return the largest resident size of a process by its command."""
+        self._done.set()
+        self._thread.join()
+        return self.peaks
+
+
+def _descendants(ancestor: int) -> list[tuple[str, int]]:
+    parents, sizes, names = {}, {}, {}
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            text = (folder / "stat").read_text()
+            resident = int((folder / "statm").read_text().split()[1])
+        except OSError:
+            continue
+        name, rest = text[text.index("(") + 1 : text.rindex(")")], text[text.rindex(")") + 2 :]
+        process = int(folder.name)
+        parents[process] = int(rest.split()[1])
+        sizes[process], names[process] = resident, name
+    found = []
+    for process in parents:
+        above = parents[process]
+        while above in parents and above != ancestor:
+            above = parents[above]
+        if above == ancestor:
+            found.append((names[process], sizes[process]))
+    return found
+
+
+def main() -> None:
+    """Run the three stages in a temporary folder and print the numbers."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    data = os.environ.get("GLOVE_SPARK_DATA")
+    standard = str(Path(data, "data", "wiki")) if data else None
+    parser.add_argument("--input", default=standard, required=standard is None)
+    parser.add_argument("--tokenizer", default="whitespace")
+    parser.add_argument("--window-size", type=int, default=15)
+    parser.add_argument("--cores", type=int, default=2)
+    arguments = parser.parse_args()
+
+    spark = open_session(f"local[{arguments.cores}]", "benchmarks.corpus")
+    print(f"Spark {spark.version}, Python {platform.python_version()}, {arguments.cores} cores")
+    with tempfile.TemporaryDirectory() as folder:
+        lines = Path(folder, "warm-up.txt")
+        lines.write_text("a few lines to warm up a few lines to warm up\n" * 100)
+        for name, source in (("warm-up", str(lines)), ("corpus", arguments.input)):
+            root = Location.of(Path(folder, name))
+            claim_folder(root)
+            memory = PeakMemory()
+            settings = (
+                TokenizeSettings(input=(source,), tokenizer=arguments.tokenizer),
+                VocabularySettings(),
+                CooccurrenceSettings(window_size=arguments.window_size),
+            )
+            found = {}
+            for stage, options in zip(STAGES, settings, strict=True):
+                started = time.perf_counter()
+                dataset = run_stage(stage, spark, options, root)
+                found[stage.dataset] = (time.perf_counter() - started, dataset)
+            peaks = memory.stop()
+    tokens = found["tokens"][1].facts["tokens"]
+    for name, (seconds, dataset) in found.items():
+        size = sum(dataset.manifest.files.values())
+        print(
+            f"{name:14} {seconds:6.1f} s  {tokens / seconds / 1e6:5.2f}M tokens/s  {size:,} bytes"
+        )
+    both = found["tokens"][0] + found["vocabulary"][0]
+    print(f"tokenize + vocabulary: {tokens / both / 1e6:.2f}M tokens/s")
+    matrix = found["cooccurrence"][1]
+    stored = matrix.facts["nnz_stored"]
+    size = sum(matrix.manifest.files.values())
+    print(f"{stored:,} nonzeros stored, {size / stored:.2f} bytes each")
+    print({name: f"{size / 2**20:,.0f} MB" for name, size in sorted(peaks.items())})
+    spark.stop()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

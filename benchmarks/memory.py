@@ -1,0 +1,82 @@
+"""Peak memory of a run's processes, read from /proc while it goes on (Linux)."""
+
+from __future__ import annotations
+
+import os
+import threading
+from pathlib import Path
+
+INTERVAL = 0.1
+"""Seconds between looks: a peak shorter than this may be missed."""
+
+
+class PeakMemory:
+    """Watch the descendants of this process; a context manager.
+
+    Attributes
+    ----------
+    peaks
+        Largest resident set of a single process in MiB, by kind: ``driver`` (the
+        Python program), ``jvm`` and ``worker`` (a Python worker of Spark). Shared
+        pages (memory-mapped cells) are counted in it; `private` leaves them out.
+    """
+
+    def __init__(self) -> None:
+        self.peaks: dict[str, int] = {}
+        self.private: dict[str, int] = {}
+        self._done = threading.Event()
+        self._thread = threading.Thread(target=self._watch, daemon=True)
+
+    def __enter__(self) -> PeakMemory:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self._done.set()
+        self._thread.join()
+
+    def _watch(self) -> None:
+        while not self._done.wait(INTERVAL):
+            for kind, resident, shared in descendants(os.getpid()):
+                self.peaks[kind] = max(self.peaks.get(kind, 0), resident)
+                self.private[kind] = max(self.private.get(kind, 0), resident - shared)
+
+
+def descendants(root: int) -> list[tuple[str, int, int]]:
+    """List kind, resident and shared file-backed MiB of every process below ``root``."""
+    parents: dict[int, int] = {}
+    for entry in Path("/proc").glob("[0-9]*"):
+        try:
+            # the command's name stands in parentheses and may hold anything
+            fields = (entry / "stat").read_text().rsplit(")", 1)[1].split()
+        except OSError:
+            continue
+        parents[int(entry.name)] = int(fields[1])
+    found = []
+    for process in parents:
+        above, ancestor = [], process
+        while ancestor in parents and ancestor != root:
+            above.append(ancestor)
+            ancestor = parents[ancestor]
+        if ancestor != root or process == root:
+            continue
+        try:
+            status = (Path("/proc") / str(process) / "status").read_text()
+            command = (Path("/proc") / str(process) / "cmdline").read_bytes()
+        except OSError:
+            continue
+        memory = {
+            line.split(":")[0]: int(line.split()[1]) // 1024
+            for line in status.splitlines()
+            if line.startswith(("VmRSS", "RssFile", "RssShmem"))
+        }
+        if not memory:
+            continue
+        if b"pyspark" in command and b"daemon" in command:
+            kind = "worker"
+        elif b"java" in command.split(b"\0")[0]:
+            kind = "jvm"
+        else:
+            kind = "driver"
+        found.append((kind, memory["VmRSS"], memory["RssFile"] + memory["RssShmem"]))
+    return found

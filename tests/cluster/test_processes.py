@@ -1,0 +1,165 @@
+"""Whole processes as users start them: masters, spark-submit, signals, exit codes."""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pyspark
+import pytest
+
+from glove_spark.datasets.model import SIDES
+from glove_spark.manifest import file_sizes
+from glove_spark.storage import Location
+
+pytestmark = pytest.mark.cluster
+
+PROJECT = Path(__file__).parents[2]
+OPTIONS = ["--min-count", "2", "--vector-size", "8", "--num-blocks", "2", "--window-size", "4"]
+COMMAND = [sys.executable, "-m", "glove_spark.cli", "run"]
+
+
+@pytest.fixture(scope="module")
+def corpus(tmp_path_factory):
+    """Some 60,000 tokens with the frequencies of a language."""
+    folder = tmp_path_factory.mktemp("a corpus")
+    rng = np.random.default_rng(2)
+    words = np.array([f"word{k}" for k in range(2000)])
+    for name in "abcd":
+        lines = words[np.minimum(rng.zipf(1.3, (500, 30)), 2000) - 1]
+        (folder / f"{name}.txt").write_text("\n".join(" ".join(line) for line in lines))
+    return folder
+
+
+def start(command, **kwargs):
+    return subprocess.Popen(
+        [str(word) for word in command],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        cwd=PROJECT,
+        **kwargs,
+    )
+
+
+def finish(process, timeout=150):
+    output, _ = process.communicate(timeout=timeout)
+    return process.returncode, output
+
+
+def wait_for(process, condition, seconds=120):
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert process.poll() is None, process.communicate()[0]
+        assert time.monotonic() < deadline, "what the test waits for did not happen"
+        time.sleep(0.05)
+
+
+def results(out):
+    """Bytes of what is published, without records of times."""
+    return {
+        f"{name}/{file}": (out / name / file if file else out / name).read_bytes()
+        for name in ("vocabulary", "cooccurrence", "blocks", "model", "vectors", "vectors.txt")
+        for file in file_sizes(Location.of(out / name))
+        if not file.endswith(".json")
+    }
+
+
+@pytest.fixture(scope="module")
+def undisturbed(corpus, tmp_path_factory):
+    """The results of a run on two cores that nothing disturbed."""
+    out = tmp_path_factory.mktemp("undisturbed") / "out"
+    code, output = finish(
+        start([*COMMAND, "--input", corpus, "--output", out, *OPTIONS, "--master", "local[2]"])
+    )
+    assert code == 0, output
+    assert "Traceback" not in output
+    return results(out)
+
+
+def test_one_core_gives_the_bytes_of_two(corpus, undisturbed, tmp_path):
+    out = tmp_path / "out"
+    code, output = finish(
+        start([*COMMAND, "--input", corpus, "--output", out, *OPTIONS, "--master", "local[1]"])
+    )
+    assert code == 0, output
+    assert results(out) == undisturbed
+
+
+def test_spark_submit_runs_the_job_and_its_master_holds(corpus, undisturbed, tmp_path):
+    out = tmp_path / "out"
+    submit = Path(pyspark.__file__).parent / "bin" / "spark-submit"
+    environment = os.environ | {"PYSPARK_PYTHON": sys.executable}
+    code, output = finish(
+        start(
+            [
+                submit,
+                "--master",
+                "local[2]",
+                "jobs/pipeline.py",
+                "--input",
+                corpus,
+                *OPTIONS,
+                "--output",
+                out,
+            ],
+            env=environment,
+        )
+    )
+    assert code == 0, output
+    assert results(out) == undisturbed
+
+
+@pytest.mark.parametrize(
+    ("number", "code"), [(signal.SIGKILL, -9), (signal.SIGTERM, 130), (signal.SIGINT, 130)]
+)
+def test_a_stopped_training_resumes_to_the_same_bytes(corpus, undisturbed, tmp_path, number, code):
+    out = tmp_path / "out"
+    command = [*COMMAND, "--input", corpus, "--output", out, *OPTIONS, "--master", "local[2]"]
+    process = start(command)
+    wait_for(process, lambda: list(out.glob(".model.*.tmp/epoch-0002.json")))
+    started = time.monotonic()
+    process.send_signal(number)
+    found, output = finish(process)
+    assert found == code, output
+    if number != signal.SIGKILL:
+        assert time.monotonic() - started < 15
+        assert "interrupted; run the same command again to go on" in output
+        assert "Traceback" not in output
+    assert not (out / "model").exists()
+    found, output = finish(start(command))
+    assert found == 0, output
+    assert "train: resumes after epoch" in output
+    assert results(out) == undisturbed
+    assert {side.split("-")[0] for side in os.listdir(out / "model" / "epoch-0005")} == set(SIDES)
+
+
+def test_missing_java_is_said_in_one_line(corpus, tmp_path):
+    empty = tmp_path / "bin"
+    empty.mkdir()
+    environment = {"PATH": str(empty), "HOME": str(tmp_path)}
+    code, output = finish(
+        start([*COMMAND, "--input", corpus, "--output", tmp_path / "out"], env=environment)
+    )
+    assert code == 6
+    assert "no Java found by PATH; install Java 17 or later" in output
+    assert "Traceback" not in output
+    assert not (tmp_path / "out").exists()
+
+
+def test_two_runs_side_by_side_do_not_meet(corpus, undisturbed, tmp_path):
+    outs = [tmp_path / "one", tmp_path / "two"]
+    running = [
+        start([*COMMAND, "--input", corpus, "--output", out, *OPTIONS, "--master", "local[1]"])
+        for out in outs
+    ]
+    for process in running:
+        code, output = finish(process, timeout=240)
+        assert code == 0, output
+    for out in outs:
+        assert results(out) == undisturbed
+        shutil.rmtree(out)
