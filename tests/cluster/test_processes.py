@@ -100,7 +100,7 @@ def test_spark_submit_runs_the_job_and_its_master_holds(corpus, undisturbed, tmp
                 submit,
                 "--master",
                 "local[2]",
-                "jobs/pipeline.py",
+                "jobs/glove_pipeline.py",
                 "--input",
                 corpus,
                 *OPTIONS,

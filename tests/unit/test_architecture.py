@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from glove_spark.config import STAGES
+
 PACKAGE = Path(__file__).parents[2] / "glove_spark"
 LAYERS = {
     "kernels": {"datasets", "stages", "pipeline", "cli", "session", "stage", "config"},
@@ -51,3 +53,10 @@ def test_command_line_starts_without_spark():
     script = "import sys, glove_spark.cli; print('pyspark' in sys.modules)"
     found = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
     assert found.stdout.strip() == "False", found.stderr
+
+
+def test_no_job_hides_a_module_of_the_standard_library():
+    # spark-submit puts the job's folder first on the path
+    jobs = {file.stem for file in (PACKAGE.parent / "jobs").glob("*.py")}
+    assert jobs == {"glove_pipeline", *(f"glove_{stage}" for stage in STAGES)}
+    assert not jobs & sys.stdlib_module_names

@@ -1,6 +1,6 @@
 """Model to vectors, as a spark-submit job.
 
-    spark-submit jobs/export.py --output /shared/out
+    spark-submit jobs/glove_export.py --output /shared/out
 
 Takes the options of ``glove-spark export``; see ``--help``.
 """

@@ -1,6 +1,6 @@
 """Corpus to one row of tokens a document, as a spark-submit job.
 
-    spark-submit jobs/tokenize.py --input /shared/corpus --output /shared/out
+    spark-submit jobs/glove_tokenize.py --input /shared/corpus --output /shared/out
 
 Takes the options of ``glove-spark tokenize``; see ``--help``.
 """

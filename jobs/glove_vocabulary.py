@@ -1,6 +1,6 @@
 """Tokens to the words that get a vector, as a spark-submit job.
 
-    spark-submit jobs/vocabulary.py --output /shared/out
+    spark-submit jobs/glove_vocabulary.py --output /shared/out
 
 Takes the options of ``glove-spark vocabulary``; see ``--help``.
 """

@@ -1,6 +1,6 @@
 """Co-occurrence matrix to training blocks, as a spark-submit job.
 
-    spark-submit jobs/blocks.py --output /shared/out
+    spark-submit jobs/glove_blocks.py --output /shared/out
 
 Takes the options of ``glove-spark blocks``; see ``--help``.
 """

@@ -1,6 +1,6 @@
 """Corpus to vectors: the whole pipeline, as a spark-submit job.
 
-    spark-submit jobs/pipeline.py --input /shared/corpus --output /shared/out
+    spark-submit jobs/glove_pipeline.py --input /shared/corpus --output /shared/out
 
 Takes the options of ``glove-spark run``; see ``--help``.
 """

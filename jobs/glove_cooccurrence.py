@@ -1,6 +1,6 @@
 """Tokens to the co-occurrence matrix, as a spark-submit job.
 
-    spark-submit jobs/cooccurrence.py --output /shared/out
+    spark-submit jobs/glove_cooccurrence.py --output /shared/out
 
 Takes the options of ``glove-spark cooccurrence``; see ``--help``.
 """

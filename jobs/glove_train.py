@@ -1,6 +1,6 @@
 """Training blocks to a model, as a spark-submit job.
 
-    spark-submit jobs/train.py --output /shared/out
+    spark-submit jobs/glove_train.py --output /shared/out
 
 Takes the options of ``glove-spark train``; see ``--help``.
 """
