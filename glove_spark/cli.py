@@ -83,6 +83,8 @@ def configure_log(verbosity: int) -> None:
     log.handlers[:] = [handler]
     log.setLevel(level)
     log.propagate = False
+    # an interrupted call to the JVM is ours to report, not its client's
+    logging.getLogger("py4j").setLevel(logging.CRITICAL + 1)
 
 
 def _interrupt(signum: int, frame: Any) -> None:

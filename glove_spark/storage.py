@@ -84,7 +84,7 @@ class Location:
         return fs.FileSystem.from_uri(self.uri)[0]
 
     def for_spark(self) -> str:
-        """Name it as Spark's writers want it: Hadoop takes a path literally, not percent-encoded."""
+        """Name it as Spark's writers want it: Hadoop takes paths literally, not encoded."""
         if self.is_local:
             return self.uri
         scheme, rest = self.uri.split("://", 1)

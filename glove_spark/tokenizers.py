@@ -57,7 +57,10 @@ def make_tokenizer(spark: SparkSession, tokenizer: str) -> Tokenizer:
     if tokenizer == "words":
         return lambda text: F.regexp_extract_all(text, F.lit(WORDS), F.lit(0))
     if tokenizer == "whitespace":
-        return lambda text: F.split(text, WHITESPACE)
+        # most text has blanks only, and Java splits at one fixed character without its matcher
+        return lambda text: F.when(
+            text.rlike(r"[\t\n\x0B\f\r]"), F.split(text, WHITESPACE)
+        ).otherwise(F.split(text, " "))
     if tokenizer.startswith("regex:"):
         pattern = tokenizer[len("regex:") :]
         check_pattern(spark, pattern)
@@ -153,7 +156,8 @@ def _python_tokenizer(tokenizer: str) -> Tokenizer:
     # workers need not find a module that lies beside the user's corpus: it travels by value
     module = sys.modules[tokenizer.partition(":")[0]]
     if not _is_installed(module):
-        cloudpickle.register_pickle_by_value(module)
+        register: Any = cloudpickle.register_pickle_by_value
+        register(module)
     # pickled rows, not Arrow: that would need pandas
     return F.udf(tokenize, ArrayType(StringType(), False), useArrow=False)
 

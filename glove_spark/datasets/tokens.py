@@ -7,6 +7,7 @@ often it occurs.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
@@ -55,7 +56,7 @@ class DocumentBatch(NamedTuple):
 
 class _RowGroup(NamedTuple):
     file: Location
-    index: int
+    number: int
     rows: int
     tokens: int
 
@@ -94,9 +95,9 @@ def cut_evenly(groups: Sequence[_RowGroup], num_tasks: int) -> list[list[TokenSl
             )
             for task in range(num_tasks)
         ] + [group.rows]
-        for task, (start, stop) in enumerate(zip(edges, edges[1:], strict=False)):
+        for task, (start, stop) in enumerate(itertools.pairwise(edges)):
             if start < stop:
-                tasks[task].append(TokenSlice(group.file, group.index, start, stop))
+                tasks[task].append(TokenSlice(group.file, group.number, start, stop))
         before += group.tokens
     return [slices for slices in tasks if slices]
 

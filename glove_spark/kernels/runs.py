@@ -8,6 +8,7 @@ times however many runs arrive.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable
 from typing import NamedTuple
 
@@ -153,7 +154,7 @@ def cut_rows(
     rows = np.arange(size)
     expected = np.zeros(size)
     edges = sorted({*range(min(size, COUNT_BINS)), *_geometric(size, COUNT_BINS), size})
-    for start, stop in zip(edges, edges[1:], strict=False):
+    for start, stop in itertools.pairwise(edges):
         middle = float(counts[(start + stop) // 2])
         meetings = np.minimum(1.0, counts * (neighbors * middle / total))
         # of a symmetric matrix row i has the columns from i on

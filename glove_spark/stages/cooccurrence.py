@@ -23,11 +23,11 @@ from glove_spark.config import CooccurrenceSettings
 from glove_spark.datasets.cooccurrence import file_name, write_rows
 from glove_spark.datasets.tokens import DocumentBatch, TokenSlice, plan_slices, read_slice
 from glove_spark.datasets.vocabulary import UNKNOWN, Vocabulary, read_table
-from glove_spark.errors import DatasetError, InputError
 from glove_spark.kernels.runs import Run, RunStack, cut_rows
 from glove_spark.kernels.windows import Weights, count_windows, distance_weights, pair_counts
 from glove_spark.session import cores, describe
 from glove_spark.stage import Job, Stage
+from glove_spark.stages.matrix_facts import BlockFacts, Tally, block_facts, matrix_facts
 from glove_spark.storage import Location
 
 log = logging.getLogger(__name__)
@@ -68,22 +68,6 @@ class Plan:
         return int(self.edges[-1])
 
 
-class Tally(NamedTuple):
-    """What a task saw: tokens, tokens that have an id, and the pairs at every distance."""
-
-    tokens: int
-    tokens_in_vocabulary: int
-    pairs: NDArray[np.int64]
-
-    def plus(self, other: Tally) -> Tally:
-        """Add two tallies."""
-        return Tally(
-            self.tokens + other.tokens,
-            self.tokens_in_vocabulary + other.tokens_in_vocabulary,
-            self.pairs + other.pairs,
-        )
-
-
 class Part(NamedTuple):
     """The value that is reduced: runs of one block, and with block 0 the tasks' tallies.
 
@@ -97,19 +81,6 @@ class Part(NamedTuple):
     def plus(self, other: Part) -> Part:
         """Add another part of the same block."""
         return Part(self.runs.absorb(other.runs), self.tally.plus(other.tally))
-
-
-class BlockFacts(NamedTuple):
-    """What the driver learns of a block of rows that was written."""
-
-    block: int
-    nnz: int
-    diagonal_nnz: int
-    units: int
-    diagonal_units: int
-    largest: int
-    largest_at: tuple[int, int]
-    tally: Tally
 
 
 def build_cooccurrence(job: Job) -> Mapping[str, Any]:
@@ -144,7 +115,7 @@ def build_cooccurrence(job: Job) -> Mapping[str, Any]:
         .collect()
     )
     _delete_strays(output, num_blocks)
-    return matrix_facts(written, plan)
+    return matrix_facts(written, plan.settings, plan.weights, plan.vocabulary_size)
 
 
 def count_slices(slices: Iterable[TokenSlice], plan: Plan) -> Iterator[tuple[int, Part]]:
@@ -245,84 +216,7 @@ def write_blocks(
         temporary = target.temporary_sibling()
         write_rows(run, first_row, plan.weights.unit, temporary)
         temporary.publish_to(target)
-        yield _block_facts(block, run, first_row, part.tally)
-
-
-def _block_facts(block: int, run: Run, first_row: int, tally: Tally) -> BlockFacts:
-    if not run.nnz:
-        return BlockFacts(block, 0, 0, 0, 0, 0, (0, 0), tally)
-    rows = run.rows + first_row
-    diagonal = run.units[rows == run.cols]
-    largest = int(np.argmax(run.units))
-    return BlockFacts(
-        block,
-        run.nnz,
-        len(diagonal),
-        _exact_sum(run.units),
-        _exact_sum(diagonal),
-        int(run.units[largest]),
-        (int(rows[largest]), int(run.cols[largest])),
-        tally,
-    )
-
-
-def _exact_sum(units: NDArray[Any]) -> int:
-    """Sum without overflow: the halves of every number apart."""
-    wide = units.astype(np.int64, copy=False)
-    return (int((wide >> 32).sum()) << 32) + int((wide & 0xFFFFFFFF).sum())
-
-
-def matrix_facts(written: list[BlockFacts], plan: Plan) -> dict[str, Any]:
-    """Gather the facts of the manifest, checking the sum of the matrix against the pairs.
-
-    Raises
-    ------
-    InputError
-        If no two words of the vocabulary occur together.
-    DatasetError
-        If counts were lost or doubled on the way.
-    """
-    settings, weights = plan.settings, plan.weights
-    sides = 2 if settings.symmetric else 1
-    tally = written[0].tally
-    for block in written[1:]:
-        tally = tally.plus(block.tally)
-    stored = sum(block.nnz for block in written)
-    diagonal = sum(block.diagonal_nnz for block in written)
-    units = sum(block.units for block in written)
-    if settings.symmetric:
-        units = 2 * units - sum(block.diagonal_units for block in written)
-    if stored == 0:
-        raise InputError(
-            f"window_size={settings.window_size} finds no two words of the vocabulary together in "
-            f"{tally.tokens:,} tokens; check the tokenizer and that documents have several words"
-        )
-    expected = sides * sum(
-        int(pairs) * int(unit) for pairs, unit in zip(tally.pairs, weights.units, strict=True)
-    )
-    if units != expected:
-        raise DatasetError(
-            f"the counts sum to {units:,} units and the pairs to {expected:,}; this is a defect "
-            "or failing hardware, run the stage again"
-        )
-    largest = max(written, key=lambda block: block.largest)
-    return {
-        "vocabulary_size": plan.vocabulary_size,
-        "nnz_stored": stored,
-        "nnz": 2 * stored - diagonal if settings.symmetric else stored,
-        "nnz_diagonal": diagonal,
-        "tokens": tally.tokens,
-        "tokens_in_vocabulary": tally.tokens_in_vocabulary,
-        "pairs": int(tally.pairs.sum()),
-        "unit": weights.unit,
-        "weights_exact": weights.exact,
-        # JSON readers may hold numbers as doubles, which would round this one
-        "sum_of_units": str(units),
-        "sum_of_counts": units / weights.unit,
-        "largest_count": largest.largest / weights.unit,
-        "largest_count_at": list(largest.largest_at),
-        "blocks_of_rows": len(plan.edges) - 1,
-    }
+        yield block_facts(block, run, first_row, part.tally)
 
 
 def _delete_strays(output: Location, num_blocks: int) -> None:

@@ -106,9 +106,9 @@ def test_a_changed_stop_list_is_noticed(tmp_path):
 
 
 def test_a_bad_stop_list_is_refused(count, tmp_path):
-    with pytest.raises(InputError, match="none.txt does not exist"):
+    with pytest.raises(InputError, match=r"none\.txt does not exist"):
         count(FIVE, stop_words=str(tmp_path / "none.txt"))
-    with pytest.raises(InputError, match="stop_words=.* cannot be read"):
+    with pytest.raises(InputError, match=r"stop_words=.* cannot be read"):
         count(FIVE, stop_words=str(tmp_path))
     (tmp_path / "latin.txt").write_bytes(b"caf\xe9\n")
     with pytest.raises(InputError, match=r"stop_words=.*latin\.txt is not UTF-8 \(byte 3\)"):
