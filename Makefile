@@ -7,7 +7,7 @@ export PYTHON
 # the interpreter by a relative path: the folder's name may hold spaces
 RUN = .venv/bin/python -m
 
-.PHONY: demo test test-unit test-slow lint format benchmark clean
+.PHONY: demo test test-unit test-slow lint format docs benchmark clean
 
 demo:
 	@scripts/setup.sh run
@@ -36,6 +36,11 @@ format:
 	@scripts/setup.sh dev
 	$(RUN) ruff format .
 	$(RUN) ruff check --fix .
+
+# what documents repeat of the code
+docs:
+	@scripts/setup.sh dev
+	$(RUN) glove_spark.option_docs > docs/OPTIONS.md
 
 benchmark:
 	@scripts/setup.sh dev

@@ -140,7 +140,7 @@ class TrainSettings(Settings):
         0.05, "step size of the last epoch; falls by equal factors an epoch", above(0)
     )
     damping: float = option(
-        0.3, "how much a step shrinks with its row's curvature in the batch; 0 is none", at_least(0)
+        0.1, "how much a step shrinks with its row's curvature in the batch; 0 is none", at_least(0)
     )
     x_max: float = option(10.0, "counts from here on have full weight", above(0))
     alpha: float = option(0.75, "exponent of the weight of smaller counts", between(0, 2))

@@ -158,24 +158,33 @@ def train_task(
     """
     started = time.perf_counter()
     rows = plan.read(rows_file)
+    row_log_keep = plan.log_keep_of(task.row_block)
     columns: list[ReplicaFile] = []
     losses: list[tuple[int, CellLoss]] = []
     for block, file in zip(task.column_blocks, column_files, strict=True):
         cell = read_cell(cell_file(plan.blocks, task.row_block, block))
         side = plan.read(file)
+        col_log_keep = plan.log_keep_of(block)
         loss = train_cell(
             cell,
             rows,
             side,
             plan.update,
             rng=derived_rng(plan.seed, _BATCH_ORDER, plan.epoch, task.row_block, block),
-            row_log_keep=plan.log_keep_of(task.row_block),
-            col_log_keep=plan.log_keep_of(block),
+            row_log_keep=row_log_keep,
+            col_log_keep=col_log_keep,
         )
         losses.append((block, loss))
         weight = None
         if block in shared:
-            weight = column_weights(cell, len(side.biases), plan.update.x_max, plan.update.alpha)
+            weight = column_weights(
+                cell,
+                len(side.biases),
+                plan.update.x_max,
+                plan.update.alpha,
+                row_log_keep,
+                col_log_keep,
+            )
         columns.append(ReplicaFile(block, plan.write(side, COLUMNS, block), weight))
         if not loss.finite:
             break

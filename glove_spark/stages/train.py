@@ -219,7 +219,8 @@ def _check_finite(results: list[TaskResult], epoch: int, blocks: Dataset) -> Non
             if not loss.finite:
                 raise DivergenceError(
                     f"cost is {loss.cost_sum} in epoch {epoch}, "
-                    f"cell ({result.row_block}, {block}); the largest count is {blocks.facts['largest_count']:g}; "
+                    f"cell ({result.row_block}, {block}); "
+                    f"the largest count is {blocks.facts['largest_count']:g}; "
                     f"epoch {epoch - 1} is kept; lower learning_rate or raise damping"
                 )
 

@@ -1,12 +1,16 @@
 """Options: defined once, checked when made."""
 
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 
 from glove_spark.config import SETTINGS, pipeline_config, read_toml
 from glove_spark.errors import ConfigurationError
+from glove_spark.option_docs import as_markdown
 from glove_spark.options import Settings, above, at_least, between, one_of, option
+
+PROJECT = Path(__file__).parents[2]
 
 
 @dataclass(frozen=True)
@@ -93,10 +97,13 @@ def test_required_option_is_named_with_its_flag():
         pipeline_config({"tokenize": {"input": ["x"]}})
 
 
-def test_presets_are_valid():
-    from pathlib import Path
+def test_the_table_of_options_is_current():
+    written = (PROJECT / "docs" / "OPTIONS.md").read_text("utf-8")
+    assert written == as_markdown(), "run `make docs`"
 
-    presets = sorted((Path(__file__).parents[2] / "conf").glob("*.toml"))
+
+def test_presets_are_valid():
+    presets = sorted((PROJECT / "conf").glob("*.toml"))
     assert presets
     for preset in presets:
         read_toml(preset)
