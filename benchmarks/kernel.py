@@ -18,6 +18,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from glove_spark.config import TrainSettings
 from glove_spark.kernels.batching import (
     DEFAULT_BATCH_NNZ,
     DEFAULT_MAX_STALENESS,
@@ -75,7 +76,14 @@ def nonzeros_per_second(
     columns = initial_parameters(
         grid.block_size(grid.num_blocks - 1), vector_size, derived_rng(1, 1)
     )
-    settings = UpdateSettings(learning_rate=0.1)
+    options = TrainSettings()
+    settings = UpdateSettings(
+        learning_rate=options.learning_rate,
+        damping=options.damping,
+        x_max=options.x_max,
+        alpha=options.alpha,
+        adagrad="row",
+    )
     train_cell(cell, rows, columns, settings, rng=derived_rng(1, 2))
     passes, start = 0, time.process_time()
     while passes == 0 or time.process_time() - start < seconds:

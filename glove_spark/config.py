@@ -135,7 +135,7 @@ class TrainSettings(Settings):
 
     vector_size: int = option(100, "dimensions of a vector", between(1, 4096))
     epochs: int = option(5, "passes over the nonzeros", at_least(1))
-    learning_rate: float = option(0.5, "step size of the first epoch", above(0))
+    learning_rate: float = option(0.3, "step size of the first epoch", above(0))
     final_learning_rate: float = option(
         0.05, "step size of the last epoch; falls by equal factors an epoch", above(0)
     )

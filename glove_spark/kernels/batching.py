@@ -13,7 +13,7 @@ from glove_spark.kernels.leaves import cut_leaves
 from glove_spark.kernels.ordering import stable_order
 from glove_spark.kernels.packing import pack_leaves
 
-DEFAULT_MAX_STALENESS = 20.0
+DEFAULT_MAX_STALENESS = 16.0
 DEFAULT_BATCH_NNZ = 20_000
 
 LARGEST_BATCH_NNZ = 1 << 15

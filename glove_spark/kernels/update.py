@@ -79,11 +79,11 @@ class UpdateSettings:
         ``"row"``: one accumulator a word; ``"element"``: one a coordinate, as the reference does.
     """
 
-    learning_rate: float = 0.5
-    damping: float = 0.1
-    x_max: float = 10.0
-    alpha: float = 0.75
-    adagrad: Literal["row", "element"] = "row"
+    learning_rate: float
+    damping: float
+    x_max: float
+    alpha: float
+    adagrad: Literal["row", "element"]
 
 
 @dataclass(frozen=True)

@@ -21,6 +21,12 @@ from glove_spark.kernels.update import (
 )
 
 
+def update_settings(**given) -> UpdateSettings:
+    """Take the usual constants where the test does not care."""
+    usual = {"learning_rate": 0.5, "damping": 0.1, "x_max": 10.0, "alpha": 0.75, "adagrad": "row"}
+    return UpdateSettings(**(usual | given))
+
+
 def dense_cell(log_counts: np.ndarray, **leaf_settings: float) -> BatchedCell:
     n, m = log_counts.shape
     rows, cols = np.divmod(np.arange(n * m), m)
@@ -48,7 +54,7 @@ def train(
             cell,
             rows,
             columns,
-            UpdateSettings(learning_rate=rate, **constants),
+            update_settings(learning_rate=rate, **constants),
             rng=derived_rng(1, 2, epoch),
         )
         costs.append(loss.cost_sum / loss.nnz)
@@ -72,7 +78,7 @@ def test_one_nonzero_equals_the_oracle_without_damping(count):
         batch_cell(np.array([1]), np.array([2]), np.array([count])),
         rows,
         columns,
-        UpdateSettings(learning_rate=1.0, damping=0.0, x_max=200.0, adagrad="element"),
+        update_settings(learning_rate=1.0, damping=0.0, x_max=200.0, adagrad="element"),
     )
     assert loss.cost_sum == pytest.approx(expected, rel=1e-5)
     for side, truth in zip((rows, columns), oracle, strict=True):
@@ -107,7 +113,7 @@ def test_a_batch_follows_the_documented_formula(adagrad, keep):
     loss = train_cell(
         cell,
         *sides,
-        UpdateSettings(learning_rate=eta, damping=kappa, x_max=2.0, adagrad=adagrad),
+        update_settings(learning_rate=eta, damping=kappa, x_max=2.0, adagrad=adagrad),
         row_log_keep=log_keeps[0] if keep else None,
         col_log_keep=log_keeps[1] if keep else None,
     )
@@ -138,7 +144,7 @@ def test_words_without_nonzeros_keep_their_bytes():
     rows, columns = (initial_parameters(4, 3, np.random.default_rng(s)) for s in range(2))
     before = rows.copy(), columns.copy()
     train_cell(
-        batch_cell(np.array([2]), np.array([0]), np.array([5.0])), rows, columns, UpdateSettings()
+        batch_cell(np.array([2]), np.array([0]), np.array([5.0])), rows, columns, update_settings()
     )
     for side, was, touched in ((rows, before[0], 2), (columns, before[1], 0)):
         for name in vars(side):
@@ -152,7 +158,7 @@ def test_an_empty_cell_changes_nothing():
     rows, columns = (initial_parameters(2, 3, np.random.default_rng(s)) for s in range(2))
     before = rows.copy()
     cell = batch_cell(np.array([], int), np.array([], int), np.array([]))
-    loss = train_cell(cell, rows, columns, UpdateSettings(), rng=derived_rng(0))
+    loss = train_cell(cell, rows, columns, update_settings(), rng=derived_rng(0))
     assert (loss.cost_sum, loss.weight_sum, loss.nnz, loss.finite) == (0, 0, 0, True)
     np.testing.assert_array_equal(rows.vectors, before.vectors)
 
@@ -162,7 +168,7 @@ def test_the_same_seed_gives_the_same_bytes():
     results = []
     for _ in range(2):
         rows, columns = (initial_parameters(40, 4, derived_rng(1, s)) for s in range(2))
-        train_cell(cell, rows, columns, UpdateSettings(), rng=derived_rng(5))
+        train_cell(cell, rows, columns, update_settings(), rng=derived_rng(5))
         results.append((rows, columns))
     for one, other in zip(*results, strict=True):
         for name in vars(one):
@@ -206,7 +212,7 @@ def test_a_cost_that_is_not_finite_is_flagged():
     rows.vectors[...] = np.float32(1e30)
     columns.vectors[...] = np.float32(1e30)
     cell = batch_cell(np.array([0]), np.array([0]), np.array([1.0]))
-    assert not train_cell(cell, rows, columns, UpdateSettings()).finite
+    assert not train_cell(cell, rows, columns, update_settings()).finite
 
 
 @pytest.mark.parametrize("width", [1, 2, 63, 64, 400])
@@ -216,7 +222,7 @@ def test_products_without_scipys_compiled_kernels_are_the_same(monkeypatch, widt
     for compiled in (sparse.HAS_COMPILED, False):
         monkeypatch.setattr(sparse, "HAS_COMPILED", compiled)
         rows, columns = (initial_parameters(30, width, derived_rng(1, s)) for s in range(2))
-        train_cell(cell, rows, columns, UpdateSettings())
+        train_cell(cell, rows, columns, update_settings())
         results.append(rows)
     np.testing.assert_allclose(results[0].vectors, results[1].vectors, rtol=1e-5, atol=1e-7)
     np.testing.assert_allclose(results[0].biases, results[1].biases, rtol=1e-5, atol=1e-7)
