@@ -24,7 +24,7 @@ from glove_spark.errors import DatasetError, InputError, OutputError
 from glove_spark.failures import task_errors
 from glove_spark.manifest import SUFFIX, Dataset, Manifest, Recipe, file_sizes
 from glove_spark.options import Settings
-from glove_spark.storage import Location
+from glove_spark.storage import TEMPORARY, Location
 
 log = logging.getLogger(__name__)
 
@@ -156,13 +156,14 @@ def run_stage(
                 "Give --overwrite to redo it, or another output folder"
             )
         log.info("%s: redone, because %s", stage.dataset, "; ".join(reasons))
-    unfinished = root / f".{stage.dataset}.{recipe.fingerprint[:12]}.tmp"
+    unfinished = root / f".{stage.dataset}.{recipe.fingerprint[:12]}{TEMPORARY}"
     _delete_leftovers(stage, root, keep=unfinished if stage.resumable else None)
     job = Job(spark, settings, inputs, unfinished)
     log.info("%s: started", stage.dataset)
     started = time.perf_counter()
     with task_errors():
         facts = stage.build(job)
+    _delete_strays(unfinished)
     job.timings["total"] = time.perf_counter() - started
     manifest = Manifest(recipe, file_sizes(unfinished), facts, job.timings)
     # the old manifest goes first: a crash between these lines leaves no dataset, never a mixed one
@@ -205,9 +206,17 @@ def _holder(name: str, root: Location, inputs_root: Location | None) -> Location
     return inputs_root
 
 
+def _delete_strays(output: Location) -> None:
+    """Delete what tasks left that were killed while they wrote."""
+    if output.kind() == fs.FileType.Directory:
+        for info in output.walk():
+            if info.base_name.endswith(TEMPORARY):
+                output.filesystem().delete_file(info.path)
+
+
 def _delete_leftovers(stage: Stage, root: Location, keep: Location | None) -> None:
     for info in root.walk(recursive=False):
         leftover = root / info.base_name
-        ours = info.base_name.startswith(f".{stage.dataset}.") and leftover.name.endswith(".tmp")
+        ours = info.base_name.startswith(f".{stage.dataset}.") and leftover.name.endswith(TEMPORARY)
         if ours and leftover != keep:
             leftover.delete()

@@ -24,6 +24,9 @@ from glove_spark.errors import InputError, OutputError
 _HADOOP_SCHEMES = {"s3": "s3a", "gs": "gs", "abfs": "abfs", "abfss": "abfss", "hdfs": "hdfs"}
 """Schemes that both sides know: pyarrow's name and Hadoop's."""
 
+TEMPORARY = ".tmp"
+"""Ending of what is being written and has not been published."""
+
 
 @dataclass(frozen=True)
 class Location:
@@ -124,7 +127,7 @@ class Location:
 
     def temporary_sibling(self) -> Location:
         """Name a hidden, unique neighbour to write to before publishing."""
-        return self.parent / f".{self.name}.{uuid.uuid4().hex[:12]}.tmp"
+        return self.parent / f".{self.name}.{uuid.uuid4().hex[:12]}{TEMPORARY}"
 
     def publish_to(self, target: Location) -> None:
         """Move this file or folder to ``target``, which must not exist as a folder.

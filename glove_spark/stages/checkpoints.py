@@ -13,11 +13,7 @@ from dataclasses import asdict, dataclass
 from glove_spark.datasets.model import SIDES, block_file, epoch_folder
 from glove_spark.errors import DatasetError
 from glove_spark.manifest import file_sizes
-from glove_spark.storage import Location
-
-PARTIAL = ".tmp"
-"""Ending of a file that a task wrote and no epoch has taken in."""
-
+from glove_spark.storage import TEMPORARY, Location
 
 @dataclass(frozen=True)
 class EpochRecord:
@@ -51,7 +47,7 @@ def commit_epoch(
     for (side, block), file in placement.items():
         file.publish_to(block_file(model, record.epoch, side, block))
     for info in folder.walk():
-        if info.path.endswith(PARTIAL):
+        if info.path.endswith(TEMPORARY):
             (folder / info.base_name).delete()
     content = asdict(record) | {"files": file_sizes(folder)}
     record_file(model, record.epoch).write_json(content)

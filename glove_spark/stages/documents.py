@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import reduce
 
-from py4j.protocol import Py4JError
+from py4j.protocol import Py4JError, Py4JNetworkError
 from pyspark.errors import PySparkException
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
@@ -137,11 +137,25 @@ def _repaired(column: str) -> Column:
 
 @contextmanager
 def corpus_errors() -> Iterator[None]:
-    """Name the file that Spark cannot read, and why."""
+    """Name the file that Spark cannot read, and why.
+
+    Raises
+    ------
+    InputError
+        In place of Spark's errors of a file that is damaged and of a lack of memory.
+    """
     try:
         yield
-    except (PySparkException, Py4JError) as error:
+    except (PySparkException, Py4JError, ConnectionError) as error:
         text = _text_of(error)
+        gone = not text or isinstance(error, (Py4JNetworkError, ConnectionError))
+        if gone or "OutOfMemoryError" in text:
+            # a JVM without memory may end before it can say so
+            raise InputError(
+                "Java ran out of memory or ended while it read the corpus. A document is held in "
+                "memory whole, some 15 bytes a character: break the longest lines or records, or "
+                "raise spark.driver.memory (with local masters) or spark.executor.memory"
+            ) from error
         file = re.search(r"reading file (\S.*?)\.\s", text)
         if file is None:
             raise

@@ -14,6 +14,8 @@ import pyarrow.orc as orc
 import pyarrow.parquet as pq
 import pytest
 from chispa import assert_df_equality
+from py4j.protocol import Py4JError, Py4JNetworkError
+from pyspark.errors import PySparkException
 
 from glove_spark.config import TokenizeSettings
 from glove_spark.corpus import glob_to_regex
@@ -458,6 +460,35 @@ def test_a_function_that_fails_on_a_document_is_named(tokenize, write, module, s
     name = module(f"fails_{abs(hash(source))}", source)
     with pytest.raises(InputError, match=rf"tokenizer='{name}:cut' {reason}"):
         tokenize(write("a.txt", "fine\nboom\n"), tokenizer=f"{name}:cut")
+
+
+class Unspeakable(Py4JError):
+    """What an exception of Java's is once Java is gone."""
+
+    def __str__(self):
+        raise Py4JNetworkError("connection refused")
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        Py4JNetworkError("Answer from Java side is empty"),
+        ConnectionRefusedError(111, "Connection refused"),
+        PySparkException("Job aborted: java.lang.OutOfMemoryError: Java heap space"),
+        Unspeakable(),
+    ],
+)
+def test_a_lack_of_memory_is_explained(error):
+    with (
+        pytest.raises(InputError, match=r"Java ran out of memory or ended .*spark\.driver\.memory"),
+        documents_reader.corpus_errors(),
+    ):
+        raise error
+
+
+def test_other_errors_of_spark_pass():
+    with pytest.raises(PySparkException, match="something else"), documents_reader.corpus_errors():
+        raise PySparkException("something else")
 
 
 # the dataset
