@@ -172,7 +172,7 @@ def _run_pipeline(given: argparse.Namespace) -> None:
     from glove_spark.pipeline import run_pipeline
     from glove_spark.session import open_session
 
-    datasets = run_pipeline(open_session(config.run.master), config)
+    datasets = run_pipeline(open_session(config.run.master, config.run.spark_conf), config)
     log.info("vectors: %s", datasets["vectors.txt"].location.shown)
 
 
@@ -181,7 +181,9 @@ def _run_stage(given: argparse.Namespace) -> None:
     from glove_spark.pipeline import run_command
     from glove_spark.session import open_session
 
-    for dataset in run_command(open_session(config.run.master), given.stage, config):
+    for dataset in run_command(
+        open_session(config.run.master, config.run.spark_conf), given.stage, config
+    ):
         log.info("%s: %s", dataset.name, dataset.location.shown)
 
 

@@ -46,6 +46,12 @@ class RunSettings(Settings):
         "Spark's master; default: what spark-submit or spark-defaults.conf set, else local[*]",
         metavar="URL",
     )
+    spark_conf: tuple[str, ...] = option(
+        (),
+        "a setting of Spark, such as spark.driver.memory=4g; repeatable",
+        matching(lambda text: "=" in text.strip("="), "be KEY=VALUE"),
+        metavar="KEY=VALUE",
+    )
     overwrite: bool = option(
         False, "single stages: redo a dataset that other settings made, instead of refusing"
     )

@@ -6,11 +6,11 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from py4j.protocol import Py4JError
+from py4j.protocol import Py4JError, Py4JNetworkError
 from pyspark.errors import PySparkException
 
 from glove_spark import errors
-from glove_spark.errors import GloveSparkError, OutputError
+from glove_spark.errors import GloveSparkError, OutputError, SetupError
 
 _RAISED = re.compile(r"^glove_spark\.errors\.(\w+): (.*)$", re.MULTILINE)
 _DISK_FULL = re.compile(r"No space left on device|Disk quota exceeded", re.IGNORECASE)
@@ -21,8 +21,8 @@ def task_errors() -> Iterator[None]:
     """Raise a task's own `GloveSparkError` instead of Spark's wrapping of it."""
     try:
         yield
-    except (PySparkException, Py4JError) as error:
-        text = str(error)
+    except (PySparkException, Py4JError, ConnectionError) as error:
+        text = text_of(error)
         raised = _RAISED.search(text)
         if raised is not None:
             kind = getattr(errors, raised.group(1), GloveSparkError)
@@ -32,4 +32,17 @@ def task_errors() -> Iterator[None]:
                 "a disk is full (the output folder's or Spark's temporary one); free space, or "
                 "name others with --output and spark.local.dir"
             ) from error
+        if isinstance(error, (Py4JNetworkError, ConnectionError)):
+            raise SetupError(
+                "Spark's Java process ended in the middle of a job, most likely for want of "
+                "memory; add --spark-conf spark.driver.memory=4g and run the same command again to go on"
+            ) from error
         raise
+
+
+def text_of(error: Exception) -> str:
+    """Return an exception's text; empty where Java, which holds it, is gone."""
+    try:
+        return str(error)
+    except (Py4JError, ConnectionError):
+        return ""

@@ -7,6 +7,7 @@ import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 
 from py4j.protocol import Py4JError
@@ -56,7 +57,9 @@ def check_java() -> int:
     return major
 
 
-def open_session(master: str | None = None, app_name: str = "glove_spark") -> SparkSession:
+def open_session(
+    master: str | None = None, conf: Iterable[str] = (), app_name: str = "glove_spark"
+) -> SparkSession:
     """Return the session to work with.
 
     Parameters
@@ -64,6 +67,8 @@ def open_session(master: str | None = None, app_name: str = "glove_spark") -> Sp
     master
         Spark's master URL; ``None`` leaves it to spark-submit and
         ``spark-defaults.conf``, and to ``local[*]`` where neither says.
+    conf
+        Settings of Spark as ``KEY=VALUE``; they win over all others.
 
     Raises
     ------
@@ -86,6 +91,9 @@ def open_session(master: str | None = None, app_name: str = "glove_spark") -> Sp
     )
     for name in BLAS_THREADS:
         builder = builder.config(f"spark.executorEnv.{name}", os.environ[name])
+    if not submitted and "spark.driver.memory" not in _spark_defaults():
+        # a line of 100 MB, some characters of which are wide, passes; Spark's 1 GB runs out
+        builder = builder.config("spark.driver.memory", "1536m")
     if not submitted:
         builder = builder.config(
             "spark.driver.extraJavaOptions", f"-Dlog4j2.configurationFile={_LOG_SETTINGS.as_uri()}"
@@ -94,6 +102,9 @@ def open_session(master: str | None = None, app_name: str = "glove_spark") -> Sp
         master = "local[*]"
     if master is not None:
         builder = builder.master(master)
+    for setting in conf:
+        key, _, value = setting.partition("=")
+        builder = builder.config(key.strip(), value.strip())
     try:
         return builder.getOrCreate()
     except (Py4JError, PySparkException, RuntimeError, OSError) as error:
@@ -105,13 +116,18 @@ def _master_is_configured() -> bool:
     """Tell whether spark-defaults.conf or the environment name a master."""
     if os.environ.get("MASTER") or SparkContext._active_spark_context is not None:
         return True
+    return "spark.master" in _spark_defaults()
+
+
+def _spark_defaults() -> set[str]:
+    """Name the settings of spark-defaults.conf, which Spark will read."""
     home = os.environ.get("SPARK_CONF_DIR") or (
         os.path.join(os.environ["SPARK_HOME"], "conf") if "SPARK_HOME" in os.environ else None
     )
     defaults = Path(home, "spark-defaults.conf") if home else None
     if defaults is None or not defaults.is_file():
-        return False
-    return re.search(r"(?m)^\s*spark\.master[\s=]", defaults.read_text()) is not None
+        return set()
+    return set(re.findall(r"(?m)^\s*(spark[\w.]+)[\s=]", defaults.read_text("utf-8")))
 
 
 def describe(spark: SparkSession, text: str) -> None:

@@ -146,6 +146,17 @@ class Location:
                     system.move(info.path, target.path + info.path[len(self.path) :])
             system.delete_dir(self.path)
 
+    @contextmanager
+    def written_whole(self) -> Iterator[Location]:
+        """Give a name to write to, which becomes this one when the block ends well.
+
+        Tasks that run twice (retried, speculative) have names of their own, and the
+        later one replaces the earlier one's equal file.
+        """
+        temporary = self.temporary_sibling()
+        yield temporary
+        temporary.publish_to(self)
+
     def read_bytes(self) -> bytes:
         """Read a whole small file."""
         try:
@@ -156,10 +167,8 @@ class Location:
 
     def write_bytes(self, content: bytes) -> None:
         """Write a whole small file so that readers see the old or the new one."""
-        temporary = self.temporary_sibling()
-        with temporary.open_output() as sink:
+        with self.written_whole() as temporary, temporary.open_output() as sink:
             sink.write(content)
-        temporary.publish_to(self)
 
     def write_json(self, content: Any) -> None:
         """Write JSON, indented and in the order given."""

@@ -76,7 +76,7 @@ def build_blocks(job: Job) -> Mapping[str, Any]:
         pair = pairs[numbers.pop()]
         records = np.concatenate([part for _, part in parts])
         del parts
-        yield from write_pair(pair, records, symmetric, settings, output)
+        yield from write_pair(pair, records, symmetric, output)
 
     describe(job.spark, f"blocks: deal {nnz:,} nonzeros to {num_blocks} x {num_blocks} cells")
     context = job.spark.sparkContext
@@ -92,7 +92,7 @@ def build_blocks(job: Job) -> Mapping[str, Any]:
     for p in range(num_blocks):
         for q in range(num_blocks):
             if (p, q) not in filled:
-                written.append(_write(p, q, nothing, settings, output))
+                written.append(_write(p, q, nothing, output))
     return {
         "num_blocks": num_blocks,
         "vocabulary_size": grid.vocabulary_size,
@@ -150,22 +150,20 @@ def write_pair(
     pair: tuple[int, int],
     records: NDArray[Any],
     symmetric: bool,
-    settings: BlocksSettings,
     output: Location,
 ) -> Iterator[CellFacts]:
     """Write the cell of a pair of blocks and, of a symmetric matrix, its transpose."""
     p, q = pair
     if not symmetric:
-        yield _write(p, q, records, settings, output)
+        yield _write(p, q, records, output)
         return
     if p == q:
         off_diagonal = records["row"] != records["col"]
-        yield _write(
-            p, q, np.concatenate([records, _transposed(records[off_diagonal])]), settings, output
-        )
+        both = np.concatenate([records, _transposed(records[off_diagonal])])
+        yield _write(p, q, both, output)
         return
-    yield _write(p, q, records, settings, output)
-    yield _write(q, p, _transposed(records), settings, output)
+    yield _write(p, q, records, output)
+    yield _write(q, p, _transposed(records), output)
 
 
 def _transposed(records: NDArray[Any]) -> NDArray[Any]:
@@ -175,16 +173,10 @@ def _transposed(records: NDArray[Any]) -> NDArray[Any]:
     return turned
 
 
-def _write(
-    p: int, q: int, records: NDArray[Any], settings: BlocksSettings, output: Location
-) -> CellFacts:
-    del settings
+def _write(p: int, q: int, records: NDArray[Any], output: Location) -> CellFacts:
     cell = batch_cell(records["row"], records["col"], records["count"])
-    target = cell_file(output, p, q)
-    # a retried or speculative task writes under a name of its own; the rename replaces the twin
-    temporary = target.temporary_sibling()
-    write_cell(cell, temporary)
-    temporary.publish_to(target)
+    with cell_file(output, p, q).written_whole() as temporary:
+        write_cell(cell, temporary)
     return CellFacts(p, q, cell.nnz, cell.num_batches)
 
 

@@ -15,6 +15,7 @@ from glove_spark.errors import DatasetError
 from glove_spark.manifest import file_sizes
 from glove_spark.storage import TEMPORARY, Location
 
+
 @dataclass(frozen=True)
 class EpochRecord:
     """What is known of a finished epoch; epoch 0 is the initial state.

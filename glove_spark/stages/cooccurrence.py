@@ -114,7 +114,6 @@ def build_cooccurrence(job: Job) -> Mapping[str, Any]:
         .mapPartitions(lambda parts: write_blocks(parts, plan, output))
         .collect()
     )
-    _delete_strays(output, num_blocks)
     return matrix_facts(written, plan.settings, plan.weights, plan.vocabulary_size)
 
 
@@ -212,19 +211,9 @@ def write_blocks(
         run = part.runs.merged()
         first_row = int(plan.edges[block])
         target = output / file_name(block)
-        # a task that is run twice writes under a name of its own; the rename replaces its twin
-        temporary = target.temporary_sibling()
-        write_rows(run, first_row, plan.weights.unit, temporary)
-        temporary.publish_to(target)
+        with target.written_whole() as temporary:
+            write_rows(run, first_row, plan.weights.unit, temporary)
         yield block_facts(block, run, first_row, part.tally)
-
-
-def _delete_strays(output: Location, num_blocks: int) -> None:
-    """Remove what tasks left that were killed while they wrote."""
-    expected = {file_name(block) for block in range(num_blocks)}
-    for info in output.walk():
-        if info.base_name not in expected:
-            (output / info.base_name).delete()
 
 
 COOCCURRENCE = Stage(

@@ -20,6 +20,7 @@ from pyspark.sql.types import StringType, StructField, StructType
 from glove_spark.config import TokenizeSettings
 from glove_spark.corpus import CorpusFile, check_json_field, file_format
 from glove_spark.errors import ConfigurationError, InputError
+from glove_spark.failures import text_of
 from glove_spark.storage import Location
 
 ZSTD_SINCE = (4, 1)
@@ -147,14 +148,15 @@ def corpus_errors() -> Iterator[None]:
     try:
         yield
     except (PySparkException, Py4JError, ConnectionError) as error:
-        text = _text_of(error)
+        text = text_of(error)
         gone = not text or isinstance(error, (Py4JNetworkError, ConnectionError))
         if gone or "OutOfMemoryError" in text:
             # a JVM without memory may end before it can say so
             raise InputError(
                 "Java ran out of memory or ended while it read the corpus. A document is held in "
                 "memory whole, some 15 bytes a character: break the longest lines or records, or "
-                "raise spark.driver.memory (with local masters) or spark.executor.memory"
+                "raise Java's (--spark-conf spark.driver.memory=4g with local masters, else "
+                "spark.executor.memory)"
             ) from error
         file = re.search(r"reading file (\S.*?)\.\s", text)
         if file is None:
@@ -167,11 +169,3 @@ def corpus_errors() -> Iterator[None]:
             f"{re.sub('^file:/+', '/', file.group(1))} cannot be read: {reason or kind}; "
             "replace or remove it"
         ) from error
-
-
-def _text_of(error: Exception) -> str:
-    try:
-        return str(error)
-    except Py4JError:
-        # Java's side of the exception cannot be asked for its text once Java is gone
-        return ""

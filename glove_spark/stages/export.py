@@ -49,9 +49,8 @@ def build_vectors(job: Job) -> Mapping[str, Any]:
         stop = min(start + WORDS_PER_FILE, grid.vocabulary_size)
         words = pa.array(Vocabulary.read(vocabulary_folder).words[start:stop], pa.string())
         target = output / f"part-{start // WORDS_PER_FILE:05d}.parquet"
-        temporary = target.temporary_sibling()
-        write_parquet(words, vectors_of(start, stop), temporary)
-        temporary.publish_to(target)
+        with target.written_whole() as temporary:
+            write_parquet(words, vectors_of(start, stop), temporary)
         return stop - start
 
     describe(job.spark, "export: vectors")

@@ -53,6 +53,11 @@ def test_a_later_stage_needs_no_input():
         (["run", "--input", "x", "--output", "o", "--window-size", "0"], 2, "window_size=0 must"),
         (["run", "--input", "x", "--output", "o", "--epochs=-3"], 2, "epochs=-3 must be at least"),
         (["run", "--input", "x", "--output", "o", "--x-max=nan"], 2, "x_max=nan must be finite"),
+        (
+            ["run", "--input", "x", "--output", "o", "--spark-conf", "memory"],
+            2,
+            "must be KEY=VALUE",
+        ),
         (["neighbors", "a", "--vectors", "none"], 3, "none has not been made yet"),
         (["evaluate", "--vectors", "none"], 2, "nothing to score"),
     ],
