@@ -34,8 +34,8 @@ def task_errors() -> Iterator[None]:
             ) from error
         if isinstance(error, (Py4JNetworkError, ConnectionError)):
             raise SetupError(
-                "Spark's Java process ended in the middle of a job, most likely for want of "
-                "memory; add --spark-conf spark.driver.memory=4g and run the same command again to go on"
+                "Spark's Java process ended in the middle of a job, most likely for want of memory; "
+                "add --spark-conf spark.driver.memory=4g and run the same command again to go on"
             ) from error
         raise
 
