@@ -170,21 +170,21 @@ def _config(given: argparse.Namespace) -> PipelineConfig:
 def _run_pipeline(given: argparse.Namespace) -> None:
     config = _config(given)
     from glove_spark.pipeline import run_pipeline
-    from glove_spark.session import open_session
+    from glove_spark.session import spark_session
 
-    datasets = run_pipeline(open_session(config.run.master, config.run.spark_conf), config)
+    with spark_session(config.run.master, config.run.spark_conf) as spark:
+        datasets = run_pipeline(spark, config)
     log.info("vectors: %s", datasets["vectors.txt"].location.shown)
 
 
 def _run_stage(given: argparse.Namespace) -> None:
     config = _config(given)
     from glove_spark.pipeline import run_command
-    from glove_spark.session import open_session
+    from glove_spark.session import spark_session
 
-    for dataset in run_command(
-        open_session(config.run.master, config.run.spark_conf), given.stage, config
-    ):
-        log.info("%s: %s", dataset.name, dataset.location.shown)
+    with spark_session(config.run.master, config.run.spark_conf) as spark:
+        for dataset in run_command(spark, given.stage, config):
+            log.info("%s: %s", dataset.name, dataset.location.shown)
 
 
 def _add_evaluate(commands: Any) -> None:

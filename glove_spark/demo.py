@@ -36,7 +36,7 @@ def run_demo(folder: Path, master: str | None) -> None:
         log.info("demo: wrote %s documents, %s words to %s", f"{documents:,}", f"{words:,}", corpus)
     # Spark is imported late: parsing the sources needs none of it
     from glove_spark.pipeline import run_pipeline
-    from glove_spark.session import open_session
+    from glove_spark.session import spark_session
 
     config = pipeline_config(
         {
@@ -47,7 +47,8 @@ def run_demo(folder: Path, master: str | None) -> None:
             "train": {"epochs": 15},
         }
     )
-    run_pipeline(open_session(master), config)
+    with spark_session(master) as spark:
+        run_pipeline(spark, config)
     vectors = WordVectors.load(str(folder / "out"))
     say = sys.stdout.write
     say(f"\n{len(vectors):,} words, {vectors.vectors.shape[1]} dimensions. Nearest words:\n\n")

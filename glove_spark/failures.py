@@ -34,7 +34,7 @@ def task_errors() -> Iterator[None]:
             ) from error
         if isinstance(error, (Py4JNetworkError, ConnectionError)):
             raise SetupError(
-                "Spark's Java process ended in the middle of a job, most likely for want of memory; "
+                "Spark's Java process ended in the middle of a job, perhaps for want of memory; "
                 "add --spark-conf spark.driver.memory=4g and run the same command again to go on"
             ) from error
         raise

@@ -7,7 +7,8 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from py4j.protocol import Py4JError
@@ -110,6 +111,20 @@ def open_session(
     except (Py4JError, PySparkException, RuntimeError, OSError) as error:
         reason = str(error).strip().splitlines() or [type(error).__name__]
         raise SetupError(f"Spark does not start (master={master}): {reason[0]}") from error
+
+
+@contextmanager
+def spark_session(master: str | None = None, conf: Iterable[str] = ()) -> Iterator[SparkSession]:
+    """Open a session for one run, and stop it after unless it was there before."""
+    found = SparkContext._active_spark_context is not None
+    spark = open_session(master, conf)
+    try:
+        yield spark
+    finally:
+        if not found:
+            # left to the end of the process, Python workers complain of broken pipes
+            with suppress(Py4JError, ConnectionError):
+                spark.stop()
 
 
 def _master_is_configured() -> bool:

@@ -13,7 +13,7 @@ import pyspark
 import pytest
 
 from glove_spark.datasets.model import SIDES
-from glove_spark.manifest import file_sizes
+from glove_spark.manifest import Manifest, file_sizes
 from glove_spark.storage import Location
 
 pytestmark = pytest.mark.cluster
@@ -163,3 +163,15 @@ def test_two_runs_side_by_side_do_not_meet(corpus, undisturbed, tmp_path):
     for out in outs:
         assert results(out) == undisturbed
         shutil.rmtree(out)
+
+
+def test_a_line_of_100_mb_passes_with_the_default_memory(tmp_path):
+    corpus = tmp_path / "line.txt"
+    words = b"the quick brown fox jumps over the lazy dog again and again "
+    corpus.write_bytes(words * (100_000_000 // len(words)) + b"\n")
+    command = [sys.executable, "-m", "glove_spark.cli", "tokenize", "--master", "local[2]"]
+    code, output = finish(start([*command, "--input", corpus, "--output", tmp_path / "out"]))
+    assert code == 0, output
+    facts = Manifest.read(Location.of(tmp_path / "out" / "tokens")).facts
+    assert facts["tokens"] == 12 * (100_000_000 // len(words))
+    assert "Traceback" not in output
