@@ -38,18 +38,30 @@ def main(arguments: Sequence[str] | None = None) -> int:
     signal.signal(signal.SIGTERM, _interrupt)
     try:
         given.run(given)
-    except GloveSparkError as error:
-        log.error("%s", error)
-        log.debug("traceback:", exc_info=True)
-        return error.exit_code
-    except KeyboardInterrupt:
-        log.error("interrupted; run the same command again to go on")
-        return INTERRUPTED_EXIT_CODE
-    except BrokenPipeError:
-        # the reader of our output (head, less) went away
-        sys.stderr.close()
-        return 0
+    except BaseException as error:
+        # an interrupt in the middle of a call may surface as what the call's clean-up stumbled on
+        if _follows_interrupt(error):
+            log.error("interrupted; run the same command again to go on")
+            return INTERRUPTED_EXIT_CODE
+        if isinstance(error, GloveSparkError):
+            log.error("%s", error)
+            log.debug("traceback:", exc_info=True)
+            return error.exit_code
+        if isinstance(error, BrokenPipeError):
+            # the reader of our output (head, less) went away
+            sys.stderr.close()
+            return 0
+        raise
     return 0
+
+
+def _follows_interrupt(error: BaseException | None) -> bool:
+    """Tell whether an interrupt is the error or what it was raised in the handling of."""
+    while error is not None:
+        if isinstance(error, KeyboardInterrupt):
+            return True
+        error = error.__context__
+    return False
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -85,6 +97,8 @@ def configure_log(verbosity: int) -> None:
     log.propagate = False
     # an interrupted call to the JVM is ours to report, not its client's
     logging.getLogger("py4j").setLevel(logging.CRITICAL + 1)
+    # pyspark reports it to the root logger, which without a handler prints to standard error
+    logging.getLogger().addHandler(logging.NullHandler())
 
 
 def _interrupt(signum: int, frame: Any) -> None:

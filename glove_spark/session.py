@@ -7,6 +7,7 @@ import re
 import shutil
 import subprocess
 import sys
+import warnings
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -123,7 +124,9 @@ def spark_session(master: str | None = None, conf: Iterable[str] = ()) -> Iterat
     finally:
         if not found:
             # left to the end of the process, Python workers complain of broken pipes
-            with suppress(Py4JError, ConnectionError):
+            with suppress(Py4JError, ConnectionError), warnings.catch_warnings():
+                # a JVM that an interrupt cut off from us cannot be asked to stop; it ends with us
+                warnings.simplefilter("ignore", RuntimeWarning)
                 spark.stop()
 
 

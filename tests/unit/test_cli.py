@@ -73,3 +73,20 @@ def test_unknown_flag_exits_with_2(capsys):
     with pytest.raises(SystemExit) as stopped:
         main(["run", "--windowsize", "3"])
     assert stopped.value.code == 2
+
+
+def test_an_interrupt_is_one_however_it_surfaces(monkeypatch, capsys):
+    from glove_spark import cli
+
+    def stumble(given):
+        try:
+            raise KeyboardInterrupt
+        finally:
+            raise UnboundLocalError("a library's clean-up")
+
+    monkeypatch.setattr(cli, "_neighbors", stumble)
+    assert main(["neighbors", "a", "--vectors", "v"]) == 130
+    assert "interrupted; run the same command again" in capsys.readouterr().err
+    monkeypatch.setattr(cli, "_neighbors", lambda given: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        main(["neighbors", "a", "--vectors", "v"])
