@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -62,3 +63,21 @@ def shared_data() -> Path:
     if not folder:
         pytest.skip("GLOVE_SPARK_DATA is not set: it names the folder of the reference data")
     return Path(folder)
+
+
+@pytest.fixture
+def log_lines() -> Iterator[list[str]]:
+    """What the library logs during the test, as progress is shown by default."""
+    lines: list[str] = []
+
+    class Collect(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            lines.append(record.getMessage())
+
+    log, handler = logging.getLogger("glove_spark"), Collect()
+    level = log.level
+    log.addHandler(handler)
+    log.setLevel(logging.INFO)
+    yield lines
+    log.removeHandler(handler)
+    log.setLevel(level)

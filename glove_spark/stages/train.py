@@ -203,14 +203,28 @@ def _train_epoch(
         cost_sum += math.fsum(loss.cost_sum for result in results for _, loss in result.losses)
         nnz += sum(loss.nnz for result in results for _, loss in result.losses)
     cost = cost_sum / max(nnz, 1)
-    best = min((record.cost for record in history if record.cost is not None), default=math.inf)
-    if cost > GROWTH_LIMIT * best:
-        raise DivergenceError(
-            f"cost rose from {best:.4g} to {cost:.4g} in epoch {epoch}; {_remedy(settings, epoch)}"
-        )
+    check_growth(cost, history, settings)
     record = EpochRecord(epoch, cost, nnz, rate, time.perf_counter() - started)
     commit_epoch(job.output, record, placement)
     return record
+
+
+def check_growth(cost: float, history: list[EpochRecord], settings: TrainSettings) -> None:
+    """Check the cost of the epoch after ``history``.
+
+    Raises
+    ------
+    DivergenceError
+        If it is many times the best so far.
+    """
+    best = min((record.cost for record in history if record.cost is not None), default=math.inf)
+    if cost > GROWTH_LIMIT * best:
+        last = history[-1].epoch
+        raise DivergenceError(
+            f"cost rose from {best:.4g} to {cost:.4g} in epoch {last + 1}; epoch {last} is kept; "
+            f"lower learning_rate={settings.learning_rate:g} "
+            f"or raise damping={settings.damping:g}"
+        )
 
 
 def _check_finite(results: list[TaskResult], epoch: int, blocks: Dataset) -> None:
@@ -223,13 +237,6 @@ def _check_finite(results: list[TaskResult], epoch: int, blocks: Dataset) -> Non
                     f"the largest count is {blocks.facts['largest_count']:g}; "
                     f"epoch {epoch - 1} is kept; lower learning_rate or raise damping"
                 )
-
-
-def _remedy(settings: TrainSettings, epoch: int) -> str:
-    return (
-        f"epoch {epoch - 1} is kept; lower learning_rate={settings.learning_rate:g} "
-        f"or raise damping={settings.damping:g}"
-    )
 
 
 def _no_longer_improves(history: list[EpochRecord], tolerance: float) -> bool:

@@ -240,14 +240,6 @@ def test_row_groups_are_bounded(tmp_path, monkeypatch):
     assert np.array_equal(counts, np.arange(1, 301) / 10)
 
 
-def test_what_a_killed_task_left_is_removed(count, tmp_path):
-    output = Location.of(tmp_path / "matrix").make_folder()
-    for name in ("rows-00000.parquet", "rows-00001.parquet", ".rows-00000.parquet.12.tmp"):
-        (output / name).write_bytes(b"x")
-    stage._delete_strays(output, 1)
-    assert [info.base_name for info in output.walk()] == ["rows-00000.parquet"]
-
-
 def test_documents_of_one_word_are_refused(count):
     with pytest.raises(InputError, match=r"window_size=10 finds no two words .* 4 tokens; check"):
         count([["a"], ["b"], ["a"], [], ["b"]])

@@ -1,7 +1,5 @@
 """Training through Spark: planted truth, the same bytes, resuming, divergence."""
 
-import logging
-
 import numpy as np
 import pytest
 
@@ -12,6 +10,7 @@ from glove_spark.kernels.grid import BlockGrid
 from glove_spark.stage import run_stage
 from glove_spark.stages import train
 from glove_spark.stages.blocks import BLOCKS
+from glove_spark.stages.checkpoints import EpochRecord
 from glove_spark.stages.export import VECTORS, VECTORS_TEXT
 from glove_spark.stages.train import MODEL, learning_rate_of
 from glove_spark.storage import Location
@@ -139,18 +138,32 @@ def test_only_the_last_epochs_are_kept_and_nothing_else(spark, tmp_path, blocks_
 
 def test_divergence_stops_with_cell_count_and_remedy(spark, tmp_path, blocks_at):
     counts = planted_counts(20, 2)
-    root = blocks_at(tmp_path, counts, num_blocks=1)
-    settings = TrainSettings(
-        vector_size=4,
-        epochs=30,
-        learning_rate=1e6,
-        final_learning_rate=1e6,
-        damping=0.0,
-        subsample=0.0,
+    # no setting makes the update diverge; a count that is not finite is all that is left
+    counts[3, 2] = counts[2, 3] = np.inf
+    root = blocks_at(tmp_path, counts, num_blocks=2)
+    message = (
+        r"cost is (inf|nan) in epoch 1, cell \((0, 1|1, 0)\); the largest count is inf; "
+        r"epoch 0 is kept; lower learning_rate or raise damping"
     )
-    with pytest.raises(DivergenceError, match=r"lower learning_rate.* raise damping"):
-        run_stage(MODEL, spark, settings, root)
+    with pytest.raises(DivergenceError, match=message):
+        run_stage(MODEL, spark, TrainSettings(vector_size=4, epochs=3, subsample=0.0), root)
     assert not (root / "model").exists()
+
+
+def test_absurd_rates_do_not_diverge(spark, tmp_path, blocks_at):
+    root = blocks_at(tmp_path, planted_counts(20, 2), num_blocks=1)
+    settings = TrainSettings(
+        vector_size=4, epochs=30, learning_rate=1e6, final_learning_rate=1e6, damping=0.0
+    )
+    costs = run_stage(MODEL, spark, settings, root).facts["costs"]
+    assert costs[-1] < costs[0]
+
+
+def test_a_cost_that_grows_without_bound_stops():
+    history = [EpochRecord(1, 0.5, 9, 0.3, 1.0), EpochRecord(2, 0.4, 9, 0.3, 1.0)]
+    train.check_growth(3.9, history, TrainSettings())
+    with pytest.raises(DivergenceError, match=r"cost rose from 0\.4 to 4\.1 in epoch 3; epoch 2"):
+        train.check_growth(4.1, history, TrainSettings())
 
 
 def test_stops_when_the_cost_no_longer_improves(spark, tmp_path, blocks_at):
@@ -162,20 +175,18 @@ def test_stops_when_the_cost_no_longer_improves(spark, tmp_path, blocks_at):
     assert facts["costs"][-1] > 0.8 * facts["costs"][-2]
 
 
-def test_probe_shows_neighbours_after_every_epoch(spark, tmp_path, blocks_at, caplog):
+def test_probe_shows_neighbours_after_every_epoch(spark, tmp_path, blocks_at, log_lines):
     root = blocks_at(tmp_path, planted_counts(20, 2))
-    caplog.set_level(logging.INFO, logger="glove_spark")
-    logging.getLogger("glove_spark").propagate = True
     settings = TrainSettings(vector_size=4, epochs=2, probe=("w3", "w4"))
     model = run_stage(MODEL, spark, settings, root)
     run_stage(VECTORS, spark, ExportSettings(), root)
     vectors = WordVectors.load(root.path)
-    lines = [text for text in caplog.messages if text.startswith("train: w3 ~ ")]
+    lines = [text for text in log_lines if text.startswith("train: w3 ~ ")]
     assert len(lines) == 2
     nearest = ", ".join(f"{word} {score:.2f}" for word, score in vectors.most_similar("w3", 8))
     assert lines[-1] == f"train: w3 ~ {nearest}"
     assert model.facts["epoch"] == 2
-    assert sum("epoch 1/2, cost" in text and "nonzeros/s" in text for text in caplog.messages) == 1
+    assert sum("epoch 1/2, cost" in text and "nonzeros/s" in text for text in log_lines) == 1
 
 
 @pytest.mark.parametrize(
@@ -226,19 +237,18 @@ def test_export_writes_what_the_model_holds(spark, tmp_path, blocks_at, combine,
     assert frame.count() == 20
 
 
-def test_stage_is_skipped_refused_or_redone(spark, tmp_path, blocks_at, caplog):
-    caplog.set_level(logging.INFO, logger="glove_spark")
-    logging.getLogger("glove_spark").propagate = True
+def test_stage_is_skipped_refused_or_redone(spark, tmp_path, blocks_at, log_lines):
     root = blocks_at(tmp_path, planted_counts(20, 2))
     settings = TrainSettings(vector_size=4, epochs=1)
     first = run_stage(MODEL, spark, settings, root)
     again = run_stage(MODEL, spark, settings, root)
-    assert again.manifest == first.manifest
-    assert "model: done already, skipped" in caplog.messages
+    assert again.manifest.created == first.manifest.created
+    assert again.manifest.recipe == first.manifest.recipe
+    assert "model: done already, skipped" in log_lines
     # what does not change the result does not make it stale
     run_stage(MODEL, spark, TrainSettings(vector_size=4, epochs=1, probe=("w1",)), root)
     other = TrainSettings(vector_size=5, epochs=1)
     with pytest.raises(DatasetError, match=r"vector_size was 4 and is now 5\. Give --overwrite"):
         run_stage(MODEL, spark, other, root)
     assert run_stage(MODEL, spark, other, root, overwrite=True).facts["vector_size"] == 5
-    assert "model: redone, because vector_size was 4 and is now 5" in caplog.messages
+    assert "model: redone, because vector_size was 4 and is now 5" in log_lines
