@@ -120,7 +120,8 @@ def test_resumes_at_the_last_whole_epoch_with_the_same_bytes(
     assert len(rounds) == 4
     assert model_bytes(resumed) == model_bytes(undisturbed)
     assert resumed.facts["costs"] == undisturbed.facts["costs"]
-    assert resumed.manifest.files == undisturbed.manifest.files
+    # records of epochs hold times, so only their sizes may differ
+    assert set(resumed.manifest.files) == set(undisturbed.manifest.files)
 
 
 def test_only_the_last_epochs_are_kept_and_nothing_else(spark, tmp_path, blocks_at):
