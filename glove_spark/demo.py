@@ -9,6 +9,7 @@ from __future__ import annotations
 import ast
 import logging
 import os
+import shutil
 import sys
 import sysconfig
 import warnings
@@ -57,14 +58,17 @@ def run_demo(folder: Path, master: str | None) -> None:
             near = ", ".join(other for other, _ in vectors.most_similar(word, 7))
             say(f"  {word:10} {near}\n")
     out = (folder / "out").resolve()
+    # make does not activate the environment that it installed the command in
+    beside = Path(sys.executable).with_name("glove-spark")
+    command = "glove-spark" if shutil.which("glove-spark") else os.path.relpath(beside)
     say(
         f"\nVectors:  {out / 'vectors.txt'} (GloVe text)\n"
         f"          {out / 'vectors'} (Parquet)\n"
         f"All data: {out}, each dataset with a manifest beside it\n\n"
         "Try next:\n"
-        f"  glove-spark neighbors --vectors '{out}' queue thread\n"
-        f"  glove-spark run --input YOUR_TEXTS --output YOUR_FOLDER --probe some,words\n"
-        "  glove-spark run --help\n"
+        f"  {command} neighbors --vectors '{out}' queue thread\n"
+        f"  {command} run --input YOUR_TEXTS --output YOUR_FOLDER --probe some,words\n"
+        f"  {command} run --help\n"
     )
 
 
