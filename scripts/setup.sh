@@ -68,7 +68,7 @@ java_is_fine() {
     .venv/bin/python -c 'from glove_spark.session import check_java; check_java()' 2>/dev/null
 }
 if ! java_is_fine; then
-    say "Installing Java, which Spark runs on ..."
+    say "Spark needs Java 17 or later; looking for a package of it ..."
     if ! { apt_install openjdk-17-jre-headless openjdk-21-jre-headless default-jre-headless ||
         { command -v dnf >/dev/null 2>&1 && as_root dnf install -y -q java-17-openjdk-headless >&2; }; } ||
         ! java_is_fine; then
