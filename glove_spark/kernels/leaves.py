@@ -12,151 +12,197 @@ bound means the same in a dense corner and in the sparse tail, and for any numbe
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-
-from glove_spark.kernels.ordering import stable_order
+from scipy.sparse import coo_array
 
 Int64 = NDArray[np.int64]
+Int32 = NDArray[np.int32]
 
 LARGEST_LEVEL = 11
 """Sides end at ``2**11``: a bound on n_i that does not depend on the number of blocks."""
 
-PIECE_NNZ = 1 << 18
-"""Nonzeros worked on at a time, some 10 MB with what is derived from them."""
-
 SIDES_PER_STALENESS = 8
 """A cell of n words a side bounds staleness by n / 8 too: tiny vocabularies need steps as well."""
+
+
+class Roots(NamedTuple):
+    """The nonzeros of a cell, grouped by the squares of the top level that they are in.
+
+    Attributes
+    ----------
+    level
+        Of the squares: their side is ``2**level``.
+    per_side
+        Squares a side of the cell; square (i, j) has number ``i * per_side + j``.
+    ptr
+        int64 (per_side**2 + 1,): where the nonzeros of each square begin.
+    place
+        int32 (nnz,): row inside the square times its side, plus the column.
+    values
+        (nnz,), what else is known of each nonzero.
+    """
+
+    level: int
+    per_side: int
+    ptr: Int64
+    place: Int32
+    values: NDArray[Any]
+
+    @property
+    def size(self) -> int:
+        """Return the side of the cell, rounded up to whole squares."""
+        return self.per_side << self.level
 
 
 @dataclass(frozen=True)
 class Leaves:
     """The L leaves of one cell and the leaf of each of its nonzeros.
 
-    `leaf_of` is (nnz,); `level`, `row`, `col` and `nnz` are (L,). A leaf of level l is the square
-    of side ``2**l`` whose first row is ``row << l`` and whose first column ``col << l``.
+    `leaf_of` is int32 (nnz,); `level`, `row`, `col` and `nnz` are int64 (L,). A leaf of level l is
+    the square of side ``2**l`` whose first row is ``row << l`` and whose first column ``col << l``.
     """
 
-    leaf_of: Int64
+    leaf_of: Int32
     level: Int64
     row: Int64
     col: Int64
     nnz: Int64
 
 
-def cut_leaves(rows: Int64, cols: Int64, max_staleness: float) -> Leaves:
-    """Cut the nonzeros of a cell into leaves.
-
-    Works down the quadtree: squares that keep the bound become leaves, the nonzeros of the others
-    go on to the quarters. A square of one row and one column is always a leaf.
+def group_by_root(
+    rows: NDArray[np.integer[Any]], cols: NDArray[np.integer[Any]], values: NDArray[Any]
+) -> Roots:
+    """Group the nonzeros of a cell, at least one, by squares of the top level.
 
     Parameters
     ----------
     rows, cols
-        (nnz,), local ids of at least one nonzero; no pair twice.
-    max_staleness
-        Bound of the mean over a leaf's nonzeros of ``min(n_i, n_j)``.
+        (nnz,), local ids.
+    values
+        (nnz,), carried along.
     """
     size = int(max(rows.max(), cols.max())) + 1
-    bound = min(max_staleness, size / SIDES_PER_STALENESS)
     level = min(LARGEST_LEVEL, (size - 1).bit_length())
     per_side = ((size - 1) >> level) + 1
-    root = (rows >> level) * per_side + (cols >> level)
-    order = stable_order(root, (per_side * per_side).bit_length())
-    stops = np.cumsum(np.bincount(root, minlength=per_side * per_side))
-    leaf_of = np.empty(len(rows), dtype=np.int64)
-    pieces: list[Leaves] = []
-    num_leaves = first = 0
-    while first < len(stops):
-        # Roots enough to be worth the calls, few enough for their nonzeros to stay in cache.
-        start = int(stops[first - 1]) if first else 0
-        last = max(first + 1, int(np.searchsorted(stops, start + PIECE_NNZ, side="right")))
-        inside = order[start : int(stops[last - 1])]
-        if len(inside):
-            corners = np.divmod(np.arange(first, last), per_side)
-            piece = _cut_roots(
-                rows[inside], cols[inside], root[inside] - first, corners, level, bound
-            )
-            leaf_of[inside] = piece.leaf_of + num_leaves
-            num_leaves += len(piece.nnz)
-            pieces.append(piece)
-        first = last
-    return Leaves(
-        leaf_of,
-        np.concatenate([piece.level for piece in pieces]),
-        np.concatenate([piece.row for piece in pieces]),
-        np.concatenate([piece.col for piece in pieces]),
-        np.concatenate([piece.nnz for piece in pieces]),
+    inside = (1 << level) - 1
+    number = ((rows >> level) * per_side + (cols >> level)).astype(np.int32)
+    place = (((rows & inside) << level) | (cols & inside)).astype(np.int32)
+    entries = coo_array(
+        (values, (number, place)), shape=(per_side * per_side, 1 << (2 * level)), copy=False
+    )
+    # no pair occurs twice, so that tocsr need not look for any: it deals by counting
+    entries.has_canonical_format = True
+    grouped = entries.tocsr()
+    return Roots(
+        level,
+        per_side,
+        grouped.indptr.astype(np.int64),
+        grouped.indices.astype(np.int32, copy=False),
+        grouped.data,
     )
 
 
-def _cut_roots(
-    rows: Int64, cols: Int64, node: Int64, corners: tuple[Int64, Int64], level: int, bound: float
-) -> Leaves:
-    """Cut the nonzeros of a few squares of one level, `node` saying which, into leaves."""
-    node_row, node_col = corners
-    active = np.arange(len(rows))
-    leaf_of = np.empty(len(rows), dtype=np.int64)
+def cut_leaves(roots: Roots, size: int, max_staleness: float) -> Leaves:
+    """Cut the nonzeros of a cell into leaves.
+
+    Parameters
+    ----------
+    roots
+        The nonzeros; no pair twice.
+    size
+        Largest row or column of a nonzero, plus 1.
+    max_staleness
+        Bound of the mean over a leaf's nonzeros of ``min(n_i, n_j)``.
+    """
+    bound = min(max_staleness, size / SIDES_PER_STALENESS)
+    leaf_of = np.empty(len(roots.place), dtype=np.int32)
     found: list[tuple[Int64, Int64, Int64, Int64]] = []
     num_leaves = 0
-    while True:
-        count = np.bincount(node, minlength=len(node_row))
-        if level == 0:
-            accepted = np.ones(len(count), dtype=np.bool_)
-        else:
-            accepted = _staleness(node, rows, cols, level, count, bound) <= bound
-        chosen = np.flatnonzero(accepted & (count > 0))
-        levels = np.full_like(chosen, level)
-        found.append((levels, node_row[chosen], node_col[chosen], count[chosen]))
-        number = np.empty(len(count), dtype=np.int64)
-        number[chosen] = np.arange(num_leaves, num_leaves + len(chosen))
-        num_leaves += len(chosen)
-        done = accepted[node]
-        leaf_of[active[done]] = number[node[done]]
-        if done.all():
-            break
-        np.logical_not(done, out=done)
-        active, rows, cols, node = active[done], rows[done], cols[done], node[done]
-        level -= 1
-        split = np.flatnonzero(~accepted)
-        number[split] = 4 * np.arange(len(split))
-        node = number[node] + 2 * ((rows >> level) & 1) + ((cols >> level) & 1)
-        quarter = np.arange(4)
-        node_row = (2 * node_row[split, np.newaxis] + (quarter >> 1)).ravel()
-        node_col = (2 * node_col[split, np.newaxis] + (quarter & 1)).ravel()
+    for number in np.flatnonzero(np.diff(roots.ptr)).tolist():
+        inside = slice(int(roots.ptr[number]), int(roots.ptr[number + 1]))
+        corner = divmod(number, roots.per_side)
+        own, *leaves = _cut_root(roots.place[inside], roots.level, bound, corner)
+        own += np.int32(num_leaves)
+        leaf_of[inside] = own
+        num_leaves += len(leaves[0])
+        found.append((leaves[0], leaves[1], leaves[2], leaves[3]))
     return Leaves(leaf_of, *(np.concatenate(part) for part in zip(*found, strict=True)))
 
 
-def _staleness(
-    node: Int64, rows: Int64, cols: Int64, level: int, count: Int64, bound: float
-) -> NDArray[np.float64]:
-    """Return each node's mean staleness, or infinity where it is above the bound for certain.
+def _cut_root(
+    place: Int32, top: int, bound: float, corner: tuple[int, int]
+) -> tuple[Int32, Int64, Int64, Int64, Int64]:
+    """Cut one root; return the leaf of each nonzero, and level, row, column and nnz of leaves."""
+    side = 1 << top
+    rows, cols = place >> top, place & (side - 1)
+    stale = np.minimum(np.bincount(rows, minlength=side)[rows], np.bincount(cols)[cols])
+    if int(stale.sum()) <= bound * len(place):
+        one = (np.array([value], dtype=np.int64) for value in (top, *corner, len(place)))
+        level, row, col, nnz = one
+        return np.zeros(len(place), dtype=np.int32), level, row, col, nnz
+    # no n_i in a square is above its side, so squares of this level keep the bound for certain
+    floor = max(0, int(bound).bit_length() - 1)
+    squares = side >> floor
+    levels = _levels(rows, cols, top, floor, bound)
+    # every finest square, by the finest square that is the first of its leaf
+    shift = levels.astype(np.int64) - floor
+    first_row, first_col = (
+        (axis >> shift) << shift for axis in np.ogrid[:squares, :squares]
+    )
+    first = (first_row * squares + first_col).ravel()
+    node = first[(rows >> floor) * squares + (cols >> floor)]
+    nnz = np.bincount(node, minlength=squares * squares)
+    chosen = np.flatnonzero(nnz)
+    number = np.empty(squares * squares, dtype=np.int32)
+    number[chosen] = np.arange(len(chosen), dtype=np.int32)
+    level = levels.ravel()[chosen].astype(np.int64)
+    row, col = np.divmod(chosen, squares)
+    row, col = ((c << top) + (f << floor) for c, f in zip(corner, (row, col), strict=True))
+    return number[node], level, row >> level, col >> level, nnz[chosen]
 
-    At most ``2 s a`` of a node's k nonzeros can have a staleness below a, so the mean is at least
-    ``a (k - 2 s a) / k``, which is ``k / 8s`` for the best a. That settles the large squares.
+
+def _levels(
+    rows: Int32, cols: Int32, top: int, floor: int, bound: float
+) -> NDArray[np.int8]:
+    """Return the level of the leaf that each square of level `floor` is in, a square array.
+
+    Works down the quadtree from below `top`. Nonzeros of every row, and of every column, in squares
+    of a level are sums of those of the level below it.
     """
-    side = 1 << level
-    certain = count > 8 * bound * side
-    if certain.any():
-        open_nodes = np.flatnonzero(~certain)
-        number = np.full(len(count), -1)
-        number[open_nodes] = np.arange(len(open_nodes))
-        node = number[node]
-        kept = np.flatnonzero(node >= 0)
-        node, rows, cols = node[kept], rows[kept], cols[kept]
-    else:
-        open_nodes = np.arange(len(count))
-    result = np.full(len(count), np.inf)
-    if not len(node):
-        result[open_nodes] = 0.0
-        return result
-    # A slot a row of a node: nodes are few where they are large, so the slots stay near nnz.
-    slot = node * side
-    row_slot = slot + (rows & (side - 1))
-    slot += cols & (side - 1)
-    stale = np.bincount(row_slot).astype(np.float64)[row_slot]
-    np.minimum(stale, np.bincount(slot).astype(np.float64)[slot], out=stale)
-    total = np.bincount(node, weights=stale, minlength=len(open_nodes))
-    result[open_nodes] = total / np.maximum(count[open_nodes], 1)
-    return result
+    squares = 1 << (top - floor)
+    in_rows = [np.bincount(rows * squares + (cols >> floor), minlength=squares << top)]
+    in_cols = [np.bincount(cols * squares + (rows >> floor), minlength=squares << top)]
+    counts = [in_rows[0].reshape(squares, -1, squares).sum(axis=1)]
+    for _ in range(floor + 1, top):
+        in_rows.append(in_rows[-1].reshape(-1, 2).sum(axis=1))
+        in_cols.append(in_cols[-1].reshape(-1, 2).sum(axis=1))
+        half = len(counts[-1]) // 2
+        counts.append(counts[-1].reshape(half, 2, half, 2).sum(axis=(1, 3)))
+    levels = np.full((squares, squares), floor, dtype=np.int8)
+    undecided = np.ones((2, 2), dtype=np.bool_)
+    for level in range(top - 1, floor, -1):
+        per_side = 1 << (top - level)
+        count = counts[level - floor]
+        # At most 2 s a of a square's k nonzeros have a staleness below a, so the mean is at least
+        # a (k - 2 s a) / k, which is k / 8s for the best a: above the bound, for certain.
+        tested = undecided & (count <= 8 * bound * (1 << level))
+        row_square, col_square = rows >> level, cols >> level
+        node = row_square * per_side + col_square
+        inside = np.flatnonzero(tested.ravel()[node])
+        stale = np.minimum(
+            in_rows[level - floor][(rows * per_side + col_square)[inside]],
+            in_cols[level - floor][(cols * per_side + row_square)[inside]],
+        )
+        total = np.bincount(node[inside], weights=stale, minlength=per_side * per_side)
+        accepted = tested & (total.reshape(per_side, per_side) <= bound * count)
+        finest = 1 << (level - floor)
+        view = levels.reshape(per_side, finest, per_side, finest)
+        np.copyto(view, level, where=accepted[:, np.newaxis, :, np.newaxis])
+        undecided &= ~accepted
+        open_still = undecided.ravel()[node]
+        rows, cols = rows[open_still], cols[open_still]
+        undecided = undecided.repeat(2, axis=0).repeat(2, axis=1)
+    return levels

@@ -7,65 +7,71 @@ from numpy.typing import NDArray
 
 from glove_spark.kernels.leaves import Leaves
 
+Int64 = NDArray[np.int64]
 
-def pack_leaves(leaves: Leaves, batch_nnz: int) -> NDArray[np.int64]:
+
+def pack_leaves(leaves: Leaves, kind: NDArray[np.bool_], load: NDArray[np.float64]) -> Int64:
     """Return the batch of each leaf, int64 (L,), numbered from 0 without gaps.
 
-    Leaves of one level with one value of ``row XOR col`` are disjoint. So are leaves of two levels
-    where the larger's value is a prefix of the smaller's. The values thus are the nodes of a binary
-    tree, and leaves on one path from its root may share a batch::
+    A batch holds leaves of one level and kind. Of those, the leaves on a diagonal,
+    ``(row + col) mod M``, share no row and no column when no row of squares spans more than M
+    columns of them, and no column of squares more than M rows::
 
-        level 1      0            leaves of side 2 on the diagonal of 2 x 2 squares
-                    / \\
-        level 0    0   1          side 1: on, and beside, the diagonal of those squares
+        leaves     diagonals, M = 4
+        x x x x    0 1 2 3
+        x x x      1 2 3
+        x x        2 3
+        x          3
 
-    From the bottom up, every node tries to fill up the lightest batch begun below it.
+    Words are ranked by frequency, so the leaves of a level lie in bands without large gaps, and the
+    diagonals are about as few as any packing could have: all leaves of one row need batches of
+    their own.
 
     Parameters
     ----------
     leaves
         The leaves of one cell.
-    batch_nnz
-        Nonzeros a batch should hold at most; only a larger leaf makes a larger batch, or the last
-        leaf of a node that has to be split.
+    kind
+        bool (L,); batches do not mix kinds.
+    load
+        float64 (L,), the share of a full batch that each leaf takes. A diagonal of more than one
+        batch is cut evenly, and only a leaf larger than a batch makes a larger batch.
     """
-    far = np.maximum(leaves.row, leaves.col)
-    top = int(((far + 1) << leaves.level).max() - 1).bit_length()
-    # Numbered as a heap: the root is 1, the children of k are 2k and 2k + 1.
-    node_of = (1 << (top - leaves.level)) + (leaves.row ^ leaves.col)
-    num_nodes = 2 << top
-    own_nnz = np.bincount(node_of, weights=leaves.nnz, minlength=num_nodes)
-    batch_of_node = np.arange(num_nodes)
-    # The lightest batch of the subtree of each node, and its load.
-    lightest = np.arange(num_nodes)
-    load = np.full(num_nodes, np.inf)
-    for depth in range(top, -1, -1):
-        node = np.arange(1 << depth, 2 << depth)
-        own = own_nnz[node]
-        if depth < top:
-            child = 2 * node + (load[2 * node + 1] < load[2 * node])
-            below, batch_below = load[child], lightest[child]
-        else:
-            below, batch_below = load[node], node
-        joins = (own > 0) & (own + below <= batch_nnz)
-        batch_of_node[node[joins]] = batch_below[joins]
-        begins = (own > 0) & ~joins & (own < below)
-        load[node] = np.where(joins, own + below, np.where(begins, own, below))
-        lightest[node] = np.where(begins, node, batch_below)
-    part = _parts(leaves, node_of, batch_nnz)
-    key = batch_of_node[node_of] * (int(part.max()) + 1) + part
-    batch: NDArray[np.int64] = np.unique(key, return_inverse=True)[1]
+    group = leaves.level * 2 + kind
+    diagonal = np.empty(len(group), dtype=np.int64)
+    for number in np.unique(group).tolist():
+        inside = np.flatnonzero(group == number)
+        row, col = leaves.row[inside], leaves.col[inside]
+        diagonal[inside] = (row + col) % max(_widest(row, col), _widest(col, row))
+    order = np.lexsort((leaves.row, diagonal, group))
+    begins = _changes(group[order]) | _changes(diagonal[order])
+    begins |= _changes(_parts(load[order], np.flatnonzero(begins)))
+    batch = np.empty(len(order), dtype=np.int64)
+    batch[order] = np.cumsum(begins) - 1
     return batch
 
 
-def _parts(leaves: Leaves, node_of: NDArray[np.int64], batch_nnz: int) -> NDArray[np.int64]:
-    """Number the parts into which nodes of more than `batch_nnz` nonzeros are split, (L,)."""
-    order = np.lexsort((leaves.row, node_of))
-    nodes, nnz = node_of[order], leaves.nnz[order]
-    before = np.cumsum(nnz) - nnz
-    first = np.searchsorted(nodes, nodes)
-    before -= before[first]
-    heavy = np.bincount(node_of, weights=leaves.nnz)[nodes] > batch_nnz
-    part = np.empty(len(nodes), dtype=np.int64)
-    part[order] = np.where(heavy, before // batch_nnz, 0)
-    return part
+def _widest(line: Int64, across: Int64) -> int:
+    """Return the largest extent of `across` among the leaves of one `line`."""
+    low = np.full(int(line.max()) + 1, np.iinfo(np.int64).max)
+    high = np.full(len(low), -1)
+    np.minimum.at(low, line, across)
+    np.maximum.at(high, line, across)
+    return int((high - low)[high >= 0].max()) + 1
+
+
+def _parts(load: NDArray[np.float64], starts: Int64) -> Int64:
+    """Number the parts of at most about 1 into which each run of leaves, from `starts`, is cut."""
+    lengths = np.diff(starts, append=len(load))
+    before = np.cumsum(load) - load
+    before -= np.repeat(before[starts], lengths)
+    total = np.repeat(np.add.reduceat(load, starts), lengths)
+    # halfway into a leaf decides, so that rounding at an edge does not
+    return np.floor((before + load / 2) / total * np.ceil(total)).astype(np.int64)
+
+
+def _changes(values: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Mark where a run of equal values starts."""
+    result = np.ones(len(values), dtype=np.bool_)
+    np.not_equal(values[1:], values[:-1], out=result[1:])
+    return result

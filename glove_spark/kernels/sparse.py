@@ -8,7 +8,7 @@ cannot write into a given buffer. Without them the public operators serve, with 
 from __future__ import annotations
 
 import math
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,8 +18,7 @@ try:
     from scipy.sparse import _sparsetools as _compiled
 
     HAS_COMPILED = all(
-        hasattr(_compiled, name)
-        for name in ("csr_matvec", "csc_matvec", "csr_matvecs", "csc_matvecs")
+hasattr(_compiled, name) for name in ("csr_matvecs", "csc_matvecs")
     )
 except ImportError:
     HAS_COMPILED = False
@@ -36,55 +35,35 @@ class Pattern(NamedTuple):
     num_cols: int
 
 
-def multiply(pattern: Pattern, data: Float32, dense: Float32, out: Float32) -> None:
-    """Write ``A @ dense`` into `out`; `dense` is (m,) or contiguous (m, k), `out` alike with n."""
+def multiply(pattern: Pattern, data: Float32, dense: Float32, out: Float32) -> Float32:
+    """Write ``A @ dense`` into `out` and return it; `dense` is contiguous (m, k), `out` (n, k)."""
     if not HAS_COMPILED:
         shape = (pattern.num_rows, pattern.num_cols)
         matrix = csr_array((data, pattern.col, pattern.row_ptr), shape=shape)
         out[...] = np.asarray(matrix @ dense)
-        return
-    out.fill(0)
-    if dense.ndim == 1:
-        _compiled.csr_matvec(
-            pattern.num_rows, pattern.num_cols, pattern.row_ptr, pattern.col, data, dense, out
-        )
-    else:
-        _compiled.csr_matvecs(
-            pattern.num_rows,
-            pattern.num_cols,
-            dense.shape[1],
-            pattern.row_ptr,
-            pattern.col,
-            data,
-            dense.reshape(-1),
-            out.reshape(-1),
-        )
+        return out
+    return _product(_compiled.csr_matvecs, pattern.num_rows, pattern.num_cols, pattern, data, dense, out)
 
 
-def multiply_transposed(pattern: Pattern, data: Float32, dense: Float32, out: Float32) -> None:
-    """Write ``A.T @ dense`` into `out`; `dense` is (n,) or contiguous (n, k), `out` with m."""
+def multiply_transposed(pattern: Pattern, data: Float32, dense: Float32, out: Float32) -> Float32:
+    """Write ``A.T @ dense`` into `out` and return it; `dense` is contiguous (n, k), `out` (m, k)."""
     # The CSR arrays of A are the CSC arrays of its transpose, so nothing is converted.
     if not HAS_COMPILED:
         shape = (pattern.num_cols, pattern.num_rows)
         matrix = csc_array((data, pattern.col, pattern.row_ptr), shape=shape)
         out[...] = np.asarray(matrix @ dense)
-        return
+        return out
+    return _product(_compiled.csc_matvecs, pattern.num_cols, pattern.num_rows, pattern, data, dense, out)
+
+
+def _product(
+    kernel: Any, n: int, m: int, pattern: Pattern, data: Float32, dense: Float32, out: Float32
+) -> Float32:
+    # the kernel adds to what is there
     out.fill(0)
-    if dense.ndim == 1:
-        _compiled.csc_matvec(
-            pattern.num_cols, pattern.num_rows, pattern.row_ptr, pattern.col, data, dense, out
-        )
-    else:
-        _compiled.csc_matvecs(
-            pattern.num_cols,
-            pattern.num_rows,
-            dense.shape[1],
-            pattern.row_ptr,
-            pattern.col,
-            data,
-            dense.reshape(-1),
-            out.reshape(-1),
-        )
+    width = dense.shape[1]
+    kernel(n, m, width, pattern.row_ptr, pattern.col, data, dense.reshape(-1), out.reshape(-1))
+    return out
 
 
 class Workspace:

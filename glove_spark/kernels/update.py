@@ -19,16 +19,14 @@ use eta too, as the formula above says; gradients are not clipped, as the bound 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from glove_spark.kernels import objective
-from glove_spark.kernels.batching import Batch, BatchedCell
+from glove_spark.kernels.cells import BatchedCell, Sparse, Tiles
+from glove_spark.kernels.parameters import Parameters
+from glove_spark.kernels.side import Side, SideView, Sums, UpdateSettings
 from glove_spark.kernels.sparse import Pattern, Workspace, multiply, multiply_transposed
 
 Float32 = NDArray[np.float32]
@@ -38,52 +36,6 @@ _GATHER_FLOATS = 500_000
 
 _EINSUM_WIDTH = 64
 """Below this width einsum takes inner products faster than a stack of tiny matmuls."""
-
-
-@dataclass
-class Parameters:
-    """The parameters and accumulators of n words, of one side, all float32.
-
-    `vectors` (n, d), `biases` (n,), `vector_gradsq` (n,) with one accumulator a word or (n, d) with
-    one a coordinate, `bias_gradsq` (n,). Training mutates them in place.
-    """
-
-    vectors: Float32
-    biases: Float32
-    vector_gradsq: Float32
-    bias_gradsq: Float32
-
-    def copy(self) -> Parameters:
-        """Return a deep copy."""
-        return Parameters(
-            self.vectors.copy(),
-            self.biases.copy(),
-            self.vector_gradsq.copy(),
-            self.bias_gradsq.copy(),
-        )
-
-
-@dataclass(frozen=True)
-class UpdateSettings:
-    """What one epoch's update needs to know.
-
-    Parameters
-    ----------
-    learning_rate
-        eta of this epoch.
-    damping
-        kappa, at least 0.
-    x_max, alpha
-        Of the weighting function f.
-    adagrad
-        ``"row"``: one accumulator a word; ``"element"``: one a coordinate, as the reference does.
-    """
-
-    learning_rate: float
-    damping: float
-    x_max: float
-    alpha: float
-    adagrad: Literal["row", "element"]
 
 
 @dataclass(frozen=True)
@@ -105,36 +57,18 @@ class CellLoss:
         return math.isfinite(self.cost_sum)
 
 
-def initial_parameters(
-    num_words: int,
-    vector_size: int,
-    rng: np.random.Generator,
-    adagrad: Literal["row", "element"] = "row",
-) -> Parameters:
-    """Return fresh parameters: uniform in (-0.5, 0.5) / d, accumulators 1, as the reference's."""
-    shape = (num_words, vector_size)
-    values = rng.random((num_words, vector_size + 1), dtype=np.float32)
-    values -= np.float32(0.5)
-    values /= np.float32(vector_size)
-    return Parameters(
-        vectors=np.ascontiguousarray(values[:, :vector_size]),
-        biases=np.ascontiguousarray(values[:, vector_size]),
-        vector_gradsq=np.ones(shape if adagrad == "element" else num_words, dtype=np.float32),
-        bias_gradsq=np.ones(num_words, dtype=np.float32),
-    )
-
-
 def train_cell(
     cell: BatchedCell,
     rows: Parameters,
     columns: Parameters,
     settings: UpdateSettings,
     *,
+    transposed: bool = False,
     rng: np.random.Generator | None = None,
     row_log_keep: Float32 | None = None,
     col_log_keep: Float32 | None = None,
 ) -> CellLoss:
-    """Visit every batch of a cell once; mutate `rows` and `columns` in place.
+    """Visit every batch of a cell once, mirrored ones twice; mutate `rows` and `columns` in place.
 
     Parameters
     ----------
@@ -144,96 +78,94 @@ def train_cell(
         The parameters of the cell's row block and column block.
     settings
         The update's constants.
+    transposed
+        `cell` holds the transpose of what is to be trained.
     rng
         Draws the order in which batches are visited; None visits them as they are stored.
     row_log_keep, col_log_keep
         float32, ``ln k`` of the block's words (`objective.log_keep_factors`), None for all kept.
     """
-    order = np.arange(cell.num_batches) if rng is None else rng.permutation(cell.num_batches)
-    trainer = _CellTrainer(
-        _Side(rows, bias_first=True, log_keep=row_log_keep),
-        _Side(columns, bias_first=False, log_keep=col_log_keep),
-        settings,
+    sides = (
+        Side(rows, is_row=True, log_keep=row_log_keep, settings=settings),
+        Side(columns, is_row=False, log_keep=col_log_keep, settings=settings),
     )
+    trainer = _Trainer(np.float32(settings.alpha))
     cost_sum = weight_sum = 0.0
     # An overflow shows in the cost, which the caller is told about.
     with np.errstate(over="ignore", invalid="ignore"):
-        for k in order.tolist():
-            cost, weight = trainer.train(cell.batch(k))
+        for batch, turned in cell.visits(rng):
+            first, second = sides if turned == transposed else sides[::-1]
+            if isinstance(batch, Tiles):
+                cost, weight = trainer.train_tiles(batch, first, second)
+            else:
+                cost, weight = trainer.train_sparse(batch, first, second)
             cost_sum += cost
             weight_sum += weight
             if not math.isfinite(cost_sum):
                 break
-    trainer.store()
-    return CellLoss(cost_sum, weight_sum, cell.nnz)
+    for side in sides:
+        side.store()
+    return CellLoss(cost_sum, weight_sum, cell.total_nnz)
 
 
-class _Side:
-    """One side's parameters as one table with a constant 1 beside each bias.
+class _Trainer:
+    """Updates batches; `first` is the side of a batch's rows, `second` that of its columns."""
 
-    Rows are ``[w, b, 1]`` and columns ``[u, 1, c]``, so that a product of the two is
-    ``w.u + b + c`` and a gradient with respect to one side comes with its bias's.
-    """
-
-    def __init__(
-        self, parameters: Parameters, *, bias_first: bool, log_keep: Float32 | None
-    ) -> None:
-        n, d = parameters.vectors.shape
-        self.parameters = parameters
-        self.bias_at, self.one_at = (d, d + 1) if bias_first else (d + 1, d)
-        self.log_keep = log_keep
-        self.table = np.ones((n, d + 2), dtype=np.float32)
-        self.table[:, :d] = parameters.vectors
-        self.table[:, self.bias_at] = parameters.biases
-
-    def store(self) -> None:
-        """Write the table back to the parameters that it was made from."""
-        d = self.parameters.vectors.shape[1]
-        self.parameters.vectors[...] = self.table[:, :d]
-        self.parameters.biases[...] = self.table[:, self.bias_at]
-
-
-@dataclass(frozen=True)
-class _Step:
-    """What one side's step in a batch needs of the other, all from before the batch.
-
-    `times` multiplies the batch's matrix, transposed for the column side, with nonzeros given as
-    its first argument, by an array over the other side's words; `out` receives the product.
-    """
-
-    times: Callable[[Float32, Float32, Float32], None]
-    f: Float32
-    e: Float32
-    squared_e: Float32
-    other: Float32
-    other_norms: Float32
-
-
-class _CellTrainer:
-    """The state that the batches of one cell share: both sides' tables and the buffers."""
-
-    def __init__(self, rows: _Side, columns: _Side, settings: UpdateSettings) -> None:
-        self.rows = rows
-        self.columns = columns
-        self.settings = settings
-        self.vector_size = rows.table.shape[1] - 2
+    def __init__(self, alpha: np.float32) -> None:
+        self.alpha = alpha
         self.buffers = Workspace()
 
-    def store(self) -> None:
-        """Write both tables back."""
-        self.rows.store()
-        self.columns.store()
-
-    def train(self, batch: Batch) -> tuple[float, float]:
+    def train_tiles(self, batch: Tiles, first: Side, second: Side) -> tuple[float, float]:
         """Update one batch; return its ``sum 0.5 f r^2`` and ``sum f``."""
-        array, d = self.buffers.array, self.vector_size
-        n, m, nnz = len(batch.row_ids), len(batch.col_ids), len(batch.log_count)
-        row = np.repeat(np.arange(n), batch.row_ptr[1:] - batch.row_ptr[:-1])
-        pattern = Pattern(batch.row_ptr, batch.col_index.astype(np.int32), n, m)
-        a = np.take(self.rows.table, batch.row_ids, 0, array("rows", n, d + 2), "clip")
-        b = np.take(self.columns.table, batch.col_ids, 0, array("columns", m, d + 2), "clip")
+        array = self.buffers.array
+        shape = batch.log_count.shape
+        one, other = first.in_tiles(shape[1]), second.in_tiles(shape[1])
+        a = self._gathered("rows", one, batch.row_ids)
+        b = self._gathered("columns", other, batch.col_ids)
 
-        f = self._weights(batch, row)
+        f = np.multiply(batch.log_count, self.alpha, out=array("f", *shape))
+        f += one.log_weight[batch.row_ids][:, :, np.newaxis]
+        f += other.log_weight[batch.col_ids][:, np.newaxis, :]
+        np.minimum(f, np.float32(0), out=f)
+        np.exp(f, out=f)
+        r = np.matmul(a, b.transpose(0, 2, 1), out=array("r", *shape))
+        r -= batch.log_count
+        e = np.multiply(f, r, out=array("e", *shape))
+        cost, weight = 0.5 * float(np.dot(e.ravel(), r.ravel())), float(f.sum())
+
+        squared_e = np.multiply(e, e, out=r)
+        norms_a, squares_a = one.squares(a)
+        norms_b, squares_b = other.squares(b)
+        to_a = Sums(
+            np.matmul(e, b, out=array("row gradient", *a.shape)),
+            np.matmul(f, norms_b)[..., 0],
+            np.matmul(squared_e, squares_b),
+        )
+        to_b = Sums(
+            np.matmul(e.transpose(0, 2, 1), a, out=array("column gradient", *b.shape)),
+            np.matmul(f.transpose(0, 2, 1), norms_a)[..., 0],
+            np.matmul(squared_e.transpose(0, 2, 1), squares_a),
+        )
+        one.step(batch.row_ids, a, to_a)
+        other.step(batch.col_ids, b, to_b)
+        return cost, weight
+
+    def train_sparse(self, batch: Sparse, first: Side, second: Side) -> tuple[float, float]:
+        """Update one batch; return its ``sum 0.5 f r^2`` and ``sum f``."""
+        array = self.buffers.array
+        n, m, nnz = len(batch.row_ids), len(batch.col_ids), len(batch.log_count)
+        one, other = first.in_words(), second.in_words()
+        a = self._gathered("rows", one, batch.row_ids)
+        b = self._gathered("columns", other, batch.col_ids)
+        counts = np.diff(batch.row_ptr)
+        row = np.repeat(np.arange(n), counts)
+        pattern = Pattern(batch.row_ptr, batch.col_index.astype(np.int32), n, m)
+
+        f = np.multiply(batch.log_count, self.alpha, out=array("f", nnz))
+        f += np.repeat(one.log_weight[batch.row_ids], counts)
+        f += np.take(other.log_weight[batch.col_ids], pattern.col)
+        np.minimum(f, np.float32(0), out=f)
+        np.exp(f, out=f)
         r = array("r", nnz)
         self._products(a, b, row, pattern.col, r)
         r -= batch.log_count
@@ -241,24 +173,27 @@ class _CellTrainer:
         cost, weight = 0.5 * float(np.dot(e, r)), float(f.sum())
 
         squared_e = np.multiply(e, e, out=r)
-        a_norms = np.einsum("ij,ij->i", a[:, :d], a[:, :d])
-        b_norms = np.einsum("ij,ij->i", b[:, :d], b[:, :d])
-        by_row = _Step(partial(multiply, pattern), f, e, squared_e, b, b_norms)
-        by_col = _Step(partial(multiply_transposed, pattern), f, e, squared_e, a, a_norms)
-        # Both steps are computed from the old values before either is written.
-        new_a = self._stepped("row step", self.rows, batch.row_ids, a, by_row)
-        new_b = self._stepped("column step", self.columns, batch.col_ids, b, by_col)
-        self.rows.table[batch.row_ids] = new_a
-        self.columns.table[batch.col_ids] = new_b
+        norms_a, squares_a = one.squares(a)
+        norms_b, squares_b = other.squares(b)
+        to_a = Sums(
+            multiply(pattern, e, b, array("row gradient", n, b.shape[1])),
+            multiply(pattern, f, norms_b, array("row curvature", n, 1))[:, 0],
+            multiply(pattern, squared_e, squares_b, array("row squares", n, squares_b.shape[1])),
+        )
+        to_b = Sums(
+            multiply_transposed(pattern, e, a, array("column gradient", m, a.shape[1])),
+            multiply_transposed(pattern, f, norms_a, array("column curvature", m, 1))[:, 0],
+            multiply_transposed(
+                pattern, squared_e, squares_a, array("column squares", m, squares_a.shape[1])
+            ),
+        )
+        one.step(batch.row_ids, a, to_a)
+        other.step(batch.col_ids, b, to_b)
         return cost, weight
 
-    def _weights(self, batch: Batch, row: NDArray[np.int64]) -> Float32:
-        log_counts = batch.log_count
-        if self.rows.log_keep is not None:
-            log_counts = log_counts + self.rows.log_keep[batch.row_ids][row]
-        if self.columns.log_keep is not None:
-            log_counts = log_counts + self.columns.log_keep[batch.col_ids][batch.col_index]
-        return objective.weights(log_counts, self.settings.x_max, self.settings.alpha)
+    def _gathered(self, name: str, view: SideView, ids: NDArray[np.int32]) -> Float32:
+        buffer = self.buffers.array(name, len(ids), *view.table.shape[1:])
+        return np.take(view.table, ids, 0, buffer, "clip")
 
     def _products(
         self,
@@ -281,42 +216,3 @@ class _CellTrainer:
                 np.einsum("ij,ij->i", x, y, out=out[start:stop])
             else:
                 np.matmul(x[:, np.newaxis, :], y[:, :, np.newaxis], out=out[start:stop, None, None])
-
-    def _stepped(
-        self, name: str, side: _Side, ids: NDArray[np.int32], values: Float32, step: _Step
-    ) -> Float32:
-        """Return one side's new rows of the batch and add to its accumulators."""
-        array, d, n = self.buffers.array, self.vector_size, len(ids)
-        eta, kappa = np.float32(self.settings.learning_rate), np.float32(self.settings.damping)
-        gradient = array(name, n, d + 2)
-        step.times(step.e, step.other, gradient)
-        curvature = array("curvature", n)
-        step.times(step.f, step.other_norms + np.float32(1), curvature)
-        curvature *= eta
-        damping = np.float32(1) + kappa * curvature
-
-        gradsq = side.parameters.bias_gradsq
-        old = gradsq[ids]
-        squares = array("squares", n)
-        step.times(step.squared_e, np.ones(len(step.other), dtype=np.float32), squares)
-        rate = eta / np.maximum(np.sqrt(old) * damping, curvature)
-        bias_step = gradient[:, side.bias_at] * rate
-        gradsq[ids] = old + squares * (eta * eta)
-
-        gradsq = side.parameters.vector_gradsq
-        old = gradsq[ids]
-        if self.settings.adagrad == "row":
-            step.times(step.squared_e, step.other_norms, squares)
-            rate = eta / np.maximum(np.sqrt(old) * damping, curvature)
-            gradient *= rate[:, np.newaxis]
-            gradsq[ids] = old + squares * (eta * eta / np.float32(d))
-        else:
-            squares = array("coordinate squares", n, d)
-            step.times(step.squared_e, np.square(step.other[:, :d]), squares)
-            damping, curvature = damping[:, np.newaxis], curvature[:, np.newaxis]
-            gradient[:, :d] *= eta / np.maximum(np.sqrt(old) * damping, curvature)
-            gradsq[ids] = old + squares * (eta * eta)
-
-        gradient[:, side.bias_at] = bias_step
-        gradient[:, side.one_at] = 0
-        return np.subtract(values, gradient, out=gradient)

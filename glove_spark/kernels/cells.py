@@ -1,0 +1,200 @@
+"""The nonzeros of one cell, cut into batches: what is made once and trained on many times.
+
+A batch holds leaves that share no row and no column. Where leaves are dense, the batch is a stack
+of *tiles*, small dense matrices; elsewhere it is one CSR matrix over rows and columns of its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+Int32 = NDArray[np.int32]
+Int64 = NDArray[np.int64]
+Float32 = NDArray[np.float32]
+
+ABSENT = np.float32(-1e30)
+"""``ln x`` of a place in a tile without a nonzero: f of it is 0, and 0 times its residual too."""
+
+LARGEST_TILE = 256
+"""Rows and columns of a tile at most, a power of two."""
+
+
+class Tiles(NamedTuple):
+    """A batch of T dense tiles of s x s; s is a power of two.
+
+    Attributes
+    ----------
+    row_ids, col_ids
+        int32 (T,): tile t has the local rows from ``row_ids[t] * s`` on, and columns alike. The last
+        of them may lie beyond the block; nothing is present there.
+    log_count
+        float32 (T, s, s): natural logarithms of counts, `ABSENT` where there is no nonzero.
+    """
+
+    row_ids: Int32
+    col_ids: Int32
+    log_count: Float32
+
+    def nonzeros(self) -> tuple[Int64, Int64, Float32]:
+        """Return local row, local column and log count of each nonzero."""
+        tile, row, col = np.nonzero(self.log_count != ABSENT)
+        side = self.log_count.shape[1]
+        return (
+            self.row_ids[tile].astype(np.int64) * side + row,
+            self.col_ids[tile].astype(np.int64) * side + col,
+            self.log_count[tile, row, col],
+        )
+
+
+class Sparse(NamedTuple):
+    """A batch as a CSR matrix over the rows and columns that have nonzeros.
+
+    Attributes
+    ----------
+    row_ids, col_ids
+        int32 (n,) and (m,): local rows and columns, m at most 65,536.
+    row_ptr
+        int32 (n + 1,), from 0.
+    col_index
+        uint16 (nnz,): position of each nonzero's column in `col_ids`, ascending in a row.
+    log_count
+        float32 (nnz,): natural logarithms of counts.
+    """
+
+    row_ids: Int32
+    col_ids: Int32
+    row_ptr: Int32
+    col_index: NDArray[np.uint16]
+    log_count: Float32
+
+    def nonzeros(self) -> tuple[Int64, Int64, Float32]:
+        """Return local row, local column and log count of each nonzero."""
+        rows = np.repeat(self.row_ids, np.diff(self.row_ptr)).astype(np.int64)
+        return rows, self.col_ids[self.col_index].astype(np.int64), self.log_count
+
+
+Batch = Tiles | Sparse
+
+
+@dataclass(frozen=True)
+class Lists:
+    """Arrays of different lengths, one a batch, end to end: `offsets` int64 (batches + 1,)."""
+
+    offsets: Int64
+    values: NDArray[Any]
+
+    @classmethod
+    def of_lengths(cls, lengths: Int64, dtype: type[np.generic]) -> Lists:
+        """Make arrays of these lengths, contents undefined."""
+        offsets = np.concatenate([[0], np.cumsum(lengths, dtype=np.int64)])
+        return cls(offsets, np.empty(offsets[-1], dtype=dtype))
+
+    def followed_by(self, other: Lists) -> Lists:
+        """Return the arrays of both."""
+        return Lists(
+            np.concatenate([self.offsets, other.offsets[1:] + self.offsets[-1]]),
+            np.concatenate([self.values, other.values]),
+        )
+
+    def __getitem__(self, k: int) -> NDArray[Any]:
+        """Return the array of batch k, a view."""
+        return self.values[int(self.offsets[k]) : int(self.offsets[k + 1])]
+
+
+@dataclass(frozen=True)
+class BatchedCell:
+    """The batches of one cell, packed in flat arrays.
+
+    Attributes
+    ----------
+    side
+        int32 (batches,): s of `Tiles`, 0 of a `Sparse` batch.
+    nnz
+        int32 (batches,): nonzeros.
+    mirrored
+        bool (batches,): whether the batch stands for its transpose too, as in a cell on the
+        diagonal of a symmetric matrix, of which one triangle is kept.
+    row_ids, col_ids, row_ptr, col_index, log_count
+        What `Tiles` and `Sparse` hold, batch after batch; tiles have no `row_ptr` and `col_index`.
+    """
+
+    side: Int32
+    nnz: Int32
+    mirrored: NDArray[np.bool_]
+    row_ids: Lists
+    col_ids: Lists
+    row_ptr: Lists
+    col_index: Lists
+    log_count: Lists
+
+    @classmethod
+    def empty(cls) -> BatchedCell:
+        """Make a cell without a nonzero."""
+        no = np.zeros(0, dtype=np.int64)
+        kinds = (np.int32, np.int32, np.int32, np.uint16, np.float32)
+        return cls(
+            no.astype(np.int32),
+            no.astype(np.int32),
+            no.astype(np.bool_),
+            *(Lists.of_lengths(no, kind) for kind in kinds),
+        )
+
+    def as_mirrored(self) -> BatchedCell:
+        """Return the cell with every batch standing for its transpose too."""
+        return replace(self, mirrored=np.ones(self.num_batches, dtype=np.bool_))
+
+    def followed_by(self, other: BatchedCell) -> BatchedCell:
+        """Return the batches of both."""
+        pairs = zip(vars(self).values(), vars(other).values(), strict=True)
+        return BatchedCell(
+            *(
+                mine.followed_by(others)
+                if isinstance(mine, Lists)
+                else np.concatenate([mine, others])
+                for mine, others in pairs
+            )
+        )
+
+    @property
+    def num_batches(self) -> int:
+        """Number of batches, 0 for an empty cell."""
+        return len(self.side)
+
+    @property
+    def total_nnz(self) -> int:
+        """Number of nonzeros, those of mirrored batches twice."""
+        return int(self.nnz.sum(dtype=np.int64) + self.nnz[self.mirrored].sum(dtype=np.int64))
+
+    def batch(self, k: int) -> Batch:
+        """Return batch k as views."""
+        row_ids, col_ids, log_count = self.row_ids[k], self.col_ids[k], self.log_count[k]
+        side = int(self.side[k])
+        if side:
+            return Tiles(row_ids, col_ids, log_count.reshape(-1, side, side))
+        return Sparse(row_ids, col_ids, self.row_ptr[k], self.col_index[k], log_count)
+
+    def batches(self) -> Iterator[Batch]:
+        """Yield all batches in stored order."""
+        for k in range(self.num_batches):
+            yield self.batch(k)
+
+    def visits(self, rng: np.random.Generator | None = None) -> Iterator[tuple[Batch, bool]]:
+        """Yield every batch and whether it is to be taken as its transpose.
+
+        A mirrored batch is visited twice. `rng` draws the order; None keeps that of the file.
+        """
+        again = np.flatnonzero(self.mirrored)
+        number = np.concatenate([np.arange(self.num_batches), again])
+        for visit in np.arange(len(number)) if rng is None else rng.permutation(len(number)):
+            yield self.batch(int(number[visit])), bool(visit >= self.num_batches)
+
+    def nonzeros(self) -> Iterator[tuple[Int64, Int64, Float32]]:
+        """Yield local rows, local columns and log counts of every visit's nonzeros."""
+        for batch, transposed in self.visits():
+            rows, cols, log_count = batch.nonzeros()
+            yield (cols, rows, log_count) if transposed else (rows, cols, log_count)
