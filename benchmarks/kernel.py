@@ -19,15 +19,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from glove_spark.config import TrainSettings
-from glove_spark.kernels.batching import (
-    DEFAULT_BATCH_NNZ,
-    DEFAULT_MAX_STALENESS,
-    BatchedCell,
-    batch_cell,
-)
+from glove_spark.kernels.batching import DEFAULT_BATCH_NNZ, DEFAULT_MAX_STALENESS, batch_cell
+from glove_spark.kernels.cells import BatchedCell, Lists
 from glove_spark.kernels.grid import BlockGrid
 from glove_spark.kernels.schedule import derived_rng
-from glove_spark.kernels.update import UpdateSettings, initial_parameters, train_cell
+from glove_spark.kernels.parameters import initial_parameters
+from glove_spark.kernels.update import UpdateSettings, train_cell
 
 Coo = tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]
 
@@ -89,7 +86,7 @@ def nonzeros_per_second(
     while passes == 0 or time.process_time() - start < seconds:
         passes += 1
         train_cell(cell, rows, columns, settings, rng=derived_rng(1, 2, passes))
-    return passes * cell.nnz / (time.process_time() - start)
+    return passes * cell.total_nnz / (time.process_time() - start)
 
 
 def main() -> None:
@@ -118,13 +115,15 @@ def main() -> None:
     rows, cols, counts = one_cell(coo, options.num_blocks)
     start = time.process_time()
     cell = batch_cell(
-        rows, cols, counts, max_staleness=options.max_staleness, batch_nnz=options.batch_nnz
+        rows, cols, np.log(counts).astype(np.float32), max_staleness=options.max_staleness, batch_nnz=options.batch_nnz
     )
-    rate = cell.nnz / (time.process_time() - start)
-    size = sum(array.nbytes for array in vars(cell).values())
+    rate = cell.total_nnz / (time.process_time() - start)
+    lists = [field for field in vars(cell).values() if isinstance(field, Lists)]
+    size = sum(field.values.nbytes + field.offsets.nbytes for field in lists)
     print(f"V = {vocabulary_size:,}, {len(coo[0]):,} nonzeros, P = {options.num_blocks}")
     print(
-        f"cell: {cell.nnz:,} nonzeros, {cell.num_batches:,} batches, {size / cell.nnz:.1f} B each"
+        f"cell: {cell.total_nnz:,} nonzeros, {cell.num_batches:,} batches, "
+        f"{size / cell.total_nnz:.1f} B each, {cell.nnz[cell.side > 0].sum() / cell.total_nnz:.0%} in tiles"
     )
     print("batching".ljust(16), f"{rate / 1e6:6.2f} M nonzeros/s")
     for vector_size in options.vector_sizes:

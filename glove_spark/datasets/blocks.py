@@ -2,75 +2,72 @@
 
 The columns are lists, so any Arrow reader shows a batch as what it is; read
 through a memory map they become the flat arrays of a `BatchedCell` without a
-copy. See docs/FORMATS.md.
+copy. Of a symmetric matrix a cell and its transpose share one file. See docs/FORMATS.md.
 """
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
-from numpy.typing import NDArray
 
 from glove_spark.datasets.arrow_files import read_record_batch, write_record_batch
-from glove_spark.kernels.batching import BatchedCell
+from glove_spark.kernels.cells import BatchedCell, Lists
 from glove_spark.storage import Location
 
-SCHEMA = pa.schema(
-    [
-        ("row_ids", pa.large_list(pa.int32())),
-        ("col_ids", pa.large_list(pa.int32())),
-        ("row_ptr", pa.large_list(pa.int32())),
-        ("col_index", pa.large_list(pa.uint16())),
-        ("log_count", pa.large_list(pa.float32())),
-    ]
-)
+NUMBERS = {"side": pa.int32(), "nnz": pa.int32(), "mirrored": pa.bool_()}
+LISTS = {
+    "row_ids": pa.int32(),
+    "col_ids": pa.int32(),
+    "row_ptr": pa.int32(),
+    "col_index": pa.uint16(),
+    "log_count": pa.float32(),
+}
+SCHEMA = pa.schema([*NUMBERS.items(), *((name, pa.large_list(kind)) for name, kind in LISTS.items())])
 
 
-def cell_file(blocks: Location, row_block: int, column_block: int) -> Location:
-    """Name the file of cell (row_block, column_block)."""
-    return blocks / f"cell-{row_block:05d}-{column_block:05d}.arrow"
+class CellFile(NamedTuple):
+    """The file that a cell is trained from.
+
+    Attributes
+    ----------
+    location
+        The file.
+    transposed
+        Whether it holds the cell's transpose.
+    """
+
+    location: Location
+    transposed: bool
+
+
+def cell_file(blocks: Location, row_block: int, column_block: int, *, symmetric: bool) -> CellFile:
+    """Find the file of cell (row_block, column_block); a symmetric matrix has those above."""
+    transposed = symmetric and row_block > column_block
+    if transposed:
+        row_block, column_block = column_block, row_block
+    return CellFile(blocks / f"cell-{row_block:05d}-{column_block:05d}.arrow", transposed)
 
 
 def write_cell(cell: BatchedCell, target: Location) -> None:
     """Write one cell; an empty one is a file of no records."""
-    batches = np.arange(cell.num_batches + 1)
-    columns = [
-        _lists(cell.row_offsets, cell.row_ids),
-        _lists(cell.col_offsets, cell.col_ids),
-        # every batch has one row pointer more than it has rows
-        _lists(cell.row_offsets + batches, cell.row_ptr),
-        _lists(cell.nnz_offsets, cell.col_index),
-        _lists(cell.nnz_offsets, cell.log_count),
-    ]
+    columns = [pa.array(getattr(cell, name), kind) for name, kind in NUMBERS.items()]
+    columns += [_list_array(getattr(cell, name)) for name in LISTS]
     write_record_batch(pa.record_batch(columns, schema=SCHEMA), target)
 
 
 def read_cell(source: Location) -> BatchedCell:
-    """Read one cell; on a local file system its arrays are views of a memory map."""
+    """Read one cell; on a local file system its lists are views of a memory map."""
     columns = dict(zip(SCHEMA.names, read_record_batch(source, SCHEMA).columns, strict=True))
-    return BatchedCell(
-        row_ids=_values(columns["row_ids"]),
-        row_offsets=_offsets(columns["row_ids"]),
-        col_ids=_values(columns["col_ids"]),
-        col_offsets=_offsets(columns["col_ids"]),
-        row_ptr=_values(columns["row_ptr"]),
-        col_index=_values(columns["col_index"]),
-        log_count=_values(columns["log_count"]),
-        nnz_offsets=_offsets(columns["log_count"]),
-    )
+    numbers = {name: columns[name].to_numpy(zero_copy_only=False) for name in NUMBERS}
+    return BatchedCell(**numbers, **{name: _lists(columns[name]) for name in LISTS})
 
 
-def _lists(offsets: NDArray[np.int64], values: NDArray[Any]) -> pa.Array:
-    return pa.LargeListArray.from_arrays(pa.array(offsets, pa.int64()), pa.array(values))
+def _list_array(lists: Lists) -> pa.Array:
+    return pa.LargeListArray.from_arrays(pa.array(lists.offsets, pa.int64()), pa.array(lists.values))
 
 
-def _values(column: pa.Array) -> NDArray[Any]:
-    values: NDArray[Any] = column.values.to_numpy(zero_copy_only=True)
-    return values
-
-
-def _offsets(column: pa.Array) -> NDArray[np.int64]:
-    offsets: NDArray[np.int64] = column.offsets.to_numpy(zero_copy_only=True)
-    return offsets
+def _lists(column: Any) -> Lists:
+    offsets = column.offsets.to_numpy(zero_copy_only=True)
+    return Lists(offsets.astype(np.int64, copy=False), column.values.to_numpy(zero_copy_only=True))

@@ -15,7 +15,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from glove_spark.datasets.arrow_files import read_record_batch, write_record_batch
-from glove_spark.kernels.update import Parameters
+from glove_spark.kernels.parameters import Parameters
 from glove_spark.storage import Location
 
 SIDES = ("W", "W_tilde")

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from glove_spark.kernels.update import Parameters
+from glove_spark.kernels.parameters import Parameters
 
 
 class Replica(NamedTuple):

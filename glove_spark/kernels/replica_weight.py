@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from glove_spark.kernels import objective
-from glove_spark.kernels.batching import BatchedCell
+from glove_spark.kernels.cells import BatchedCell
 
 
 def column_weights(
@@ -16,20 +16,19 @@ def column_weights(
     alpha: float,
     row_log_keep: NDArray[np.float32] | None = None,
     col_log_keep: NDArray[np.float32] | None = None,
+    *,
+    transposed: bool = False,
 ) -> NDArray[np.float64]:
     """Return ``sum f`` over each column of a cell, float64 (num_columns,).
 
-    `row_log_keep` and `col_log_keep` are those of `train_cell`.
+    What is given is given as to `train_cell`.
     """
     weights = np.zeros(num_columns, dtype=np.float64)
-    for batch in cell.batches():
-        counts = batch.log_count
+    for lines in cell.nonzeros():
+        rows, cols = lines[:2] if not transposed else lines[1::-1]
+        log_counts = lines[2]
         if row_log_keep is not None and col_log_keep is not None:
-            counts = counts + np.repeat(row_log_keep[batch.row_ids], np.diff(batch.row_ptr))
-            counts += col_log_keep[batch.col_ids][batch.col_index]
-        f = objective.weights(counts, x_max, alpha)
-        # ids are unique inside a batch, so plain indexing adds every column once
-        weights[batch.col_ids] += np.bincount(
-            batch.col_index, weights=f, minlength=len(batch.col_ids)
-        )
+            log_counts = log_counts + row_log_keep[rows] + col_log_keep[cols]
+        f = objective.weights(log_counts, x_max, alpha)
+        weights += np.bincount(cols, weights=f, minlength=num_columns)
     return weights

@@ -24,18 +24,36 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from glove_spark.kernels.cells import BatchedCell, Sparse, Tiles
-from glove_spark.kernels.parameters import Parameters
-from glove_spark.kernels.side import Side, SideView, Sums, UpdateSettings
-from glove_spark.kernels.sparse import Pattern, Workspace, multiply, multiply_transposed
+from glove_spark.kernels.cells import Batch, BatchedCell, Tiles
+from glove_spark.kernels.parameters import Accumulators, Parameters
+from glove_spark.kernels.products import Products, SparseProducts, TileProducts
+from glove_spark.kernels.side import Side
+from glove_spark.kernels.workspace import Workspace
 
 Float32 = NDArray[np.float32]
 
-_GATHER_FLOATS = 500_000
-"""Floats gathered at a time for each side; twice this, 4 MB, measured best with 1 MB of L2."""
 
-_EINSUM_WIDTH = 64
-"""Below this width einsum takes inner products faster than a stack of tiny matmuls."""
+@dataclass(frozen=True)
+class UpdateSettings:
+    """What one epoch's update needs to know.
+
+    Parameters
+    ----------
+    learning_rate
+        eta of this epoch.
+    damping
+        kappa, at least 0.
+    x_max, alpha
+        Of the weighting function f.
+    adagrad
+        ``"row"``: one accumulator a word; ``"element"``: one a coordinate, as the reference does.
+    """
+
+    learning_rate: float
+    damping: float
+    x_max: float
+    alpha: float
+    adagrad: Accumulators
 
 
 @dataclass(frozen=True)
@@ -85,20 +103,22 @@ def train_cell(
     row_log_keep, col_log_keep
         float32, ``ln k`` of the block's words (`objective.log_keep_factors`), None for all kept.
     """
+    # ln of (x k_i k_j / x_max)^alpha in three parts, x_max counted with the rows
+    alpha = np.float32(settings.alpha)
+    all_kept = np.zeros(1, dtype=np.float32)
+    of_rows = all_kept if row_log_keep is None else row_log_keep
+    of_rows = of_rows - np.float32(np.log(settings.x_max))
+    of_cols = all_kept if col_log_keep is None else col_log_keep
     sides = (
-        Side(rows, is_row=True, log_keep=row_log_keep, settings=settings),
-        Side(columns, is_row=False, log_keep=col_log_keep, settings=settings),
+        Side(rows, of_rows * alpha, is_row=True),
+        Side(columns, of_cols * alpha, is_row=False),
     )
-    trainer = _Trainer(np.float32(settings.alpha))
+    trainer = _Trainer(settings, rows.vectors.shape[1])
     cost_sum = weight_sum = 0.0
     # An overflow shows in the cost, which the caller is told about.
     with np.errstate(over="ignore", invalid="ignore"):
         for batch, turned in cell.visits(rng):
-            first, second = sides if turned == transposed else sides[::-1]
-            if isinstance(batch, Tiles):
-                cost, weight = trainer.train_tiles(batch, first, second)
-            else:
-                cost, weight = trainer.train_sparse(batch, first, second)
+            cost, weight = trainer.train(batch, *(sides if turned == transposed else sides[::-1]))
             cost_sum += cost
             weight_sum += weight
             if not math.isfinite(cost_sum):
@@ -109,110 +129,86 @@ def train_cell(
 
 
 class _Trainer:
-    """Updates batches; `first` is the side of a batch's rows, `second` that of its columns."""
+    """Updates batches, the words of both sides in one array, so that one call serves both."""
 
-    def __init__(self, alpha: np.float32) -> None:
-        self.alpha = alpha
-        self.buffers = Workspace()
+    def __init__(self, settings: UpdateSettings, vector_size: int) -> None:
+        self.settings = settings
+        self.vector_size = vector_size
+        self.workspace = Workspace()
+        # what a sum of e^2 |u|^2, or of e^2 u^2, and one of e^2 add to the accumulators
+        shares = [1 / vector_size] if settings.adagrad == "row" else [1.0] * vector_size
+        scale = settings.learning_rate**2
+        self.gradsq_scale = np.array([*shares, 1.0], dtype=np.float32) * np.float32(scale)
 
-    def train_tiles(self, batch: Tiles, first: Side, second: Side) -> tuple[float, float]:
-        """Update one batch; return its ``sum 0.5 f r^2`` and ``sum f``."""
-        array = self.buffers.array
-        shape = batch.log_count.shape
-        one, other = first.in_tiles(shape[1]), second.in_tiles(shape[1])
-        a = self._gathered("rows", one, batch.row_ids)
-        b = self._gathered("columns", other, batch.col_ids)
+    def train(self, batch: Batch, first: Side, second: Side) -> tuple[float, float]:
+        """Update one batch, its rows words of `first`; return its ``sum 0.5 f r^2`` and ``sum f``."""
+        products: Products = (
+            TileProducts(batch)
+            if isinstance(batch, Tiles)
+            else SparseProducts(batch, self.workspace)
+        )
+        array, d, n = self.workspace.array, self.vector_size, products.num_rows
+        words = n + products.num_cols
+        values = array("values", words, d + 2)
+        state = array("state", words, first.state.shape[1])
+        first.gather(batch.row_ids, values[:n], state[:n])
+        second.gather(batch.col_ids, values[n:], state[n:])
 
-        f = np.multiply(batch.log_count, self.alpha, out=array("f", *shape))
-        f += one.log_weight[batch.row_ids][:, :, np.newaxis]
-        f += other.log_weight[batch.col_ids][:, np.newaxis, :]
+        f = array("f", *products.shape)
+        np.multiply(batch.log_count, np.float32(self.settings.alpha), out=f)
+        products.add(f, state[:n, -1], state[n:, -1])
         np.minimum(f, np.float32(0), out=f)
         np.exp(f, out=f)
-        r = np.matmul(a, b.transpose(0, 2, 1), out=array("r", *shape))
+        r = array("r", *products.shape)
+        products.inner(values[:n], values[n:], r)
         r -= batch.log_count
-        e = np.multiply(f, r, out=array("e", *shape))
+        e = np.multiply(f, r, out=array("e", *products.shape))
         cost, weight = 0.5 * float(np.dot(e.ravel(), r.ravel())), float(f.sum())
-
         squared_e = np.multiply(e, e, out=r)
-        norms_a, squares_a = one.squares(a)
-        norms_b, squares_b = other.squares(b)
-        to_a = Sums(
-            np.matmul(e, b, out=array("row gradient", *a.shape)),
-            np.matmul(f, norms_b)[..., 0],
-            np.matmul(squared_e, squares_b),
-        )
-        to_b = Sums(
-            np.matmul(e.transpose(0, 2, 1), a, out=array("column gradient", *b.shape)),
-            np.matmul(f.transpose(0, 2, 1), norms_a)[..., 0],
-            np.matmul(squared_e.transpose(0, 2, 1), squares_a),
-        )
-        one.step(batch.row_ids, a, to_a)
-        other.step(batch.col_ids, b, to_b)
+
+        # what both sides' words mean to the other: [|u|^2, 1] or [u_1^2 ... u_d^2, 1]
+        squares = array("squares", words, state.shape[1] - 1)
+        squares[:, -1] = 1
+        if self.settings.adagrad == "row":
+            np.einsum("ij,ij->i", values[:, :d], values[:, :d], out=squares[:, 0])
+        else:
+            np.square(values[:, :d], out=squares[:, :-1])
+        gradient = array("gradient", words, d + 2)
+        curvature = array("curvature", *squares.shape)
+        gradsq = array("gradsq", *squares.shape)
+        for data, source, target in (
+            (e, values, gradient),
+            (f, squares, curvature),
+            (squared_e, squares, gradsq),
+        ):
+            products.times(data, source[n:], target[:n])
+            products.transposed_times(data, source[:n], target[n:])
+        self._step(values, state, gradient, curvature.sum(axis=1), gradsq)
+        values[:n, first.one_at] = 1
+        values[n:, second.one_at] = 1
+        first.scatter(batch.row_ids, values[:n], state[:n])
+        second.scatter(batch.col_ids, values[n:], state[n:])
         return cost, weight
 
-    def train_sparse(self, batch: Sparse, first: Side, second: Side) -> tuple[float, float]:
-        """Update one batch; return its ``sum 0.5 f r^2`` and ``sum f``."""
-        array = self.buffers.array
-        n, m, nnz = len(batch.row_ids), len(batch.col_ids), len(batch.log_count)
-        one, other = first.in_words(), second.in_words()
-        a = self._gathered("rows", one, batch.row_ids)
-        b = self._gathered("columns", other, batch.col_ids)
-        counts = np.diff(batch.row_ptr)
-        row = np.repeat(np.arange(n), counts)
-        pattern = Pattern(batch.row_ptr, batch.col_index.astype(np.int32), n, m)
-
-        f = np.multiply(batch.log_count, self.alpha, out=array("f", nnz))
-        f += np.repeat(one.log_weight[batch.row_ids], counts)
-        f += np.take(other.log_weight[batch.col_ids], pattern.col)
-        np.minimum(f, np.float32(0), out=f)
-        np.exp(f, out=f)
-        r = array("r", nnz)
-        self._products(a, b, row, pattern.col, r)
-        r -= batch.log_count
-        e = np.multiply(f, r, out=array("e", nnz))
-        cost, weight = 0.5 * float(np.dot(e, r)), float(f.sum())
-
-        squared_e = np.multiply(e, e, out=r)
-        norms_a, squares_a = one.squares(a)
-        norms_b, squares_b = other.squares(b)
-        to_a = Sums(
-            multiply(pattern, e, b, array("row gradient", n, b.shape[1])),
-            multiply(pattern, f, norms_b, array("row curvature", n, 1))[:, 0],
-            multiply(pattern, squared_e, squares_b, array("row squares", n, squares_b.shape[1])),
-        )
-        to_b = Sums(
-            multiply_transposed(pattern, e, a, array("column gradient", m, a.shape[1])),
-            multiply_transposed(pattern, f, norms_a, array("column curvature", m, 1))[:, 0],
-            multiply_transposed(
-                pattern, squared_e, squares_a, array("column squares", m, squares_a.shape[1])
-            ),
-        )
-        one.step(batch.row_ids, a, to_a)
-        other.step(batch.col_ids, b, to_b)
-        return cost, weight
-
-    def _gathered(self, name: str, view: SideView, ids: NDArray[np.int32]) -> Float32:
-        buffer = self.buffers.array(name, len(ids), *view.table.shape[1:])
-        return np.take(view.table, ids, 0, buffer, "clip")
-
-    def _products(
+    def _step(
         self,
-        a: Float32,
-        b: Float32,
-        row: NDArray[np.int64],
-        col: NDArray[np.int32],
-        out: Float32,
+        values: Float32,
+        state: Float32,
+        gradient: Float32,
+        curvature: Float32,
+        gradsq: Float32,
     ) -> None:
-        """Write ``a[row] . b[col]`` of every nonzero, through buffers that stay in cache."""
-        width, nnz = a.shape[1], len(row)
-        chunk = min(nnz, max(1000, _GATHER_FLOATS // width))
-        left = self.buffers.array("left", chunk, width)
-        right = self.buffers.array("right", chunk, width)
-        for start in range(0, nnz, chunk):
-            stop = min(start + chunk, nnz)
-            x = np.take(a, row[start:stop], 0, left[: stop - start], "clip")
-            y = np.take(b, col[start:stop], 0, right[: stop - start], "clip")
-            if width < _EINSUM_WIDTH:
-                np.einsum("ij,ij->i", x, y, out=out[start:stop])
-            else:
-                np.matmul(x[:, np.newaxis, :], y[:, :, np.newaxis], out=out[start:stop, None, None])
+        """Step `values` and add to the accumulators in `state`; overwrites the sums it is given."""
+        d = self.vector_size
+        eta, kappa = np.float32(self.settings.learning_rate), np.float32(self.settings.damping)
+        bound = (curvature * eta)[:, np.newaxis]
+        rate = np.sqrt(state[:, :-1])
+        rate *= bound * kappa + np.float32(1)
+        np.maximum(rate, bound, out=rate)
+        np.divide(eta, rate, out=rate)
+        gradient[:, :d] *= rate[:, :-1]
+        # the bias's, and beside it that of the constant 1, which is put back
+        gradient[:, d:] *= rate[:, -1:]
+        values -= gradient
+        gradsq *= self.gradsq_scale
+        state[:, :-1] += gradsq

@@ -1,8 +1,7 @@
 """Blocks: deal the nonzeros to a P x P grid of cells and cut each cell into batches.
 
-Stored nonzeros are dealt to *unordered* pairs of blocks, so a symmetric matrix is
-shuffled once, not twice: the task of pair {p, q} makes both cell (p, q) and its
-transpose (q, p).
+Of a symmetric matrix the stored triangle is dealt to *unordered* pairs of blocks: cell (q, p) is
+trained from the file of cell (p, q), its transpose, so it is neither shuffled nor cut nor written.
 """
 
 from __future__ import annotations
@@ -22,11 +21,8 @@ from glove_spark.session import cores, describe
 from glove_spark.stage import Job, Stage
 from glove_spark.storage import Location
 
-LARGEST_CELL = 64_000_000
-"""Nonzeros; a task holds a cell and its sort keys in memory, some 40 bytes a nonzero."""
-
-RECORD = np.dtype([("row", np.uint32), ("col", np.uint32), ("count", np.float64)])
-"""One nonzero on its way through the shuffle, by its position inside the cell."""
+LARGEST_CELL = 32_000_000
+"""Nonzeros of a file; a task holds them in memory, some 60 bytes each while it cuts."""
 
 
 class RowGroup(NamedTuple):
@@ -37,7 +33,7 @@ class RowGroup(NamedTuple):
 
 
 class CellFacts(NamedTuple):
-    """What the driver learns of a cell that was written."""
+    """What the driver learns of a file that was written; `nnz` counts both triangles."""
 
     row_block: int
     column_block: int
@@ -53,7 +49,7 @@ def build_blocks(job: Job) -> Mapping[str, Any]:
     nnz = int(matrix.facts["nnz"])
     num_blocks = settings.num_blocks or default_num_blocks(nnz, cores(job.spark))
     grid = BlockGrid(int(matrix.facts["vocabulary_size"]), num_blocks)
-    pairs = [(p, q) for p in range(num_blocks) for q in range(p if symmetric else 0, num_blocks)]
+    pairs = list_pairs(num_blocks, symmetric)
     number_of = {pair: number for number, pair in enumerate(pairs)}
     row_groups = [
         RowGroup(file, index)
@@ -64,19 +60,15 @@ def build_blocks(job: Job) -> Mapping[str, Any]:
 
     def deal(groups: Iterable[RowGroup]) -> Iterator[tuple[int, bytes]]:
         for group in groups:
-            for pair, records in deal_to_pairs(*_read(group), grid, symmetric):
-                yield number_of[pair], records.tobytes()
+            for pair, nonzeros in deal_to_pairs(*_read(group), grid, symmetric):
+                yield number_of[pair], nonzeros
 
     def cut(chunks: Iterable[tuple[int, bytes]]) -> Iterator[CellFacts]:
-        parts = [(number, np.frombuffer(content, RECORD)) for number, content in chunks]
-        if not parts:
-            return
-        numbers = {number for number, _ in parts}
-        assert len(numbers) == 1, "every pair of blocks has a partition of its own"
-        pair = pairs[numbers.pop()]
-        records = np.concatenate([part for _, part in parts])
-        del parts
-        yield from write_pair(pair, records, symmetric, output)
+        parts: dict[int, list[bytes]] = {}
+        for number, nonzeros in chunks:
+            parts.setdefault(number, []).append(nonzeros)
+        for number in sorted(parts):
+            yield write_pair(pairs[number], parts.pop(number), symmetric, output)
 
     describe(job.spark, f"blocks: deal {nnz:,} nonzeros to {num_blocks} x {num_blocks} cells")
     context = job.spark.sparkContext
@@ -88,19 +80,26 @@ def build_blocks(job: Job) -> Mapping[str, Any]:
         .collect()
     )
     filled = {(cell.row_block, cell.column_block) for cell in written}
-    nothing = np.empty(0, RECORD)
-    for p in range(num_blocks):
-        for q in range(num_blocks):
-            if (p, q) not in filled:
-                written.append(_write(p, q, nothing, output))
+    written += [write_pair(pair, [], symmetric, output) for pair in pairs if pair not in filled]
     return {
         "num_blocks": num_blocks,
         "vocabulary_size": grid.vocabulary_size,
+        "symmetric": symmetric,
         "nnz": sum(cell.nnz for cell in written),
         "batches": sum(cell.batches for cell in written),
         "largest_count": float(matrix.facts["largest_count"]),
         "largest_cell": max(cell.nnz for cell in written),
     }
+
+
+def list_pairs(num_blocks: int, symmetric: bool) -> list[tuple[int, int]]:
+    """List the cells that get a file, those off the diagonal first: they are twice as large.
+
+    >>> list_pairs(2, True)
+    [(0, 1), (0, 0), (1, 1)]
+    """
+    pairs = [(p, q) for p in range(num_blocks) for q in range(p if symmetric else 0, num_blocks)]
+    return sorted(pairs, key=lambda pair: pair[0] == pair[1])
 
 
 def default_num_blocks(nnz: int, parallel_tasks: int) -> int:
@@ -115,7 +114,7 @@ def deal_to_pairs(
     counts: NDArray[np.float64],
     grid: BlockGrid,
     symmetric: bool,
-) -> Iterator[tuple[tuple[int, int], NDArray[Any]]]:
+) -> Iterator[tuple[tuple[int, int], bytes]]:
     """Split stored nonzeros by pair of blocks.
 
     Of a symmetric matrix, the pair (p, q) has ``p <= q`` and a nonzero of cell
@@ -124,60 +123,47 @@ def deal_to_pairs(
     Yields
     ------
     tuple
-        The pair and its nonzeros, a `RECORD` array.
+        The pair and its n nonzeros: n local rows and n local columns, uint32, and n logarithms of
+        counts, float32, as bytes.
     """
     blocks = grid.num_blocks
     p, q = row_ids % blocks, col_ids % blocks
-    records = np.empty(len(row_ids), RECORD)
-    records["row"], records["col"] = row_ids // blocks, col_ids // blocks
-    records["count"] = counts
+    rows, cols = (row_ids // blocks).view(np.uint32), (col_ids // blocks).view(np.uint32)
+    log_counts = np.log(counts).astype(np.float32)
     if symmetric:
         turned = p > q
-        records["row"][turned], records["col"][turned] = (
-            records["col"][turned],
-            records["row"][turned],
-        )
+        rows, cols = np.where(turned, cols, rows), np.where(turned, rows, cols)
         p, q = np.minimum(p, q), np.maximum(p, q)
-    pair = p.astype(np.int64) * blocks + q
-    order = np.argsort(pair.astype(np.uint16 if blocks <= 256 else np.int64), kind="stable")
-    pair, records = pair[order], records[order]
-    starts = np.flatnonzero(np.diff(pair, prepend=-1))
-    for start, stop in zip(starts, [*starts[1:], len(pair)], strict=True):
-        yield (int(pair[start]) // blocks, int(pair[start]) % blocks), records[start:stop]
+    pair = p * blocks + q
+    order = np.argsort(pair.astype(np.uint16 if blocks <= 256 else np.int32), kind="stable")
+    ends = np.cumsum(np.bincount(pair, minlength=blocks * blocks))
+    for number in np.unique(pair).tolist():
+        inside = order[ends[number - 1] if number else 0 : ends[number]]
+        yield (
+            divmod(number, blocks),
+            rows[inside].tobytes() + cols[inside].tobytes() + log_counts[inside].tobytes(),
+        )
 
 
 def write_pair(
-    pair: tuple[int, int],
-    records: NDArray[Any],
-    symmetric: bool,
-    output: Location,
-) -> Iterator[CellFacts]:
-    """Write the cell of a pair of blocks and, of a symmetric matrix, its transpose."""
-    p, q = pair
-    if not symmetric:
-        yield _write(p, q, records, output)
-        return
-    if p == q:
-        off_diagonal = records["row"] != records["col"]
-        both = np.concatenate([records, _transposed(records[off_diagonal])])
-        yield _write(p, q, both, output)
-        return
-    yield _write(p, q, records, output)
-    yield _write(q, p, _transposed(records), output)
-
-
-def _transposed(records: NDArray[Any]) -> NDArray[Any]:
-    turned = np.empty_like(records)
-    turned["row"], turned["col"] = records["col"], records["row"]
-    turned["count"] = records["count"]
-    return turned
-
-
-def _write(p: int, q: int, records: NDArray[Any], output: Location) -> CellFacts:
-    cell = batch_cell(records["row"], records["col"], records["count"])
-    with cell_file(output, p, q).written_whole() as temporary:
+    pair: tuple[int, int], parts: list[bytes], symmetric: bool, output: Location
+) -> CellFacts:
+    """Cut and write the cell of a pair of blocks; consumes `parts`."""
+    nnz = sum(len(part) for part in parts) // 12
+    rows, cols = np.empty(nnz, np.uint32), np.empty(nnz, np.uint32)
+    log_counts = np.empty(nnz, np.float32)
+    start = 0
+    while parts:
+        part = parts.pop()
+        size = len(part) // 12
+        for number, target in enumerate((rows, cols, log_counts)):
+            target[start : start + size] = np.frombuffer(part, target.dtype, size, 4 * number * size)
+        start += size
+    cell = batch_cell(rows, cols, log_counts, triangle=symmetric and pair[0] == pair[1])
+    with cell_file(output, *pair, symmetric=symmetric).location.written_whole() as temporary:
         write_cell(cell, temporary)
-    return CellFacts(p, q, cell.nnz, cell.num_batches)
+    both = 2 if symmetric and pair[0] != pair[1] else 1
+    return CellFacts(*pair, both * cell.total_nnz, cell.num_batches)
 
 
 def _read(group: RowGroup) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any]]:
@@ -190,7 +176,7 @@ def _read(group: RowGroup) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any]]:
 BLOCKS = Stage(
     dataset="blocks",
     command="blocks",
-    format_version=1,
+    format_version=2,
     inputs=("cooccurrence",),
     build=build_blocks,
 )

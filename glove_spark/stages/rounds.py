@@ -30,7 +30,8 @@ from glove_spark.kernels.grid import BlockGrid
 from glove_spark.kernels.merge import Replica, merge_replicas
 from glove_spark.kernels.replica_weight import column_weights
 from glove_spark.kernels.schedule import Round, Task, derived_rng
-from glove_spark.kernels.update import CellLoss, Parameters, UpdateSettings, train_cell
+from glove_spark.kernels.parameters import Parameters
+from glove_spark.kernels.update import CellLoss, UpdateSettings, train_cell
 from glove_spark.storage import Location
 
 ROWS, COLUMNS = SIDES
@@ -48,8 +49,8 @@ class EpochPlan:
 
     Attributes
     ----------
-    blocks
-        The folder of the cells.
+    blocks, symmetric
+        The folder of the cells, and whether one file serves a cell and its transpose.
     model
         The folder of the model; this epoch's files go to its folder there.
     update
@@ -61,6 +62,7 @@ class EpochPlan:
     epoch: int
     seed: int
     blocks: Location
+    symmetric: bool
     model: Location
     grid: BlockGrid
     vector_size: int
@@ -162,7 +164,8 @@ def train_task(
     columns: list[ReplicaFile] = []
     losses: list[tuple[int, CellLoss]] = []
     for block, file in zip(task.column_blocks, column_files, strict=True):
-        cell = read_cell(cell_file(plan.blocks, task.row_block, block))
+        source = cell_file(plan.blocks, task.row_block, block, symmetric=plan.symmetric)
+        cell = read_cell(source.location)
         side = plan.read(file)
         col_log_keep = plan.log_keep_of(block)
         loss = train_cell(
@@ -170,6 +173,7 @@ def train_task(
             rows,
             side,
             plan.update,
+            transposed=source.transposed,
             rng=derived_rng(plan.seed, _BATCH_ORDER, plan.epoch, task.row_block, block),
             row_log_keep=row_log_keep,
             col_log_keep=col_log_keep,
@@ -184,6 +188,7 @@ def train_task(
                 plan.update.alpha,
                 row_log_keep,
                 col_log_keep,
+                transposed=source.transposed,
             )
         columns.append(ReplicaFile(block, plan.write(side, COLUMNS, block), weight))
         if not loss.finite:

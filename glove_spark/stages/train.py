@@ -26,7 +26,8 @@ from glove_spark.kernels.schedule import (
     derived_rng,
     stratified_rounds,
 )
-from glove_spark.kernels.update import UpdateSettings, initial_parameters
+from glove_spark.kernels.parameters import initial_parameters
+from glove_spark.kernels.update import UpdateSettings
 from glove_spark.manifest import Dataset
 from glove_spark.session import describe
 from glove_spark.stage import Job, Stage
@@ -179,6 +180,7 @@ def _train_epoch(
         epoch=epoch,
         seed=settings.seed,
         blocks=blocks.location,
+        symmetric=bool(blocks.facts["symmetric"]),
         model=job.output,
         grid=grid,
         vector_size=settings.vector_size,

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from glove_spark.kernels.merge import Replica, merge_replicas
-from glove_spark.kernels.update import Parameters, initial_parameters
+from glove_spark.kernels.parameters import Parameters, initial_parameters
 
 
 def moved(base: Parameters, by: float, gradsq: float) -> Parameters:

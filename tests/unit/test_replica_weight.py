@@ -12,9 +12,14 @@ def test_column_weights_are_the_sums_of_f(subsampled):
     rng = np.random.default_rng(1)
     counts = rng.integers(1, 40, (30, 20)) * (rng.random((30, 20)) < 0.3).astype(float)
     rows, cols = np.nonzero(counts)
-    cell = batch_cell(rows, cols, counts[rows, cols])
+    cell = batch_cell(rows, cols, np.log(counts[rows, cols]).astype(np.float32))
     keep = [np.log(rng.uniform(0.1, 1, n)).astype(np.float32) for n in counts.shape]
     weighed = counts * np.exp(keep[0][:, None] + keep[1]) if subsampled else counts
     expected = np.minimum(1, (weighed / 10) ** 0.75).sum(axis=0)
     found = column_weights(cell, 20, 10.0, 0.75, *(keep if subsampled else ()))
     np.testing.assert_allclose(found, expected, rtol=1e-5)
+    turned = column_weights(
+        cell, 30, 10.0, 0.75, *(keep[::-1] if subsampled else ()), transposed=True
+    )
+    of_rows = np.minimum(1, (weighed / 10) ** 0.75).sum(axis=1)
+    np.testing.assert_allclose(turned, of_rows, rtol=1e-5)

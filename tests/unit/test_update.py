@@ -9,16 +9,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from glove_spark.kernels import objective, sparse
-from glove_spark.kernels.batching import BatchedCell, batch_cell
+from glove_spark.kernels import objective, products
+from glove_spark.kernels.batching import batch_cell
+from glove_spark.kernels.cells import ABSENT, BatchedCell, Lists
+from glove_spark.kernels.parameters import Parameters, initial_parameters
 from glove_spark.kernels.reference import ReferenceSide, train_epoch
 from glove_spark.kernels.schedule import derived_rng
-from glove_spark.kernels.update import (
-    Parameters,
-    UpdateSettings,
-    initial_parameters,
-    train_cell,
-)
+from glove_spark.kernels.update import UpdateSettings, train_cell
 
 
 def update_settings(**given) -> UpdateSettings:
@@ -30,7 +27,7 @@ def update_settings(**given) -> UpdateSettings:
 def dense_cell(log_counts: np.ndarray, **leaf_settings: float) -> BatchedCell:
     n, m = log_counts.shape
     rows, cols = np.divmod(np.arange(n * m), m)
-    return batch_cell(rows, cols, np.exp(log_counts).ravel(), **leaf_settings)
+    return batch_cell(rows, cols, log_counts.ravel().astype(np.float32), **leaf_settings)
 
 
 def planted_log_counts(seed: int, n: int, rank: int) -> np.ndarray:
@@ -75,7 +72,7 @@ def test_one_nonzero_equals_the_oracle_without_damping(count):
     ]
     expected = train_epoch([(1, 2, count)], *oracle, learning_rate=1.0, x_max=200.0, alpha=0.75)
     loss = train_cell(
-        batch_cell(np.array([1]), np.array([2]), np.array([count])),
+        batch_cell(np.array([1]), np.array([2]), np.log([count], dtype=np.float32)),
         rows,
         columns,
         update_settings(learning_rate=1.0, damping=0.0, x_max=200.0, adagrad="element"),
@@ -88,25 +85,41 @@ def test_one_nonzero_equals_the_oracle_without_damping(count):
         )
 
 
+def one_batch(log_counts: np.ndarray, present: np.ndarray, kind: str) -> BatchedCell:
+    """Make one batch of all nonzeros by hand: the leaf rule would not make one that stale."""
+    n, m = log_counts.shape
+    i, j = np.nonzero(present)
+    fields = {
+        "row_ids": np.arange(n, dtype=np.int32),
+        "col_ids": np.arange(m, dtype=np.int32),
+        "row_ptr": np.concatenate([[0], np.cumsum(present.sum(axis=1))]).astype(np.int32),
+        "col_index": j.astype(np.uint16),
+        "log_count": log_counts[i, j].astype(np.float32),
+    }
+    if kind == "tiles":
+        # two tiles of 8 x 8, of which the second is the last, lies beyond the words and is empty
+        tiles = np.full((2, 8, 8), ABSENT)
+        tiles[0, :n, :m] = np.where(present, log_counts, ABSENT)
+        fields |= dict.fromkeys(("row_ids", "col_ids"), np.arange(2, dtype=np.int32))
+        fields |= {"row_ptr": np.int32([]), "col_index": np.uint16([])}
+        fields["log_count"] = tiles.ravel().astype(np.float32)
+    return BatchedCell(
+        side=np.int32([8 if kind == "tiles" else 0]),
+        nnz=np.int32([len(i)]),
+        mirrored=np.array([False]),
+        **{name: Lists(np.array([0, len(array)]), array) for name, array in fields.items()},
+    )
+
+
+@pytest.mark.parametrize("kind", ["sparse", "tiles"])
 @pytest.mark.parametrize("adagrad", ["row", "element"])
 @pytest.mark.parametrize("keep", [False, True])
-def test_a_batch_follows_the_documented_formula(adagrad, keep):
+def test_a_batch_follows_the_documented_formula(kind, adagrad, keep):
     rng = np.random.default_rng(7)
     n, d, eta, kappa = 6, 3, 0.3, 0.2
     log_counts = rng.standard_normal((n, n))
     present = rng.random((n, n)) < 0.6
-    i, j = np.nonzero(present)
-    # A batch of all nonzeros, made by hand: the leaf rule would not make one that stale.
-    cell = BatchedCell(
-        row_ids=np.arange(n, dtype=np.int32),
-        row_offsets=np.array([0, n]),
-        col_ids=np.arange(n, dtype=np.int32),
-        col_offsets=np.array([0, n]),
-        row_ptr=np.concatenate([[0], np.cumsum(present.sum(axis=1))]).astype(np.int32),
-        col_index=j.astype(np.uint16),
-        log_count=log_counts[i, j].astype(np.float32),
-        nnz_offsets=np.array([0, len(i)]),
-    )
+    cell = one_batch(log_counts, present, kind)
     sides = [initial_parameters(n, d, rng, adagrad) for _ in range(2)]
     log_keeps = [np.log(rng.random(n)).astype(np.float32) for _ in range(2)]
     old = [Parameters(*(x.astype(np.float64) for x in vars(side).values())) for side in sides]
@@ -140,11 +153,43 @@ def test_a_batch_follows_the_documented_formula(adagrad, keep):
         np.testing.assert_allclose(side.bias_gradsq, 1 + eta**2 * sq.sum(axis=1), rtol=1e-5)
 
 
+@pytest.mark.parametrize("kind", ["sparse", "tiles"])
+def test_a_transposed_cell_is_the_cell_of_the_transposed_matrix(kind):
+    rng = np.random.default_rng(3)
+    log_counts, present = rng.standard_normal((5, 5)), rng.random((5, 5)) < 0.7
+    results = []
+    for matrix, where, transposed in (
+        (log_counts, present, False),
+        (log_counts.T, present.T, True),
+    ):
+        rows, columns = (initial_parameters(5, 4, derived_rng(1, s)) for s in range(2))
+        cell = one_batch(matrix, where, kind)
+        loss = train_cell(cell, rows, columns, update_settings(), transposed=transposed)
+        results.append((loss.cost_sum, *vars(rows).values(), *vars(columns).values()))
+    for one, other in zip(*results, strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-5, atol=1e-7)
+
+
+def test_a_mirrored_batch_is_trained_as_itself_and_as_its_transpose():
+    rng = np.random.default_rng(3)
+    log_counts = rng.standard_normal((5, 5))
+    present = np.triu(rng.random((5, 5)) < 0.8, 1)
+    cell = one_batch(log_counts, present, "sparse")
+    mirrored, twice = ([initial_parameters(5, 4, derived_rng(1, s)) for s in range(2)] for _ in "ab")
+    loss = train_cell(cell.as_mirrored(), *mirrored, update_settings())
+    for transposed in (False, True):
+        train_cell(cell, *twice, update_settings(), transposed=transposed)
+    assert loss.nnz == 2 * present.sum()
+    for one, other in zip(mirrored, twice, strict=True):
+        np.testing.assert_array_equal(one.vectors, other.vectors)
+        np.testing.assert_array_equal(one.bias_gradsq, other.bias_gradsq)
+
+
 def test_words_without_nonzeros_keep_their_bytes():
     rows, columns = (initial_parameters(4, 3, np.random.default_rng(s)) for s in range(2))
     before = rows.copy(), columns.copy()
     train_cell(
-        batch_cell(np.array([2]), np.array([0]), np.array([5.0])), rows, columns, update_settings()
+        batch_cell(np.array([2]), np.array([0]), np.float32([1.6])), rows, columns, update_settings()
     )
     for side, was, touched in ((rows, before[0], 2), (columns, before[1], 0)):
         for name in vars(side):
@@ -157,7 +202,7 @@ def test_words_without_nonzeros_keep_their_bytes():
 def test_an_empty_cell_changes_nothing():
     rows, columns = (initial_parameters(2, 3, np.random.default_rng(s)) for s in range(2))
     before = rows.copy()
-    cell = batch_cell(np.array([], int), np.array([], int), np.array([]))
+    cell = batch_cell(np.array([], int), np.array([], int), np.float32([]))
     loss = train_cell(cell, rows, columns, update_settings(), rng=derived_rng(0))
     assert (loss.cost_sum, loss.weight_sum, loss.nnz, loss.finite) == (0, 0, 0, True)
     np.testing.assert_array_equal(rows.vectors, before.vectors)
@@ -211,7 +256,7 @@ def test_a_cost_that_is_not_finite_is_flagged():
     rows, columns = (initial_parameters(1, 3, np.random.default_rng(s)) for s in range(2))
     rows.vectors[...] = np.float32(1e30)
     columns.vectors[...] = np.float32(1e30)
-    cell = batch_cell(np.array([0]), np.array([0]), np.array([1.0]))
+    cell = batch_cell(np.array([0]), np.array([0]), np.float32([0]))
     assert not train_cell(cell, rows, columns, update_settings()).finite
 
 
@@ -219,8 +264,8 @@ def test_a_cost_that_is_not_finite_is_flagged():
 def test_products_without_scipys_compiled_kernels_are_the_same(monkeypatch, width):
     cell = dense_cell(planted_log_counts(1, 30, 3), max_staleness=3.0)
     results = []
-    for compiled in (sparse.HAS_COMPILED, False):
-        monkeypatch.setattr(sparse, "HAS_COMPILED", compiled)
+    for compiled in (products.HAS_COMPILED, False):
+        monkeypatch.setattr(products, "HAS_COMPILED", compiled)
         rows, columns = (initial_parameters(30, width, derived_rng(1, s)) for s in range(2))
         train_cell(cell, rows, columns, update_settings())
         results.append(rows)
