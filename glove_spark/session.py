@@ -10,7 +10,7 @@ import subprocess
 import sys
 import threading
 import warnings
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -82,6 +82,7 @@ def open_session(
     SetupError
         If Java or Spark does not start.
     """
+    conf = tuple(conf)
     submitted = "PYSPARK_GATEWAY_PORT" in os.environ
     if not submitted and SparkContext._gateway is None:
         check_java()
@@ -101,7 +102,7 @@ def open_session(
     if not submitted:
         # this Java only puts together the command of the next one
         os.environ.setdefault("SPARK_LAUNCHER_OPTS", "-XX:TieredStopAtLevel=1")
-        for key, value in _driver_settings().items():
+        for key, value in _driver_settings(conf).items():
             builder = builder.config(key, value)
     if master is None and not submitted and not _master_is_configured():
         master = "local[*]"
@@ -117,11 +118,15 @@ def open_session(
         raise SetupError(f"Spark does not start (master={master}): {reason[0]}") from error
 
 
-def _driver_settings() -> dict[str, str]:
-    """Make the settings of a driver that we start, but for what spark-defaults.conf has."""
+def _driver_settings(conf: Sequence[str]) -> dict[str, str]:
+    """Make the settings of a driver that we start, but for what spark-defaults.conf has.
+
+    ``conf``, which wins over them, is looked at for a collector only.
+    """
     defaults = _spark_defaults()
     options = f"-Dlog4j2.configurationFile={_LOG_SETTINGS.as_uri()}"
-    set_elsewhere = [*defaults.values(), *(os.environ.get(name, "") for name in _JAVA_ENVIRONMENT)]
+    environment = (os.environ.get(name, "") for name in _JAVA_ENVIRONMENT)
+    set_elsewhere = [*defaults.values(), *environment, *conf]
     if not any(re.search(r"-XX:\+Use\w+GC\b", text) for text in set_elsewhere):
         # on few cores G1's own threads and barriers take a sixth of the tokenizer's time
         options += " -XX:+UseParallelGC"
