@@ -143,8 +143,6 @@ def spark_session(master: str | None = None, conf: Iterable[str] = ()) -> Iterat
     """Open a session for one run, and stop it after unless it was there before."""
     found = SparkContext._active_spark_context is not None
     spark = open_session(master, conf)
-    if not found:
-        start_workers(spark)
     try:
         yield spark
     finally:
@@ -156,24 +154,32 @@ def spark_session(master: str | None = None, conf: Iterable[str] = ()) -> Iterat
                 spark.stop()
 
 
-def start_workers(spark: SparkSession) -> None:
-    """Start the Python workers of a local master while the JVM does something else.
+@contextmanager
+def starting_workers(spark: SparkSession) -> Iterator[None]:
+    """Start the Python workers of a local master while the block keeps the JVM busy.
 
     The first job that needs them would wait for more than a second, most of which is the start of
-    Python and the import of what the tasks use.
+    Python and the import of what the tasks use. They have started when the block ends: a session
+    that stopped before would break their pipes, which they complain of.
     """
     context = spark.sparkContext
-    if not str(context.master).startswith("local"):
-        return
 
     def start() -> None:
-        # a session that ends, or workers that do not start: whoever needs them will say so
+        # workers that do not start: whoever needs them will say so
         with suppress(Py4JError, PySparkException, ConnectionError):
             describe(spark, "start the Python workers")
             tasks = cores(spark)
             context.parallelize(range(tasks), tasks).foreach(_import_stages)
 
-    threading.Thread(target=start, name="start-workers", daemon=True).start()
+    if not str(context.master).startswith("local"):
+        yield
+        return
+    starter = threading.Thread(target=start, name="start-workers", daemon=True)
+    starter.start()
+    try:
+        yield
+    finally:
+        starter.join()
 
 
 def _import_stages(_: int) -> None:

@@ -24,7 +24,7 @@ from glove_spark.corpus import (
 )
 from glove_spark.errors import InputError
 from glove_spark.manifest import fingerprint
-from glove_spark.session import describe
+from glove_spark.session import describe, starting_workers
 from glove_spark.stage import Job, Stage
 from glove_spark.stages.documents import corpus_errors, read_documents
 from glove_spark.tokenizers import BUILT_IN, PUNCTUATION, make_tokenizer, source_of
@@ -53,7 +53,7 @@ def build_tokens(job: Job) -> Mapping[str, Any]:
     counted = Observation("tokens")
     rows = cut_and_tokenize(documents, settings, tokenize).observe(counted, *_totals())
     describe(job.spark, f"tokenize: {len(files):,} files")
-    with corpus_errors():
+    with starting_workers(job.spark), corpus_errors():
         (
             rows.where(F.size("tokens") > 0)
             .select("tokens")
