@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import re
 import shutil
 import subprocess
 import sys
+import threading
 import warnings
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -31,6 +33,9 @@ _INSTALL_JAVA = (
 )
 
 _LOG_SETTINGS = Path(__file__).parent / "log4j2.properties"
+
+_JAVA_ENVIRONMENT = ("JAVA_TOOL_OPTIONS", "JDK_JAVA_OPTIONS", "_JAVA_OPTIONS")
+"""Variables in which every Java finds flags; a second collector among them would stop it."""
 
 
 def check_java() -> int:
@@ -77,6 +82,7 @@ def open_session(
     SetupError
         If Java or Spark does not start.
     """
+    conf = tuple(conf)
     submitted = "PYSPARK_GATEWAY_PORT" in os.environ
     if not submitted and SparkContext._gateway is None:
         check_java()
@@ -93,13 +99,11 @@ def open_session(
     )
     for name in BLAS_THREADS:
         builder = builder.config(f"spark.executorEnv.{name}", os.environ[name])
-    if not submitted and "spark.driver.memory" not in _spark_defaults():
-        # a line of 100 MB, some characters of which are wide, passes; Spark's 1 GB runs out
-        builder = builder.config("spark.driver.memory", "1536m")
     if not submitted:
-        builder = builder.config(
-            "spark.driver.extraJavaOptions", f"-Dlog4j2.configurationFile={_LOG_SETTINGS.as_uri()}"
-        )
+        # this Java only puts together the command of the next one
+        os.environ.setdefault("SPARK_LAUNCHER_OPTS", "-XX:TieredStopAtLevel=1")
+        for key, value in _driver_settings(conf).items():
+            builder = builder.config(key, value)
     if master is None and not submitted and not _master_is_configured():
         master = "local[*]"
     if master is not None:
@@ -112,6 +116,26 @@ def open_session(
     except (Py4JError, PySparkException, RuntimeError, OSError) as error:
         reason = str(error).strip().splitlines() or [type(error).__name__]
         raise SetupError(f"Spark does not start (master={master}): {reason[0]}") from error
+
+
+def _driver_settings(conf: Sequence[str]) -> dict[str, str]:
+    """Make the settings of a driver that we start, but for what spark-defaults.conf has.
+
+    ``conf``, which wins over them, is looked at for a collector only.
+    """
+    defaults = _spark_defaults()
+    options = f"-Dlog4j2.configurationFile={_LOG_SETTINGS.as_uri()}"
+    environment = (os.environ.get(name, "") for name in _JAVA_ENVIRONMENT)
+    set_elsewhere = [*defaults.values(), *environment, *conf]
+    if not any(re.search(r"-XX:\+Use\w+GC\b", text) for text in set_elsewhere):
+        # on few cores G1's own threads and barriers take a sixth of the tokenizer's time
+        options += " -XX:+UseParallelGC"
+    settings = {
+        # a line of 100 MB, some characters of which are wide, passes; Spark's 1 GB runs out
+        "spark.driver.memory": "1536m",
+        "spark.driver.extraJavaOptions": options,
+    }
+    return {key: value for key, value in settings.items() if key not in defaults}
 
 
 @contextmanager
@@ -130,6 +154,38 @@ def spark_session(master: str | None = None, conf: Iterable[str] = ()) -> Iterat
                 spark.stop()
 
 
+@contextmanager
+def starting_workers(spark: SparkSession) -> Iterator[None]:
+    """Start the Python workers of a local master while the block keeps the JVM busy.
+
+    The first job that needs them would wait for more than a second, most of which is the start of
+    Python and the import of what the tasks use. They have started when the block ends: a session
+    that stopped before would break their pipes, which they complain of.
+    """
+    context = spark.sparkContext
+
+    def start() -> None:
+        # workers that do not start: whoever needs them will say so
+        with suppress(Py4JError, PySparkException, ConnectionError):
+            describe(spark, "start the Python workers")
+            tasks = cores(spark)
+            context.parallelize(range(tasks), tasks).foreach(_import_stages)
+
+    if not str(context.master).startswith("local"):
+        yield
+        return
+    starter = threading.Thread(target=start, name="start-workers", daemon=True)
+    starter.start()
+    try:
+        yield
+    finally:
+        starter.join()
+
+
+def _import_stages(_: int) -> None:
+    importlib.import_module("glove_spark.stages.cooccurrence")
+
+
 def _master_is_configured() -> bool:
     """Tell whether spark-defaults.conf or the environment name a master."""
     if os.environ.get("MASTER") or SparkContext._active_spark_context is not None:
@@ -137,15 +193,15 @@ def _master_is_configured() -> bool:
     return "spark.master" in _spark_defaults()
 
 
-def _spark_defaults() -> set[str]:
-    """Name the settings of spark-defaults.conf, which Spark will read."""
+def _spark_defaults() -> dict[str, str]:
+    """Read the settings of spark-defaults.conf, as Spark will."""
     home = os.environ.get("SPARK_CONF_DIR") or (
         os.path.join(os.environ["SPARK_HOME"], "conf") if "SPARK_HOME" in os.environ else None
     )
     defaults = Path(home, "spark-defaults.conf") if home else None
     if defaults is None or not defaults.is_file():
-        return set()
-    return set(re.findall(r"(?m)^\s*(spark[\w.]+)[\s=]", defaults.read_text("utf-8")))
+        return {}
+    return dict(re.findall(r"(?m)^\s*(spark[\w.]+)[ \t=:]+(.*)$", defaults.read_text("utf-8")))
 
 
 def describe(spark: SparkSession, text: str) -> None:

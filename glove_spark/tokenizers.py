@@ -29,6 +29,9 @@ Possessive throughout: Java's matcher recurses once a repetition of an ordinary 
 run of apostrophes and letters would overflow its stack.
 """
 
+BUILT_IN = ("words", "whitespace")
+"""Tokenizers that never return an empty token."""
+
 WHITESPACE = r"[ \t\n\x0B\f\r]++"
 """What separates words for the C program: ASCII white space only."""
 
@@ -57,15 +60,21 @@ def make_tokenizer(spark: SparkSession, tokenizer: str) -> Tokenizer:
     if tokenizer == "words":
         return lambda text: F.regexp_extract_all(text, F.lit(WORDS), F.lit(0))
     if tokenizer == "whitespace":
-        # most text has blanks only, and Java splits at one fixed character without its matcher
-        return lambda text: F.when(
-            text.rlike(r"[\t\n\x0B\f\r]"), F.split(text, WHITESPACE)
-        ).otherwise(F.split(text, " "))
+        return _split_at_whitespace
     if tokenizer.startswith("regex:"):
         pattern = tokenizer[len("regex:") :]
         check_pattern(spark, pattern)
         return lambda text: F.regexp_extract_all(text, F.lit(pattern), F.lit(0))
     return _python_tokenizer(tokenizer)
+
+
+def _split_at_whitespace(text: Column) -> Column:
+    other = text.rlike(r"[\t\n\x0B\f\r]")
+    # where an empty token would come out: at either end, between two separators, of no text
+    empty = text.contains("  ") | text.startswith(" ") | text.endswith(" ") | (text == "")
+    split = F.array_remove(F.split(text, WHITESPACE), "")
+    # most text has single blanks only, and Java splits at one fixed character without its matcher
+    return F.when(other | empty, split).otherwise(F.split(text, " "))
 
 
 def check_pattern(spark: SparkSession, pattern: str) -> None:
@@ -132,7 +141,7 @@ def load_function(tokenizer: str) -> Callable[[str], list[str]]:
 
 def source_of(tokenizer: str) -> bytes | None:
     """Return the source file of a user's tokenizer, by which a change of it is noticed."""
-    if tokenizer in ("words", "whitespace") or tokenizer.startswith("regex:"):
+    if tokenizer in BUILT_IN or tokenizer.startswith("regex:"):
         return None
     load_function(tokenizer)
     path = sys.modules[tokenizer.partition(":")[0]].__file__

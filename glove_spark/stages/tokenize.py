@@ -7,10 +7,14 @@ every document and token.
 from __future__ import annotations
 
 import logging
+import threading
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 
-from pyspark.sql import Column, DataFrame, Observation
+from py4j.protocol import Py4JError
+from pyspark.errors import PySparkException
+from pyspark.sql import Column, DataFrame, Observation, SparkSession
 from pyspark.sql import functions as F
 
 from glove_spark.config import TokenizeSettings
@@ -20,10 +24,10 @@ from glove_spark.corpus import (
 )
 from glove_spark.errors import InputError
 from glove_spark.manifest import fingerprint
-from glove_spark.session import describe
+from glove_spark.session import describe, starting_workers
 from glove_spark.stage import Job, Stage
 from glove_spark.stages.documents import corpus_errors, read_documents
-from glove_spark.tokenizers import PUNCTUATION, make_tokenizer, source_of
+from glove_spark.tokenizers import BUILT_IN, PUNCTUATION, make_tokenizer, source_of
 
 log = logging.getLogger(__name__)
 
@@ -41,13 +45,15 @@ ROW_GROUP_BYTES = 8 << 20
 def build_tokens(job: Job) -> Mapping[str, Any]:
     """Write the tokens of the corpus to `Job.output`."""
     settings: TokenizeSettings = job.settings
+    if settings.lowercase:
+        _load_case_mapping(job.spark)
     tokenize = make_tokenizer(job.spark, settings.tokenizer)
     files = find_files(settings)
     documents = read_documents(job.spark, files, settings)
     counted = Observation("tokens")
     rows = cut_and_tokenize(documents, settings, tokenize).observe(counted, *_totals())
     describe(job.spark, f"tokenize: {len(files):,} files")
-    with corpus_errors():
+    with starting_workers(job.spark), corpus_errors():
         (
             rows.where(F.size("tokens") > 0)
             .select("tokens")
@@ -81,19 +87,21 @@ def cut_and_tokenize(documents: DataFrame, settings: TokenizeSettings, tokenize:
         F.replace(text, F.lit("\0"), F.lit(" ")).alias("text"),
     ).select("unparsed", "repaired", "textless", "nul", F.posexplode(_pieces("text")))
     piece = F.lower("col") if settings.lowercase else F.col("col")
-    rows = rows.select("*", tokenize(piece).alias("found"))
-    # text that begins or ends with white space splits into an empty string there: no token
-    splits = settings.tokenizer == "whitespace"
-    rows = rows.select("*", F.array_remove("found", "").alias("not_empty"))
+    # a column of its own: a tokenizer that looks at the text twice must not fold it twice
+    rows = rows.select("*", piece.alias("piece"))
+    rows = rows.select("*", tokenize(F.col("piece")).alias("found"))
+    # a pass over all tokens, which most tokenizers make superfluous
+    not_empty = F.col("found") if settings.tokenizer in BUILT_IN else F.array_remove("found", "")
+    rows = rows.select("*", not_empty.alias("tokens"))
     rows = rows.select(
         "unparsed",
         "repaired",
         "textless",
         "nul",
         "pos",
-        F.size("not_empty" if splits else "found").alias("n_found"),
-        F.size("not_empty").alias("n_not_empty"),
-        F.col("not_empty").alias("tokens"),
+        F.size("found").alias("n_found"),
+        F.size("tokens").alias("n_not_empty"),
+        "tokens",
     )
     if settings.strip_punctuation:
         stripped = F.transform("tokens", lambda token: F.regexp_replace(token, PUNCTUATION, ""))
@@ -104,6 +112,23 @@ def cut_and_tokenize(documents: DataFrame, settings: TokenizeSettings, tokenize:
         long_enough = F.filter("tokens", lambda token: F.char_length(token) >= shortest)
         rows = rows.withColumn("tokens", long_enough)
     return rows.withColumn("n_tokens", F.size("tokens"))
+
+
+def _load_case_mapping(spark: SparkSession) -> None:
+    """Load the class that folds case, while the driver plans.
+
+    It looks at every code point as it is loaded, for a second in which the tasks would wait.
+    """
+    jvm: Any = spark.sparkContext._jvm
+
+    def load() -> None:
+        # a Spark without that class folds case by another one
+        with suppress(Py4JError, PySparkException, ConnectionError):
+            jvm.java.lang.Class.forName(
+                "org.apache.spark.sql.catalyst.util.CollationAwareUTF8String"
+            )
+
+    threading.Thread(target=load, name="load-case-mapping", daemon=True).start()
 
 
 def _pieces(column: str) -> Column:

@@ -11,8 +11,14 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import pyarrow.parquet as pq
 import pytest
 from pyspark.sql import SparkSession
+
+from glove_spark.config import TokenizeSettings
+from glove_spark.stage import run_stage
+from glove_spark.stages.tokenize import TOKENS
+from glove_spark.storage import Location
 
 
 @pytest.fixture(scope="session")
@@ -61,3 +67,34 @@ def _leave_no_trace(request: pytest.FixtureRequest) -> Iterator[None]:
     yield
     if "spark" in request.fixturenames:
         request.getfixturevalue("spark").catalog.clearCache()
+
+
+@pytest.fixture
+def tokenize(spark, tmp_path):
+    """Run the stage; return its documents in any order, sorted, and its facts."""
+
+    def run(*inputs, **settings):
+        root = Location.of(tmp_path / "output").make_folder()
+        settings = TokenizeSettings(input=tuple(map(str, inputs)), **settings)
+        dataset = run_stage(TOKENS, spark, settings, root, overwrite=True)
+        tables = [pq.read_table(file.path) for file in dataset.files(".parquet")]
+        documents = [row for table in tables for row in table.column("tokens").to_pylist()]
+        facts = dataset.facts
+        assert facts["documents"] == len(documents)
+        assert facts["tokens"] == sum(map(len, documents))
+        return sorted(documents), facts
+
+    return run
+
+
+@pytest.fixture
+def write(tmp_path):
+    """Write a file of the corpus from text or bytes."""
+
+    def file(name, content):
+        path = tmp_path / "corpus" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content.encode() if isinstance(content, str) else content)
+        return path
+
+    return file

@@ -1,11 +1,16 @@
-"""Java at the door, with made-up Javas."""
+"""Java at the door, with made-up Javas; the settings of a driver that we start."""
 
 import os
 
 import pytest
 
 from glove_spark.errors import SetupError
-from glove_spark.session import _master_is_configured, check_java, open_session
+from glove_spark.session import (
+    _driver_settings,
+    _master_is_configured,
+    check_java,
+    open_session,
+)
 
 
 @pytest.fixture
@@ -89,3 +94,31 @@ def test_master_of_spark_defaults_is_respected(tmp_path, monkeypatch):
     assert not _master_is_configured()
     defaults.write_text("spark.executor.memory 1g\n  spark.master   spark://host:7077\n")
     assert _master_is_configured()
+
+
+@pytest.fixture
+def defaults(tmp_path, monkeypatch):
+    """Write spark-defaults.conf."""
+    monkeypatch.setenv("SPARK_CONF_DIR", str(tmp_path))
+    for name in ("JAVA_TOOL_OPTIONS", "JDK_JAVA_OPTIONS", "_JAVA_OPTIONS"):
+        monkeypatch.delenv(name, raising=False)
+    return (tmp_path / "spark-defaults.conf").write_text
+
+
+def test_settings_of_spark_defaults_are_respected(defaults):
+    ours = _driver_settings(())
+    assert ours["spark.driver.memory"] == "1536m"
+    assert "-XX:+UseParallelGC" in ours["spark.driver.extraJavaOptions"]
+    defaults("spark.driver.memory 4g\nspark.driver.extraJavaOptions = -Dmine=1\n")
+    assert _driver_settings(()) == {}
+
+
+def test_java_is_never_given_two_collectors(defaults, monkeypatch):
+    defaults("spark.driver.defaultJavaOptions -XX:+UseZGC -Xss4m\n")
+    assert "UseParallelGC" not in _driver_settings(())["spark.driver.extraJavaOptions"]
+    defaults("")
+    monkeypatch.setenv("JAVA_TOOL_OPTIONS", "-XX:+UseSerialGC")
+    assert "UseParallelGC" not in _driver_settings(())["spark.driver.extraJavaOptions"]
+    monkeypatch.delenv("JAVA_TOOL_OPTIONS")
+    given = ["spark.driver.defaultJavaOptions=-XX:+UseG1GC"]
+    assert "UseParallelGC" not in _driver_settings(given)["spark.driver.extraJavaOptions"]

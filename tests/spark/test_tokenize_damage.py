@@ -1,0 +1,136 @@
+"""Tokenize: text as it comes: damaged, mislabelled, in other encodings, without line ends."""
+
+from __future__ import annotations
+
+import bz2
+import gzip
+import logging
+from functools import partial
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from py4j.protocol import Py4JError, Py4JNetworkError
+from pyspark.errors import PySparkException
+
+from glove_spark.errors import InputError
+from glove_spark.stages import documents as documents_reader
+from glove_spark.stages import tokenize as stage
+
+pytestmark = pytest.mark.spark
+
+zstd = partial(pa.compress, codec="zstd", asbytes=True)
+
+
+@pytest.mark.parametrize("compress", [gzip.compress, zstd, bz2.compress])
+def test_a_compressed_file_cut_short_is_named(tokenize, write, compress):
+    noise = np.random.default_rng(1).integers(97, 123, 200_000).astype(np.uint8).tobytes()
+    ending = {gzip.compress: "gz", zstd: "zst", bz2.compress: "bz2"}[compress]
+    content = compress(noise.replace(b"q", b"\n"))
+    write("good.txt", "one")
+    folder = write(f"cut.{ending}", content[: len(content) // 2]).parent
+    with pytest.raises(InputError, match=rf"/cut\.{ending} cannot be read: .*replace or remove"):
+        tokenize(folder)
+
+
+def test_a_file_that_is_not_what_its_name_says_is_named(tokenize, write):
+    with pytest.raises(InputError, match=r"/a\.gz cannot be read: not a gzip file; replace"):
+        tokenize(write("a.gz", "plain text"))
+    with pytest.raises(InputError, match=r"/b\.parquet cannot be read: "):
+        tokenize(write("b.parquet", "plain text"))
+
+
+def test_json_that_cannot_be_opened_is_named(tokenize, write):
+    with pytest.raises(InputError, match=r"/a\.jsonl\.gz cannot be read"):
+        tokenize(write("a.jsonl.gz", "plain text"))
+
+
+def test_repairs_and_counts_bytes_that_are_not_utf8(tokenize, write, caplog):
+    path = write("a.txt", b"caf\xe9 one\nfine\n\xff\xfe\n")
+    with caplog.at_level(logging.WARNING, "glove_spark"):
+        documents, facts = tokenize(path, tokenizer="whitespace")
+    assert documents == [["caf\ufffd", "one"], ["fine"], ["\ufffd\ufffd"]]
+    assert facts["documents_repaired"] == 2
+    assert "2 documents held bytes that are not UTF-8" in caplog.text
+
+
+def test_line_ends_and_byte_order_marks_are_no_text(tokenize, write):
+    folder = write("a.txt", b"\xef\xbb\xbfone two\r\nthree\r\n").parent
+    write("b.txt", b"\xef\xbb\xbffour\rfive")
+    found = [["five"], ["four"], ["one", "two"], ["three"]]
+    assert tokenize(folder, tokenizer="whitespace")[0] == found
+    assert tokenize(folder, tokenizer="whitespace", document="file")[0] == [
+        ["four", "five"],
+        ["one", "two", "three"],
+    ]
+
+
+def test_nul_characters_separate_and_are_counted(tokenize, write, caplog):
+    path = write("a.txt", "one\0two\nthree\n")
+    with caplog.at_level(logging.WARNING, "glove_spark"):
+        documents, facts = tokenize(path, tokenizer="whitespace")
+    assert documents == [["one", "two"], ["three"]]
+    assert facts["documents_with_nul"] == 1
+    assert "1 documents held NUL characters" in caplog.text
+
+
+def test_a_huge_line_is_cut_at_white_space(tokenize, write, caplog):
+    # 24 MB in one line: several pieces, and no word lost or broken
+    words = 240_000
+    path = write("a.txt", ("x" * 99 + " ") * words + "\nshort line\n")
+    with caplog.at_level(logging.WARNING, "glove_spark"):
+        documents, facts = tokenize(path)
+    assert facts["tokens"] == words + 2
+    assert set(map(len, map(set, documents))) == {1, 2}
+    assert facts["documents"] == 7
+    assert facts["documents_cut"] == 1
+    assert "1 documents of more than 4,000,000 characters cut" in caplog.text
+
+
+def test_cuts_keep_characters_and_words_whole(tokenize, write, monkeypatch):
+    monkeypatch.setattr(stage, "LONGEST_ROW", 10)
+    monkeypatch.setattr(stage, "CUT_SEARCH", 4)
+    documents, facts = tokenize(write("a.txt", "äöü ßßß ñññ ççç 語語語\n" + "語" * 25 + "\n"))
+    assert ["ñññ", "ççç"] not in documents
+    assert sorted("".join(map("".join, documents))) == sorted("äöüßßßñññççç" + "語" * 28)
+    assert facts["documents_cut"] == 2
+    assert {"äöü", "ßßß", "ñññ", "ççç", "語語語"} <= {word for row in documents for word in row}
+
+
+class Unspeakable(Py4JError):
+    """What an exception of Java's is once Java is gone."""
+
+    def __str__(self):
+        raise Py4JNetworkError("connection refused")
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        Py4JNetworkError("Answer from Java side is empty"),
+        ConnectionRefusedError(111, "Connection refused"),
+        PySparkException("Job aborted: java.lang.OutOfMemoryError: Java heap space"),
+        Unspeakable(),
+    ],
+)
+def test_a_lack_of_memory_is_explained(error):
+    with (
+        pytest.raises(InputError, match=r"Java ran out of memory or ended .*spark\.driver\.memory"),
+        documents_reader.corpus_errors(),
+    ):
+        raise error
+
+
+def test_other_errors_of_spark_pass():
+    with pytest.raises(PySparkException, match="something else"), documents_reader.corpus_errors():
+        raise PySparkException("something else")
+
+
+def test_real_messy_text(tokenize, shared_data):
+    _, facts = tokenize(shared_data / "data" / "messy" / "badbytes", document="file")
+    assert facts["files"] == 60
+    assert facts["documents_repaired"] > 30
+    assert facts["tokens"] > 5000
+    _documents, facts = tokenize(shared_data / "data" / "messy" / "unicode")
+    assert facts["documents_repaired"] == 0
+    assert facts["tokens"] > 1000
