@@ -219,9 +219,11 @@ class WordVectors:
         scores = np.ones(min(restrict_vocab or len(self), len(self)), np.float32)
         for item in added:
             scores *= (1 + self._cosines(self._unit_of(item), restrict_vocab)) / 2
-        for item in taken:
-            cosines = self._cosines(self._unit_of(item), restrict_vocab)
-            scores /= (1 + cosines) / 2 + COSMUL_EPSILON
+        if taken:
+            far = np.ones_like(scores)
+            for item in taken:
+                far *= (1 + self._cosines(self._unit_of(item), restrict_vocab)) / 2
+            scores /= far + COSMUL_EPSILON
         return self._best(scores, added + taken, topn)
 
     def analogy(
@@ -236,11 +238,8 @@ class WordVectors:
         return float(self.get_vector(first, norm=True) @ self.get_vector(second, norm=True))
 
     def n_similarity(self, first: Iterable[str], second: Iterable[str]) -> float:
-        """Return the cosine between the means of two sets of words, each word at length 1."""
-        one, other = (
-            _unit(np.sum([self.get_vector(word, norm=True) for word in words], axis=0))
-            for words in (first, second)
-        )
+        """Return the cosine between the means of two sets of words."""
+        one, other = (_unit(self[list(words)].mean(axis=0)) for words in (first, second))
         return float(one @ other)
 
     def doesnt_match(self, words: Iterable[str]) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from glove_spark.datasets.model import ModelVectors
-from glove_spark.datasets.vocabulary import Vocabulary
+from glove_spark.datasets.vocabulary import read_table
 from glove_spark.errors import DatasetError
 from glove_spark.exchange.source import Chunk, MemorySource, SliceableSource
 from glove_spark.publication import open_dataset
@@ -35,7 +35,7 @@ class ModelSource(SliceableSource):
         self._vectors = ModelVectors(model, side)
         self._vocabulary = open_dataset(folder / "vocabulary").location
         self.num_words, self.vector_size = self._vectors.shape
-        words = len(Vocabulary.read(self._vocabulary))
+        words = read_table(self._vocabulary).num_rows
         if words != self.num_words:
             raise DatasetError(
                 f"{self.shown} has vectors of {self.num_words:,} words and the vocabulary beside "
@@ -44,12 +44,14 @@ class ModelSource(SliceableSource):
 
     def rows(self, start: int, stop: int) -> Iterator[Chunk]:
         """Gather ids from the blocks."""
-        words = Vocabulary.read(self._vocabulary).words
+        words = read_table(self._vocabulary)["word"]
         for gathered in range(start, stop, GATHER_ROWS):
             end = min(gathered + GATHER_ROWS, stop)
-            found = MemorySource(words[gathered:end], self._vectors.rows(gathered, end))
+            some = words.slice(gathered, end - gathered).to_pylist()
+            found = MemorySource(some, self._vectors.rows(gathered, end))
             yield from found.chunks()
 
     def words(self) -> Iterator[list[str]]:
         """Read the vocabulary."""
-        yield Vocabulary.read(self._vocabulary).words
+        for part in read_table(self._vocabulary)["word"].chunks:
+            yield part.to_pylist()

@@ -105,11 +105,15 @@ def checked(source: VectorSource) -> Iterator[Chunk]:
         _check_words(source, chunk.words, position)
         duplicates.add(chunk.words)
         position += len(chunk.words)
+        if position > source.num_words:
+            raise InputError(
+                f"{source.shown} holds more than the {source.num_words:,} words it says"
+            )
         yield chunk
-    if position != source.num_words:
+    if position < source.num_words:
         raise InputError(
-            f"{source.shown} is cut short or longer than it says: it should hold "
-            f"{source.num_words:,} words and holds {position:,}"
+            f"{source.shown} is cut short: it says {source.num_words:,} words and holds "
+            f"{position:,}"
         )
     duplicates.refuse(source)
 
