@@ -25,6 +25,10 @@ from glove_spark.kernels.analogies import (
 from glove_spark.word_vectors import WordVectors
 
 
+# gensim calls what it calls deprecated
+pytestmark = pytest.mark.filterwarnings("ignore:Call to deprecated:DeprecationWarning")
+
+
 @pytest.fixture
 def royals():
     """Royalty and sex are the two dimensions, 'noise' has a third."""
