@@ -24,7 +24,6 @@ from glove_spark.kernels.analogies import (
 )
 from glove_spark.word_vectors import WordVectors
 
-
 # gensim calls what it calls deprecated
 pytestmark = pytest.mark.filterwarnings("ignore:Call to deprecated:DeprecationWarning")
 

@@ -10,7 +10,6 @@ from glove_spark.errors import InputError, UnknownWordError
 from glove_spark.spelling import near_spellings
 from glove_spark.word_vectors import WordVectors
 
-
 # gensim calls what it calls deprecated
 pytestmark = pytest.mark.filterwarnings("ignore:Call to deprecated:DeprecationWarning")
 
