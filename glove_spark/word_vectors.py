@@ -1,5 +1,6 @@
 """Vectors to work with: neighbours, analogies, similarities. Names are gensim's where it has one.
 
+>>> import numpy as np
 >>> vectors = WordVectors(["man", "woman", "king", "queen"],
 ...                       np.array([[0, 1], [0, -1], [1, 1], [1, -1]], np.float32))
 >>> vectors.analogy("man", "king", "woman", topn=1)[0][0]
@@ -17,6 +18,7 @@ from numpy.typing import NDArray
 
 from glove_spark.errors import InputError
 from glove_spark.exchange.formats import convert, open_vectors
+from glove_spark.exchange.mapped_copy import open_mapped
 from glove_spark.exchange.source import MemorySource, VectorSource, checked, refuse_duplicates
 from glove_spark.exchange.text import FULL
 from glove_spark.kernels.analogies import COSMUL_EPSILON, SMALLEST_NORM
@@ -55,22 +57,27 @@ class WordVectors:
         *,
         side: str | None = None,
         vocab: str | Location | None = None,
+        cache: str | Location | None = None,
     ) -> WordVectors:
         """Load vectors of any format, or an output folder.
 
         ``.npy`` and safetensors are mapped into memory: only what is used is read. Others are read
-        in chunks into one array.
+        in chunks into one array, or mapped too, from a copy in the folder ``cache``.
 
         Parameters
         ----------
         path, format, side, vocab
             As `glove_spark.exchange.formats.open_vectors` takes them.
+        cache
+            A folder for a copy that can be mapped; it is made the first time.
 
         Raises
         ------
         InputError
             If there is nothing of the kind at ``path``, or it is damaged.
         """
+        if cache is not None:
+            return cls.read(open_mapped(path, cache, format, side=side, vocab=vocab))
         return cls.read(open_vectors(path, format, side=side, vocab=vocab))
 
     @classmethod

@@ -8,13 +8,10 @@ import logging
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from glove_spark.commands.parser import add_command, add_vectors
 from glove_spark.errors import ConfigurationError
-
-if TYPE_CHECKING:
-    pass
 
 log = logging.getLogger("glove_spark")
 

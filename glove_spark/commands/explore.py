@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import argparse
 import sys
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from glove_spark.commands.parser import add_command, add_vectors, positive_number
 from glove_spark.errors import UnknownWordError
 
+if TYPE_CHECKING:
+    from glove_spark.word_vectors import WordVectors
+
 NEIGHBORS_EXAMPLES = """  glove-spark neighbors --vectors out/ tyranny war
-  glove-spark neighbors --vectors glove.6B.300d.txt -n 20 frog
+  glove-spark neighbors --vectors glove.6B.300d.txt --cache ~/.cache/vectors -n 20 frog
 """
 ANALOGY_EXAMPLES = """  glove-spark analogy --vectors out/ man king woman
   glove-spark analogy --vectors out/ --method 3cosmul athens greece oslo
@@ -26,7 +29,7 @@ def add_neighbors(commands: Any) -> None:
     )
     command.add_argument("words", metavar="WORD", nargs="+")
     add_vectors(command)
-    _add_count(command)
+    _add_answers(command)
 
 
 def add_analogy(commands: Any) -> None:
@@ -34,7 +37,7 @@ def add_analogy(commands: Any) -> None:
     command = add_command(commands, "analogy", "A is to B as C is to ?", _analogy, ANALOGY_EXAMPLES)
     command.add_argument("words", metavar="A B C", nargs=3)
     add_vectors(command)
-    _add_count(command)
+    _add_answers(command)
     command.add_argument(
         "--method",
         choices=("3cosadd", "3cosmul"),
@@ -63,16 +66,25 @@ def add_ratio(commands: Any) -> None:
     )
 
 
-def _add_count(command: argparse.ArgumentParser) -> None:
+def _add_answers(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--cache",
+        metavar="DIR",
+        help="map a copy in DIR into memory instead of reading the vectors; made the first time",
+    )
     command.add_argument(
         "-n", type=positive_number, default=10, metavar="N", help="how many (default: 10)"
     )
 
 
-def _neighbors(given: argparse.Namespace) -> None:
+def _load(given: argparse.Namespace) -> WordVectors:
     from glove_spark.word_vectors import WordVectors
 
-    vectors = WordVectors.load(given.vectors, given.format, vocab=given.vocab)
+    return WordVectors.load(given.vectors, given.format, vocab=given.vocab, cache=given.cache)
+
+
+def _neighbors(given: argparse.Namespace) -> None:
+    vectors = _load(given)
     unknown = []
     for word in given.words:
         try:
@@ -87,9 +99,7 @@ def _neighbors(given: argparse.Namespace) -> None:
 
 
 def _analogy(given: argparse.Namespace) -> None:
-    from glove_spark.word_vectors import WordVectors
-
-    vectors = WordVectors.load(given.vectors, given.format, vocab=given.vocab)
+    vectors = _load(given)
     a, b, c = given.words
     found = vectors.analogy(a, b, c, given.n, given.method)
     sys.stdout.write(f"{a} is to {b} as {c} is to: {_listed(found)}\n")

@@ -94,6 +94,21 @@ def test_mismatched_lengths_are_a_mistake_of_the_caller():
         WordVectors(["a", "b"], np.zeros((1, 1), np.float32))
 
 
+def test_a_copy_is_mapped_and_made_anew_when_the_file_changes(tmp_path, royals):
+    file, cache = str(tmp_path / "v.txt"), tmp_path / "cache"
+    royals.save(file)
+    for _ in range(2):
+        found = WordVectors.load(file, cache=str(cache))
+        assert isinstance(found.vectors, np.memmap)
+        assert found.words == royals.words
+        assert len(list(cache.iterdir())) == 1
+    (tmp_path / "v.txt").write_text("other 1 2\n")
+    assert WordVectors.load(file, cache=str(cache)).words == ["other"]
+    royals.save(str(tmp_path / "v.npy"))
+    WordVectors.load(str(tmp_path / "v.npy"), cache=str(cache))
+    assert len(list(cache.iterdir())) == 2
+
+
 def test_word_vectors_need_no_spark():
     script = (
         "import sys, glove_spark, glove_spark.word_vectors, glove_spark.evaluation.report,"
