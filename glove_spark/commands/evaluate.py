@@ -96,7 +96,12 @@ def _evaluate(given: argparse.Namespace) -> None:
             )
             results[name] = evaluate(store_of(source), questions, given.missing)
     if given.json:
-        report = {"vectors": given.vectors, **as_json(results, given.missing)}
+        report = {
+            "vectors": given.vectors,
+            "words": source.num_words,
+            "vector_size": source.vector_size,
+            **as_json(results, given.missing),
+        }
         sys.stdout.write(json.dumps(report, indent=2, ensure_ascii=False) + "\n")
     else:
         sys.stdout.write(as_table(results, given.missing))

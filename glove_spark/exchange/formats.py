@@ -248,8 +248,12 @@ def _open_folder(location: Location) -> ParquetSource:
             return ParquetSource(location.shown, files)
         if (location / MARKER).exists():
             location = location / "vectors"
-    dataset = open_dataset(location)
-    return ParquetSource(location.shown, dataset.files(".parquet"))
+    parts = open_dataset(location).files(".parquet")
+    if not parts:
+        raise InputError(
+            f"{location.shown} is no dataset of vectors; name the output folder, or its vectors"
+        )
+    return ParquetSource(location.shown, parts)
 
 
 def convert(

@@ -109,8 +109,8 @@ def _check_columns(schema: pa.Schema, file: Location) -> None:
         if strings and lists and pa.types.is_floating(vector.value_type):
             return
     raise InputError(
-        f"{file.shown} has the columns {', '.join(map(str, schema))} and must have "
-        "word string, vector list<float>"
+        f"{file.shown} has the columns {', '.join(f'{one.name} {one.type}' for one in schema)} and must "
+        "have word string, vector list<float>"
     )
 
 

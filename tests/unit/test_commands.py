@@ -68,6 +68,7 @@ def test_convert_and_evaluate(capsys, tmp_path, royals):
     )
     assert main([*arguments, "--missing", "wrong", "--json"]) == 0
     report = json.loads(capsys.readouterr().out)
+    assert (report["words"], report["vector_size"], report["missing"]) == (5, 3, "wrong")
     total = report["results"]["vectors"]["analogies"]["3cosadd"]["total"]
     assert total == {"value": 50.0, "covered": 1, "total": 2}
     assert main([*arguments, "--keep-case"]) == 0
@@ -87,6 +88,8 @@ def test_the_c_programs_work_goes_there_and_back(capsys, tmp_path):
     assert main(["convert", out, str(tmp_path / "context.npy"), "--side", "context"]) == 0
     found = WordVectors.load(str(tmp_path / "context.npy"))
     np.testing.assert_array_equal(found["b"], [12, 13, 14])
+    assert main(["convert", f"{out}/model", str(tmp_path / "x.npy")]) == 3
+    assert "model is no dataset of vectors; name the output folder" in capsys.readouterr().err
     # the three sides beside each other
     (tmp_path / "pairs.txt").write_text("a b 1\na a 2\n")
     capsys.readouterr()

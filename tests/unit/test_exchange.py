@@ -344,7 +344,10 @@ def test_wrong_safetensors_are_refused(tmp_path, content, message):
 @pytest.mark.parametrize(
     ("columns", "message"),
     [
-        ({"token": ["a"], "vector": [[1.0]]}, "must have word string, vector list<float>"),
+        (
+            {"token": ["a"], "vector": [[1.0]]},
+            "columns token string, vector .* and must have word string, vector list<float>",
+        ),
         ({"word": ["a", "b"], "vector": [[1.0, 2.0], [1.0]]}, "word 2: a word or a number is miss"),
         ({"word": ["a", None], "vector": [[1.0], [2.0]]}, "a word or a number is missing"),
         (
