@@ -108,9 +108,9 @@ def _check_columns(schema: pa.Schema, file: Location) -> None:
         )
         if strings and lists and pa.types.is_floating(vector.value_type):
             return
+    columns = ", ".join(f"{field.name} {field.type}" for field in schema)
     raise InputError(
-        f"{file.shown} has the columns {', '.join(f'{one.name} {one.type}' for one in schema)} and must "
-        "have word string, vector list<float>"
+        f"{file.shown} has the columns {columns} and must have word string, vector list<float>"
     )
 
 

@@ -106,11 +106,13 @@ class TextSource(VectorSource):
         """Parse a line that may be anything; say what is wrong with it."""
         place = f"{self.shown}, line {number:,}"
         fields = line.split()
+        if not fields:
+            raise InputError(f"{place}: the line is blank")
         word, values = fields[: -self.vector_size], fields[-self.vector_size :]
         if not word or (len(word) > 1 and _is_number(word[-1])):
             short = not word and number == self.num_words + self._header_lines
             raise InputError(
-                f"{place}: {max(len(fields) - 1, 0)} numbers, and the vectors of the file have "
+                f"{place}: {len(fields) - 1} numbers, and the vectors of the file have "
                 f"{self.vector_size}" + ("; the file is cut short" if short else "")
             )
         wrong = next((value for value in values if not _is_number(value)), None)
