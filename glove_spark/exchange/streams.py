@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -10,6 +11,8 @@ import pyarrow as pa
 from glove_spark.errors import InputError
 from glove_spark.exchange.source import CHUNK_ROWS
 from glove_spark.storage import Location
+
+log = logging.getLogger(__name__)
 
 GZIP = ".gz"
 _GZIP_MAGIC = b"\x1f\x8b"
@@ -62,6 +65,8 @@ def read_lines(source: Location) -> Iterator[list[bytes]]:
         waiting.append(rest)
     if waiting:
         yield waiting
+    if rest:
+        log.warning("%s does not end in a line feed: its last line may be cut short", source.shown)
 
 
 def count_lines(source: Location) -> int:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import logging
 import re
 import warnings
 from collections.abc import Iterator
@@ -23,8 +22,6 @@ from glove_spark.exchange.streams import (
     read_lines,
 )
 from glove_spark.storage import Location
-
-log = logging.getLogger(__name__)
 
 FULL = "full"
 """The precision that gives the same float32 back, with the fewest digits."""

@@ -233,6 +233,13 @@ def test_one_number_a_word_is_not_taken_for_a_header(tmp_path, content, words):
     assert WordVectors.load(str(tmp_path / "v.txt")).words == words
 
 
+def test_a_last_line_that_is_not_ended_is_told(tmp_path, log_lines):
+    (tmp_path / "v.txt").write_bytes(b"a 1 2\nb 3 4")
+    WordVectors.load(str(tmp_path / "v.txt"))
+    told = f"{tmp_path / 'v.txt'} does not end in a line feed: its last line may be cut short"
+    assert log_lines == [told]
+
+
 def test_words_with_spaces_as_stanford_published_them_are_read(tmp_path):
     (tmp_path / "v.txt").write_bytes(b", 1 2\n. . . 3 4\nat name@domain.com 5 6\n")
     found = WordVectors.load(str(tmp_path / "v.txt"))
