@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import gzip
 import json
+import re
 import struct
+import tempfile
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from glove_spark.errors import ConfigurationError, InputError, OutputError
 from glove_spark.exchange.formats import FORMATS, convert, format_of, open_vectors
@@ -32,6 +36,13 @@ ODD_WORDS = [
     "nan",
 ]
 SUFFIXED = [(kind.name, kind.suffix) for kind in FORMATS.values()]
+FORBIDDEN = {
+    "glove": set(" \t\n\v\f\r"),
+    "word2vec": set(" \t\n\v\f\r"),
+    "word2vec-binary": set(" \n"),
+    "npy": set("\n\r"),
+    "projector": set("\t\n\r"),
+}
 PACKED = [(name, FORMATS[name].suffix + ".gz") for name in FORMATS if FORMATS[name].packed]
 
 
@@ -73,16 +84,9 @@ def test_every_format_holds_short_vectors(tmp_path, name, suffix, size):
 @pytest.mark.parametrize(("name", "suffix"), SUFFIXED)
 @pytest.mark.parametrize("word", ["new york", "tab\tbed", "line\nfeed", "carriage\rreturn"])
 def test_a_word_with_white_space_survives_or_is_refused_by_name(tmp_path, name, suffix, word):
-    able = {
-        "parquet": " \t\n\r",
-        "safetensors": " \t\n\r",
-        "npy": " \t",
-        "projector": " ",
-        "word2vec-binary": "\t\r",
-    }
     vectors = some_vectors(["a", word, "b"])
     file = tmp_path / f"v{suffix}"
-    if any(blank in able.get(name, "") for blank in word):
+    if not set(word) & FORBIDDEN.get(name, set()):
         vectors.save(str(file))
         assert_same(WordVectors.load(str(file)), vectors)
     else:
@@ -170,6 +174,22 @@ def test_duplicates_and_nan_in_a_mapped_matrix_are_found(tmp_path):
     (tmp_path / "v.words.txt").write_text("a\nb\n")
     with pytest.raises(InputError, match="the vector of 'b' is not finite"):
         WordVectors.load(str(tmp_path / "v.npy")).most_similar("a")
+
+
+@pytest.mark.parametrize(("name", "suffix"), SUFFIXED)
+@given(words=st.lists(st.text(st.characters(codec="utf-8"), min_size=1), min_size=1, unique=True))
+@settings(deadline=None, max_examples=30)
+def test_any_words_survive_or_one_is_refused_by_name(name, suffix, words):
+    vectors = some_vectors(words)
+    unable = [word for word in words if set(word) & FORBIDDEN.get(name, set())]
+    with tempfile.TemporaryDirectory() as folder:
+        file = f"{folder}/v{suffix}"
+        if unable:
+            with pytest.raises(InputError, match=re.escape(repr(unable[0]))):
+                vectors.save(file)
+        else:
+            vectors.save(file)
+            assert_same(WordVectors.load(file), vectors)
 
 
 # text
