@@ -19,8 +19,9 @@ import time
 from pathlib import Path
 
 from glove_spark.config import CooccurrenceSettings, TokenizeSettings, VocabularySettings
+from glove_spark.publication import claim_folder
 from glove_spark.session import open_session
-from glove_spark.stage import claim_folder, run_stage
+from glove_spark.stage import run_stage
 from glove_spark.stages.cooccurrence import COOCCURRENCE
 from glove_spark.stages.tokenize import TOKENS
 from glove_spark.stages.vocabulary import VOCABULARY

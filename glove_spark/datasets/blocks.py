@@ -24,7 +24,9 @@ LISTS = {
     "col_index": pa.uint16(),
     "log_count": pa.float32(),
 }
-SCHEMA = pa.schema([*NUMBERS.items(), *((name, pa.large_list(kind)) for name, kind in LISTS.items())])
+SCHEMA = pa.schema(
+    [*NUMBERS.items(), *((name, pa.large_list(kind)) for name, kind in LISTS.items())]
+)
 
 
 class CellFile(NamedTuple):
@@ -61,11 +63,14 @@ def read_cell(source: Location) -> BatchedCell:
     """Read one cell; on a local file system its lists are views of a memory map."""
     columns = dict(zip(SCHEMA.names, read_record_batch(source, SCHEMA).columns, strict=True))
     numbers = {name: columns[name].to_numpy(zero_copy_only=False) for name in NUMBERS}
-    return BatchedCell(**numbers, **{name: _lists(columns[name]) for name in LISTS})
+    lists: dict[str, Any] = {name: _lists(columns[name]) for name in LISTS}
+    return BatchedCell(**numbers, **lists)
 
 
 def _list_array(lists: Lists) -> pa.Array:
-    return pa.LargeListArray.from_arrays(pa.array(lists.offsets, pa.int64()), pa.array(lists.values))
+    return pa.LargeListArray.from_arrays(
+        pa.array(lists.offsets, pa.int64()), pa.array(lists.values)
+    )
 
 
 def _lists(column: Any) -> Lists:

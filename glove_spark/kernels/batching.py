@@ -87,9 +87,7 @@ def batch_cell(
     mirrored = _batched(
         rows[~diagonal], cols[~diagonal], log_counts[~diagonal], max_staleness, batch_nnz
     )
-    once = _batched(
-        rows[diagonal], cols[diagonal], log_counts[diagonal], max_staleness, batch_nnz
-    )
+    once = _batched(rows[diagonal], cols[diagonal], log_counts[diagonal], max_staleness, batch_nnz)
     return mirrored.as_mirrored().followed_by(once)
 
 
@@ -148,7 +146,6 @@ def _packed(cut: _Cut) -> BatchedCell:
     sparse = np.ones(num_batches, dtype=np.bool_)
     sparse[batch[dense]] = False
     num_rows = np.bincount(rows.batch, minlength=num_batches)
-    first_row = np.cumsum(num_rows) - num_rows
     num_cols = np.bincount(cols.batch, minlength=num_batches)
     first_col = np.cumsum(num_cols) - num_cols
     nnz = _sums(leaves.nnz, batch, num_batches)

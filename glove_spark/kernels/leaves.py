@@ -151,9 +151,7 @@ def _cut_root(
     levels = _levels(rows, cols, top, floor, bound)
     # every finest square, by the finest square that is the first of its leaf
     shift = levels.astype(np.int64) - floor
-    first_row, first_col = (
-        (axis >> shift) << shift for axis in np.ogrid[:squares, :squares]
-    )
+    first_row, first_col = ((axis >> shift) << shift for axis in np.ogrid[:squares, :squares])
     first = (first_row * squares + first_col).ravel()
     node = first[(rows >> floor) * squares + (cols >> floor)]
     nnz = np.bincount(node, minlength=squares * squares)
@@ -166,9 +164,7 @@ def _cut_root(
     return number[node], level, row >> level, col >> level, nnz[chosen]
 
 
-def _levels(
-    rows: Int32, cols: Int32, top: int, floor: int, bound: float
-) -> NDArray[np.int8]:
+def _levels(rows: Int32, cols: Int32, top: int, floor: int, bound: float) -> NDArray[np.int8]:
     """Return the level of the leaf that each square of level `floor` is in, a square array.
 
     Works down the quadtree from below `top`. Nonzeros of every row, and of every column, in squares

@@ -1,7 +1,7 @@
 """The algebra of one batch: its places times the words of either side, for tiles and for CSR.
 
-Both kinds offer the same products. `data` holds a number for each place of the batch: (T, h, w) of
-tiles, (nnz,) of a sparse batch. An array over words is (words, k), those of tiles one after another.
+Both kinds offer the same products. `data` holds a number for each place of the batch: (T, s, s) of
+tiles, (nnz,) of a sparse batch. An array over words is (words, k), tile after tile.
 
 scipy's compiled kernels are called directly where this scipy has them: its public operators check
 and allocate for some 30 microseconds a product, as long as the product of a small batch takes, and

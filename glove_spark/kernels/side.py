@@ -15,10 +15,10 @@ Int32 = NDArray[np.int32]
 class Side:
     """The words of one block and side.
 
-    Rows of `table` are ``[w, b, 1]`` on the word side and ``[u, 1, c]`` on the context side, so that
-    a product of the two is ``w.u + b + c`` and a gradient with respect to one comes with its bias's.
-    Rows of `state` are the accumulators of the vector, that of the bias, and `log_weight`. Both are
-    padded to whole tiles by words that no nonzero has.
+    Rows of `table` are ``[w, b, 1]`` on the word side and ``[u, 1, c]`` on the context side, so
+    that a product of the two is ``w.u + b + c`` and a gradient comes with its bias's. Rows of
+    `state` are the accumulators of the vector, that of the bias, and `log_weight`. Both are padded
+    to whole tiles by words that no nonzero has.
 
     Parameters
     ----------

@@ -141,7 +141,7 @@ class _Trainer:
         self.gradsq_scale = np.array([*shares, 1.0], dtype=np.float32) * np.float32(scale)
 
     def train(self, batch: Batch, first: Side, second: Side) -> tuple[float, float]:
-        """Update one batch, its rows words of `first`; return its ``sum 0.5 f r^2`` and ``sum f``."""
+        """Update one batch, whose rows are of `first`; return ``sum 0.5 f r^2`` and ``sum f``."""
         products: Products = (
             TileProducts(batch)
             if isinstance(batch, Tiles)

@@ -157,7 +157,9 @@ def write_pair(
         part = parts.pop()
         size = len(part) // 12
         for number, target in enumerate((rows, cols, log_counts)):
-            target[start : start + size] = np.frombuffer(part, target.dtype, size, 4 * number * size)
+            target[start : start + size] = np.frombuffer(
+                part, target.dtype, size, 4 * number * size
+            )
         start += size
     cell = batch_cell(rows, cols, log_counts, triangle=symmetric and pair[0] == pair[1])
     with cell_file(output, *pair, symmetric=symmetric).location.written_whole() as temporary:

@@ -20,13 +20,13 @@ from glove_spark.datasets.vocabulary import Vocabulary
 from glove_spark.errors import ConfigurationError, DivergenceError
 from glove_spark.kernels.grid import BlockGrid
 from glove_spark.kernels.objective import log_keep_factors
+from glove_spark.kernels.parameters import initial_parameters
 from glove_spark.kernels.schedule import (
     Round,
     averaging_rounds,
     derived_rng,
     stratified_rounds,
 )
-from glove_spark.kernels.parameters import initial_parameters
 from glove_spark.kernels.update import UpdateSettings
 from glove_spark.manifest import Dataset
 from glove_spark.session import describe

@@ -184,7 +184,7 @@ def test_probe_shows_neighbours_after_every_epoch(spark, tmp_path, blocks_at, lo
     vectors = WordVectors.load(root.path)
     lines = [text for text in log_lines if text.startswith("train: w3 ~ ")]
     assert len(lines) == 2
-    nearest = ", ".join(f"{word} {score:.2f}" for word, score in vectors.most_similar("w3", 8))
+    nearest = ", ".join(f"{word} {score:.2f}" for word, score in vectors.most_similar("w3", topn=8))
     assert lines[-1] == f"train: w3 ~ {nearest}"
     assert model.facts["epoch"] == 2
     assert sum("epoch 1/2, cost" in text and "nonzeros/s" in text for text in log_lines) == 1
