@@ -23,7 +23,7 @@ Int64 = NDArray[np.int64]
 Float32 = NDArray[np.float32]
 
 DEFAULT_MAX_STALENESS = 16.0
-DEFAULT_BATCH_NNZ = 10_000
+DEFAULT_BATCH_NNZ = 20_000
 
 LARGEST_BATCH_NNZ = 1 << 15
 """With a largest leaf's columns on top, the columns of a batch still have 16-bit numbers."""
@@ -34,7 +34,7 @@ BATCH_PLACES = 1 << 17
 SMALLEST_TILE = 8
 """Side of a tile; products of smaller ones would be all overhead."""
 
-TILE_DENSITY = 1 / 16
+TILE_DENSITY = 1 / 10
 """From here on a leaf is a tile. A place in a tile takes a tenth of a sparse nonzero's time, and 4
 bytes on disk, a sparse nonzero some 7."""
 
