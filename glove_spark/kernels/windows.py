@@ -142,7 +142,7 @@ def count_windows(
     Parameters
     ----------
     text
-        int32[n], word ids; -1 is a place that pairs with nothing.
+        int32[n], two windows at least; word ids, and -1 for a place that pairs with nothing.
     weights
         What a pair counts; there are as many as the window is wide.
     edges

@@ -118,7 +118,8 @@ def build_cooccurrence(job: Job) -> Mapping[str, Any]:
     written = (
         job.spark.sparkContext.parallelize(tasks, len(tasks))
         .flatMap(lambda slices: count_slices(slices, plan))
-        .reduceByKey(Part.plus, num_blocks, int)
+        # reduceByKey would spill what it combines, through zlib, wherever a worker has 512 MB
+        .partitionBy(num_blocks, int)
         .mapPartitions(lambda parts: write_blocks(parts, plan, output))
         .collect()
     )
@@ -195,8 +196,11 @@ def _words(vocabulary: Location, fingerprint: str) -> tuple[pa.StringArray, int]
 def write_blocks(
     parts: Iterable[tuple[int, Part]], plan: Plan, output: Location
 ) -> Iterator[BlockFacts]:
-    """Add up and write blocks of rows."""
+    """Add up the parts of each block of rows, as they arrive, and write it."""
+    blocks: dict[int, Part] = {}
     for block, part in parts:
+        blocks[block] = blocks[block].plus(part) if block in blocks else part
+    for block, part in blocks.items():
         run = part.runs.merged()
         first_row = int(plan.edges[block])
         target = output / file_name(block)
