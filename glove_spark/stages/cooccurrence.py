@@ -39,16 +39,16 @@ from glove_spark.storage import Location
 
 log = logging.getLogger(__name__)
 
-PAIRS_PER_TASK = 72_000_000
-"""Bounds the runs that a task hands on: at worst, no two pairs alike, some 600 MB at 8 bytes."""
+PAIRS_PER_TASK = 128_000_000
+"""Bounds the runs that a task hands on: at worst, no two pairs alike, some 1 GB at 8 bytes."""
 
-PAIRS_PER_STRETCH = 144_000_000
+PAIRS_PER_STRETCH = 256_000_000
 """Bounds the text that is counted in one piece, at 4 bytes a place and 8 a token: few tasks have
 more than one stretch, those of huge documents and of very short ones."""
 
-NONZEROS_PER_BLOCK = 8_000_000
-"""Expected nonzeros of a block of rows, from above; some 4M in text. A reduce holds a block two
-to three times, at 12 bytes a nonzero."""
+NONZEROS_PER_BLOCK = 4_000_000
+"""Expected nonzeros of a block of rows, from above; some 3M in text. A reduce holds a block two
+to three times, at 12 bytes a nonzero, and the JVM a part of it as one array of bytes."""
 
 
 @dataclass(frozen=True)
