@@ -40,7 +40,7 @@ def main() -> None:
     parser.add_argument("--cores", type=int, default=2)
     arguments = parser.parse_args()
 
-    spark = open_session(f"local[{arguments.cores}]", "benchmarks.corpus")
+    spark = open_session(f"local[{arguments.cores}]", app_name="benchmarks.corpus")
     print(f"Spark {spark.version}, Python {platform.python_version()}, {arguments.cores} cores")
     with tempfile.TemporaryDirectory() as folder:
         lines = Path(folder, "warm-up.txt")

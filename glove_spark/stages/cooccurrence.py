@@ -1,4 +1,4 @@
-"""Co-occurrence: windowed flatMap of sorted runs, reduceByKey, Parquet.
+"""Co-occurrence: windowed flatMap of sorted runs, a reduce by block of rows, Parquet.
 
 A task turns its documents into ids, counts their windows row by row, and hands on a sorted run for
 every block of rows. A reduce adds the runs of one block and writes its file. Counts travel as
@@ -42,9 +42,12 @@ log = logging.getLogger(__name__)
 PAIRS_PER_TASK = 128_000_000
 """Bounds the runs that a task hands on: at worst, no two pairs alike, some 1 GB at 8 bytes."""
 
-PAIRS_PER_STRETCH = 256_000_000
-"""Bounds the text that is counted in one piece, at 4 bytes a place and 8 a token: few tasks have
-more than one stretch, those of huge documents and of very short ones."""
+TOKENS_PER_TASK = 1 << 24
+"""Bounds what a task reads, 4 bytes a token several times over, where windows are narrow."""
+
+PLACES_PER_STRETCH = 1 << 24
+"""Bounds the text that is counted in one piece, at some 30 bytes a place. Most tasks have one
+stretch; those of huge documents, or of very short ones, have more."""
 
 NONZEROS_PER_BLOCK = 4_000_000
 """Expected nonzeros of a block of rows, from above; some 3M in text. A reduce holds a block two
@@ -105,20 +108,21 @@ def build_cooccurrence(job: Job) -> Mapping[str, Any]:
             counts, settings.window_size, symmetric=settings.symmetric, target=NONZEROS_PER_BLOCK
         ),
         # the overlap of two windows costs a quarter at most
-        max(PAIRS_PER_STRETCH // settings.window_size, 8 * settings.window_size),
+        max(PLACES_PER_STRETCH, 8 * settings.window_size),
     )
     num_blocks = len(plan.edges) - 1
     tasks = plan_slices(
         tokens,
         tasks_at_once=cores(job.spark),
-        tokens_per_task=max(1, PAIRS_PER_TASK // settings.window_size),
+        tokens_per_task=max(1, min(PAIRS_PER_TASK // settings.window_size, TOKENS_PER_TASK)),
     )
     output = job.output.make_folder()
     describe(job.spark, f"cooccurrence: {len(tasks):,} tasks, {num_blocks:,} blocks of rows")
     written = (
         job.spark.sparkContext.parallelize(tasks, len(tasks))
         .flatMap(lambda slices: count_slices(slices, plan))
-        # reduceByKey would spill what it combines, through zlib, wherever a worker has 512 MB
+        # not reduceByKey: its combiner spills through zlib once a worker has 512 MB, and a task
+        # has nothing to combine
         .partitionBy(num_blocks, int)
         .mapPartitions(lambda parts: write_blocks(parts, plan, output))
         .collect()

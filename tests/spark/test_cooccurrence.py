@@ -183,10 +183,10 @@ def test_bytes_do_not_depend_on_the_partitions(count, monkeypatch, symmetric):
     monkeypatch.setattr(stage, "NONZEROS_PER_BLOCK", 1_000)
     found = []
     for number, (files, row_group, per_task, per_stretch) in enumerate(
-        [(1, 1000, 10**9, 10**9), (7, 5, 4_000, 600), (3, 40, 500, 50)]
+        [(1, 1000, 10**9, 10**9), (7, 5, 4_000, 100), (3, 40, 500, 50)]
     ):
         monkeypatch.setattr(stage, "PAIRS_PER_TASK", per_task)
-        monkeypatch.setattr(stage, "PAIRS_PER_STRETCH", per_stretch)
+        monkeypatch.setattr(stage, "PLACES_PER_STRETCH", per_stretch)
         matrix, _ = count(
             documents,
             name=f"output-{number}",
@@ -201,7 +201,7 @@ def test_bytes_do_not_depend_on_the_partitions(count, monkeypatch, symmetric):
 
 
 def test_a_document_larger_than_every_stretch_is_counted_whole(count, monkeypatch):
-    monkeypatch.setattr(stage, "PAIRS_PER_STRETCH", 100)
+    monkeypatch.setattr(stage, "PLACES_PER_STRETCH", 100)
     rng = np.random.default_rng(3)
     document = [f"w{k}" for k in rng.integers(0, 20, 3000)]
     matrix, vocabulary = count([document], window_size=3)
