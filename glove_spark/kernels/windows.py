@@ -147,6 +147,8 @@ def count_windows(
         What a pair counts; there are as many as the window is wide.
     edges
         int64[blocks + 1], the first row of every block of rows, and V.
+    neighbors_at_once
+        About how many are looked up at once; it changes no result.
 
     Yields
     ------
@@ -191,6 +193,20 @@ def count_windows(
         )
 
 
+def pair_counts(text: NDArray[np.int32], window_size: int) -> NDArray[np.int64]:
+    """Count the pairs at every distance: int64[window]. Weighted, they sum to the matrix.
+
+    A pair belongs to the stretch that its left word does not only neighbour.
+    """
+    known = text >= 0
+    left, last = known[window_size : len(text) - window_size], len(text) - window_size
+    found = [
+        np.count_nonzero(left & known[window_size + d : last + d])
+        for d in range(1, window_size + 1)
+    ]
+    return np.array(found, np.int64)
+
+
 def _places_by_word(
     text: NDArray[np.int32], vocabulary_size: int
 ) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
@@ -217,17 +233,3 @@ def _cut_words(
         stop = min(max(fitting, first + 1), last)
         yield first, stop
         first = stop
-
-
-def pair_counts(text: NDArray[np.int32], window_size: int) -> NDArray[np.int64]:
-    """Count the pairs at every distance: int64[window]. Weighted, they sum to the matrix.
-
-    A pair belongs to the stretch that its left word does not only neighbour.
-    """
-    known = text >= 0
-    left, last = known[window_size : len(text) - window_size], len(text) - window_size
-    found = [
-        np.count_nonzero(left & known[window_size + d : last + d])
-        for d in range(1, window_size + 1)
-    ]
-    return np.array(found, np.int64)
