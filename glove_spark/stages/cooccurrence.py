@@ -121,9 +121,7 @@ def build_cooccurrence(job: Job) -> Mapping[str, Any]:
     written = (
         job.spark.sparkContext.parallelize(tasks, len(tasks))
         .flatMap(lambda slices: count_slices(slices, plan))
-        # not reduceByKey: its combiner spills through zlib once a worker has 512 MB, and a task
-        # has nothing to combine
-        .partitionBy(num_blocks, int)
+        .reduceByKey(Part.plus, num_blocks, int)
         .mapPartitions(lambda parts: write_blocks(parts, plan, output))
         .collect()
     )
