@@ -58,7 +58,7 @@ class Side:
         """Copy rows of the tables; ids are of words, or of runs of words, to fill the outputs."""
         run = len(values) // len(ids)
         for table, out in ((self.table, values), (self.state, state)):
-            np.take(_in_runs(table, run), ids, 0, _in_runs(out, run), "clip")
+            _in_runs(table, run).take(ids, 0, _in_runs(out, run), "clip")
 
     def scatter(self, ids: Int32, values: Float32, state: Float32) -> None:
         """Write what `gather` gave back."""
