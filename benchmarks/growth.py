@@ -7,6 +7,7 @@ from statistics import median
 from typing import NamedTuple
 
 import numpy as np
+from scipy.optimize import nnls
 
 from benchmarks.records import Record
 
@@ -26,17 +27,20 @@ class Line(NamedTuple):
 
 
 def fit_line(n: Sequence[float], cost: Sequence[float]) -> Line:
-    """Fit a line with a fixed cost that is not negative, by least squares of relative errors.
+    """Fit a line whose costs are not negative, by least squares of relative errors.
 
     Relative, so that the longest run does not decide alone what the shortest one cost.
     """
-    units, costs = np.asarray(n, float), np.asarray(cost, float)
-    columns = np.stack([np.ones_like(units), units], axis=1) / costs[:, np.newaxis]
-    fixed, each = np.linalg.lstsq(columns, np.ones_like(costs), rcond=None)[0]
-    if fixed < 0:
-        shares = units / costs
-        return Line(0.0, float(shares.sum() / (shares**2).sum()))
-    return Line(float(fixed), float(each))
+    return Line(*fit_costs([(1.0, unit) for unit in n], cost))
+
+
+def fit_costs(columns: Sequence[Sequence[float]], cost: Sequence[float]) -> list[float]:
+    """Fit costs, none of them negative, of what the columns count; errors are relative."""
+    costs = np.asarray(cost, float)
+    matrix = np.asarray(columns, float) / costs[:, np.newaxis]
+    scale = np.linalg.norm(matrix, axis=0)
+    found, _ = nnls(matrix / scale, np.ones_like(costs))
+    return [float(each) for each in found / scale]
 
 
 def fit_power(n: Sequence[float], value: Sequence[float]) -> tuple[float, float]:

@@ -24,20 +24,15 @@ from pathlib import Path
 
 from benchmarks.event_log import event_log_options, spark_work
 from benchmarks.growth import cost_table
+from benchmarks.overheads import measure_overheads
 from benchmarks.plots import draw_plots
 from benchmarks.quality import reference_data
 from benchmarks.records import HERE, Record, append_record, provenance, read_records
 from benchmarks.runs import run_record
 from benchmarks.sample import nested_samples, read_documents, write_documents
-from glove_spark.session import describe, open_session
 
 RECORDS = HERE / "sweep.jsonl"
 PLOTS = HERE.parent / "docs" / "images"
-
-SPARK_JOBS = 20
-"""Empty jobs, of one task and of many, whose median time is Spark's cost of a job and of a task."""
-
-SPARK_TASKS = 200
 
 
 def main() -> None:
@@ -105,7 +100,9 @@ def sweep(given: argparse.Namespace) -> None:
                     f"d = {vector_size}: {record['wall_seconds']} s",
                     flush=True,
                 )
-    append_record(given.record, common | {"kind": "spark"} | spark_overhead(max(given.cores)))
+    append_record(
+        given.record, common | {"kind": "overheads"} | measure_overheads(max(given.cores))
+    )
 
 
 def designs(given: argparse.Namespace) -> Iterator[tuple[int, int, int, int]]:
@@ -124,29 +121,12 @@ def fresh_run(corpus: Path, folder: Path, options: dict[str, object]) -> Record:
     """Run from an empty folder, and leave none."""
     out, logs = folder / "out", folder / "events"
     record = run_record(corpus, out, options, event_log_options(logs))
+    record["corpus_bytes"] = corpus.stat().st_size
     record["spark"] = spark_work(next(logs.iterdir()))
     del record["extra"]
     shutil.rmtree(out)
     shutil.rmtree(logs)
     return record
-
-
-def spark_overhead(cores: int) -> Record:
-    """Time empty Python tasks: seconds of a job of one task, and of each further task."""
-    spark = open_session(f"local[{cores}]")
-    context = spark.sparkContext
-    describe(spark, "empty tasks")
-    seconds = {}
-    for tasks in (1, SPARK_TASKS):
-        times = []
-        for _ in range(SPARK_JOBS):
-            started = time.perf_counter()
-            context.parallelize(range(tasks), tasks).map(int).collect()
-            times.append(time.perf_counter() - started)
-        seconds[tasks] = sorted(times)[SPARK_JOBS // 2]
-    spark.stop()
-    a_task = (seconds[SPARK_TASKS] - seconds[1]) / (SPARK_TASKS - 1)
-    return {"cores": cores, "seconds_a_job": seconds[1], "seconds_a_task": a_task}
 
 
 def last_sweep(records: list[Record]) -> list[Record]:
