@@ -72,7 +72,8 @@ class Growth:
 
 @dataclass(frozen=True)
 class Training:
-    """Seconds of an epoch: rounds, and of one core a cell, a parameter byte and a nonzero."""
+    """Seconds before the first epoch, of a round (measured as an empty Spark job), and of one core
+    for a cell, a byte of parameters and a nonzero by the size of vectors."""
 
     fixed: float
     round: float
@@ -128,20 +129,21 @@ def fit_coefficients(records: Sequence[Record], sizes: Iterable[int] | None = No
     if sizes is not None:
         runs = [run for run in runs if run["size"] in set(sizes)]
     growth = fit_growth(runs)
+    overheads = next(record for record in records if record["kind"] == "overheads")
     return Coefficients(
         start=median(run["wall_seconds"] - sum(run["stages"].values()) for run in runs),
         tokenize=_stage_line(runs, "tokens", lambda run: run["tokens"] / cores),
         vocabulary=_stage_line(runs, "vocabulary", lambda run: run["tokens"] / cores),
         cooccurrence=_stage_line(runs, "cooccurrence", lambda run: run["pairs"] / cores),
         blocks=_fit_blocks(runs, cores),
-        training=_fit_training(runs, cores),
+        training=_fit_training(runs, cores, overheads["seconds_a_job"]),
         # one file holds them all here, so one core writes it
         export=_stage_line(runs, "vectors", _numbers),
         text=_stage_line(runs, "vectors.txt", _numbers),
         bytes_each=_bytes_each(runs),
         shuffle_each=_shuffle_each(runs, growth),
         blocks_memory=_blocks_memory(runs),
-        overheads=next(record for record in records if record["kind"] == "overheads"),
+        overheads=overheads,
         growth=growth,
     )
 
@@ -202,15 +204,17 @@ def _fit_blocks(runs: Sequence[Record], cores: int) -> tuple[float, float, float
     return fixed, nonzero, cell
 
 
-def _fit_training(runs: Sequence[Record], cores: int) -> Training:
+def _fit_training(runs: Sequence[Record], cores: int, a_round: float) -> Training:
     sizes = sorted({run["options"]["vector-size"] for run in runs})
     columns = []
     for run in runs:
         blocks, vector_size = run["options"]["num-blocks"], run["options"]["vector-size"]
         moved = PARAMETER_ROUND_TRIP * blocks * parameter_bytes(run["vocabulary_size"], vector_size)
         shares = [run["nnz"] / cores if size == vector_size else 0 for size in sizes]
-        columns.append((blocks, blocks**2 / cores, moved / cores, *shares))
-    a_round, cell, byte, *nonzero = fit_costs(columns, [training_seconds(run) for run in runs])
+        columns.append((blocks**2 / cores, moved / cores, *shares))
+    # few numbers of blocks cannot tell what a round costs from what its cells do
+    rounds = [a_round * run["options"]["num-blocks"] for run in runs]
+    cell, byte, *nonzero = fit_costs(columns, [training_seconds(run) for run in runs], rounds)
     fixed = median(
         run["stages"]["model"] - len(run["epoch_seconds"]) * training_seconds(run) for run in runs
     )

@@ -34,12 +34,18 @@ def fit_line(n: Sequence[float], cost: Sequence[float]) -> Line:
     return Line(*fit_costs([(1.0, unit) for unit in n], cost))
 
 
-def fit_costs(columns: Sequence[Sequence[float]], cost: Sequence[float]) -> list[float]:
-    """Fit costs, none of them negative, of what the columns count; errors are relative."""
+def fit_costs(
+    columns: Sequence[Sequence[float]], cost: Sequence[float], known: Sequence[float] | None = None
+) -> list[float]:
+    """Fit costs, none of them negative, of what the columns count.
+
+    `known` is the part of `cost` that is not to be fitted. Errors are relative to the whole.
+    """
     costs = np.asarray(cost, float)
     matrix = np.asarray(columns, float) / costs[:, np.newaxis]
     scale = np.linalg.norm(matrix, axis=0)
-    found, _ = nnls(matrix / scale, np.ones_like(costs))
+    rest = costs - (0 if known is None else np.asarray(known, float))
+    found, _ = nnls(matrix / scale, rest / costs)
     return [float(each) for each in found / scale]
 
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from benchmarks.coefficients import Coefficients
-from benchmarks.model import ROW_GROUP_TOKENS, Cluster, Workload, sizes_of, stage_costs
+from benchmarks.model import ROW_GROUP_TOKENS, WORD_BYTES, Cluster, Workload, sizes_of, stage_costs
 from glove_spark.datasets.cooccurrence import ROW_GROUP_ROWS
 from glove_spark.stages.blocks import LARGEST_CELL
 
@@ -17,9 +17,6 @@ DRIVER_HEAP = 1536 * 2**20
 
 LARGEST_RESULT = 2**30
 """spark.driver.maxResultSize, by default."""
-
-WORD_BYTES = 20
-"""A collected word in Arrow: its count, its offset and eight letters."""
 
 MOST_BLOCKS = 4096
 """Of num_blocks."""
@@ -102,7 +99,7 @@ def limits(work: Workload, cluster: Cluster, known: Coefficients) -> list[Limit]
     return sorted(found, key=lambda limit: limit.tokens or math.inf)
 
 
-def best_cores(work: Workload, cluster: Cluster, known: Coefficients) -> tuple[int, float]:
+def best_executors(work: Workload, cluster: Cluster, known: Coefficients) -> tuple[int, float]:
     """Find the number of executors with which training takes least; return it and its seconds."""
     candidates = sorted({round(2 ** (k / 4)) for k in range(49)})
     times = {

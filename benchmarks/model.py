@@ -14,13 +14,25 @@ from glove_spark.datasets.cooccurrence import ROW_GROUP_ROWS
 from glove_spark.stages.blocks import default_num_blocks
 from glove_spark.stages.cooccurrence import NONZEROS_PER_BLOCK, PAIRS_PER_TASK
 from glove_spark.stages.export import WORDS_PER_FILE
-from glove_spark.stages.vocabulary import TOKENS_PER_TASK
+from glove_spark.stages.vocabulary import PENDING_ROWS, TOKENS_PER_TASK
+
+WORD_BYTES = 20
+"""A counted word in Arrow: its count, its offset and eight letters."""
 
 ROW_GROUP_TOKENS = 4_000_000
 """Of the tokens dataset, about."""
 
 BOUND_OVER_NONZEROS = 2.0
 """What the rows are cut by is a bound of the nonzeros, in text about twice as many."""
+
+MEASURED_RUNS = 4
+"""Runs that the sweep's own counting merged, at most; part of what a pair costs there."""
+
+RUN_BYTES = 12
+"""A nonzero of a run in memory."""
+
+RUN_COPIES = 3
+"""A merge has its two runs and their sum."""
 
 KEPT_EPOCHS = 3
 """keep_epochs, and the one that is being written."""
@@ -75,7 +87,7 @@ class StageCost(NamedTuple):
     """Cost of one stage: seconds of the executors' cores, of moving bytes, and of the driver.
 
     `network` and `shuffle` are bytes, of reading and writing datasets and of what Spark shuffles;
-    `disk` the bytes of what is left.
+    `disk` the bytes of what is left, `memory` those of a Python worker.
     """
 
     compute: float
@@ -84,6 +96,7 @@ class StageCost(NamedTuple):
     network: float
     shuffle: float
     disk: float
+    memory: float
 
     @property
     def seconds(self) -> float:
@@ -127,21 +140,22 @@ def stage_costs(work: Workload, cluster: Cluster, known: Coefficients) -> dict[s
     sizes, each, shuffled = sizes_of(work, cluster, known), known.bytes_each, known.shuffle_each
     cores, a_task = cluster.cores, cluster.task_seconds
     plan = known.overheads["seconds_a_planned_pair"] * work.tokens / ROW_GROUP_TOKENS
+    worker = known.blocks_memory.fixed
     tokens_bytes = work.tokens * each["tokens, a token"]
     matrix_bytes = sizes.stored * each["cooccurrence, a stored nonzero"]
     cells_bytes = sizes.nonzeros * each["blocks, a nonzero"]
 
     def cost(
-        compute: float, driver: float, network: float, shuffle: float, disk: float
+        compute: float, driver: float, network: float, shuffle: float, disk: float, held: float
     ) -> StageCost:
         # what is shuffled is written to a local disk, read from it, and crosses the network
         transfer = (network + shuffle) / (cluster.network * cluster.executors)
         transfer += 2 * shuffle / (cluster.disk * cluster.executors)
-        return StageCost(compute, transfer, driver, network, shuffle, disk)
+        return StageCost(compute, transfer, driver, network, shuffle, disk, worker + held)
 
     corpus_bytes = work.tokens * each["corpus, a token"]
     tokenize = cost(
-        known.tokenize.at(work.tokens / cores), 0, corpus_bytes + tokens_bytes, 0, tokens_bytes
+        known.tokenize.at(work.tokens / cores), 0, corpus_bytes + tokens_bytes, 0, tokens_bytes, 0
     )
 
     tasks = _waves(work.tokens, TOKENS_PER_TASK, cores) * cores
@@ -152,19 +166,20 @@ def stage_costs(work: Workload, cluster: Cluster, known: Coefficients) -> dict[s
         tokens_bytes,
         words * shuffled["vocabulary, a word of a task"],
         0,
+        RUN_COPIES * WORD_BYTES * max(PENDING_ROWS, words / tasks),
     )
 
     handed_on = sizes.counting_tasks * sizes.task_nonzeros
-    merges = handed_on * math.log2(max(2, sizes.counting_tasks))
+    merges = handed_on * math.log2(max(1.0, sizes.counting_tasks / MEASURED_RUNS))
     merging = merges * known.overheads["seconds_a_merged_nonzero"] / cores
-    # what the sweep measured had few runs to merge
     pairs = work.tokens * known.growth.pairs_a_token
     cooccurrence = cost(
-        known.cooccurrence.at(pairs / cores) + (merging if sizes.counting_tasks > 4 else 0),
+        known.cooccurrence.at(pairs / cores) + merging,
         plan * sizes.counting_tasks + a_task * max(0, sizes.counting_tasks - cores),
         tokens_bytes + matrix_bytes,
         handed_on * shuffled["cooccurrence, a nonzero of a task"],
         matrix_bytes,
+        RUN_COPIES * RUN_BYTES * max(sizes.task_nonzeros, sizes.stored / sizes.row_blocks),
     )
 
     fixed, nonzero, cell = known.blocks
@@ -175,6 +190,7 @@ def stage_costs(work: Workload, cluster: Cluster, known: Coefficients) -> dict[s
         matrix_bytes + cells_bytes,
         sizes.stored * shuffled["blocks, a stored nonzero"],
         cells_bytes,
+        known.blocks_memory.each * sizes.nonzeros / sizes.num_blocks**2,
     )
     train = _training_cost(work, cluster, known, sizes, cells_bytes)
 
@@ -188,9 +204,10 @@ def stage_costs(work: Workload, cluster: Cluster, known: Coefficients) -> dict[s
         2 * side + 2 * vectors + text,
         0,
         vectors + text,
+        2 * 4 * work.vector_size * min(work.vocabulary_size, WORDS_PER_FILE),
     )
     return {
-        "start and end": cost(known.start, 0, 0, 0, 0),
+        "start and end": cost(known.start, 0, 0, 0, 0, 0),
         "tokenize": tokenize,
         "vocabulary": vocabulary,
         "cooccurrence": cooccurrence,
@@ -222,6 +239,8 @@ def _training_cost(
         work.epochs * network,
         0,
         KEPT_EPOCHS * 2 * side,
+        # two blocks, and the tables that batches gather from
+        known.blocks_memory.fixed + 2 * 2 * side / p,
     )
 
 

@@ -41,7 +41,7 @@ def measure_overheads(cores: int) -> Record:
 
 
 def spark_seconds(cores: int) -> dict[str, float]:
-    """Time empty Python tasks: a job of one task, and each further task."""
+    """Time empty tasks: a job of one Python task, each further one, and each without Python."""
     spark = open_session(f"local[{cores}]")
     context = spark.sparkContext
     describe(spark, "empty tasks")
@@ -49,8 +49,17 @@ def spark_seconds(cores: int) -> dict[str, float]:
         _median_seconds(lambda n=n: context.parallelize(range(n), n).map(int).collect())
         for n in (1, SPARK_TASKS)
     )
+    # what the driver has to do for a task, and little else
+    plain = [
+        _median_seconds(lambda n=n: spark.range(0, n, 1, n).write.format("noop").save())
+        for n in (1, SPARK_TASKS)
+    ]
     spark.stop()
-    return {"seconds_a_job": one, "seconds_a_task": (many - one) / (SPARK_TASKS - 1)}
+    return {
+        "seconds_a_job": one,
+        "seconds_a_task": (many - one) / (SPARK_TASKS - 1),
+        "seconds_a_jvm_task": (plain[1] - plain[0]) / (SPARK_TASKS - 1),
+    }
 
 
 def merge_seconds() -> float:

@@ -82,10 +82,8 @@ def work_of(cell: BatchedCell) -> Work:
         for field in vars(cell).values()
         if isinstance(field, Lists)
     ]
-    totals = [
-        (each * visits).sum() for each in (np.diff(cell.log_count.offsets), words, sum(sizes))
-    ]
-    return Work(*(float(total) / cell.total_nnz for total in totals))
+    counted = (np.diff(cell.log_count.offsets), words, sum(sizes))
+    return Work(*(float((each * visits).sum()) / cell.total_nnz for each in counted))
 
 
 def select(cell: BatchedCell, chosen: NDArray[np.bool_]) -> BatchedCell:

@@ -19,11 +19,10 @@ from statistics import median
 
 from benchmarks.coefficients import Coefficients, fit_coefficients
 from benchmarks.growth import core_counts, main_runs
-from benchmarks.limits import best_cores, limits, map_output_bytes, piece_nonzeros
-from benchmarks.model import Cluster, Workload, sizes_of, stage_costs
+from benchmarks.limits import best_executors, limits, map_output_bytes, piece_nonzeros
+from benchmarks.model import WORD_BYTES, Cluster, Workload, sizes_of, stage_costs
 from benchmarks.records import Record, read_records
 from benchmarks.sweep import RECORDS, last_sweep
-from glove_spark.stages.blocks import LARGEST_CELL
 
 CORPORA = {
     "6B tokens, V = 400k, d = 300": Workload(6e9, 400_000, 300, 5),
@@ -31,6 +30,9 @@ CORPORA = {
 }
 
 EXECUTORS = (16, 64, 256)
+
+PYTHON_WORD_BYTES = 65
+"""A str of eight letters and the place of it in a list."""
 
 UNITS = ((1e12, "TB"), (1e9, "GB"), (1e6, "MB"), (1, "B"))
 
@@ -56,7 +58,7 @@ def main() -> None:
         cores_each=given.cores_each,
         network=given.network * 1e9,
         disk=given.disk * 1e9,
-        task_seconds=known.overheads["seconds_a_task"],
+        task_seconds=known.overheads["seconds_a_jvm_task"],
         delete_seconds=given.delete_ms / 1e3,
     )
     sections = {
@@ -93,7 +95,7 @@ def replace_sections(text: str, sections: dict[str, list[str]]) -> str:
 def coefficient_table(known: Coefficients, records: Sequence[Record]) -> list[str]:
     """Word every coefficient with its symbol and unit."""
     train, growth, extra = known.training, known.growth, known.overheads
-    run = records[0]
+    run, merged = records[0], extra["seconds_a_merged_nonzero"]
     rows = [
         ("start", "process start and end", f"{known.start:.1f} s"),
         ("a_t, b_t", "tokenize", _line(known.tokenize, 1e6, "us a token")),
@@ -106,7 +108,6 @@ def coefficient_table(known: Coefficients, records: Sequence[Record]) -> list[st
             f"{known.blocks[2] * 1e3:.2f} ms a file",
         ),
         ("a_m", "train, before and between epochs", f"{train.fixed:.2f} s"),
-        ("r", "train, a round", f"{train.round * 1e3:.0f} ms"),
         ("c_m", "train, a cell", f"{train.cell * 1e3:.2f} ms"),
         ("p_m", "train, a byte of parameters read or written", f"{train.byte * 1e9:.2f} ns"),
     ]
@@ -115,14 +116,11 @@ def coefficient_table(known: Coefficients, records: Sequence[Record]) -> list[st
     rows += [
         ("a_e, b_e", "export, Parquet", _line(known.export, 1e9, "ns a number")),
         ("a_x, b_x", "export, text", _line(known.text, 1e9, "ns a number")),
-        (
-            "mu",
-            "a nonzero in a merge of two runs",
-            f"{extra['seconds_a_merged_nonzero'] * 1e9:.1f} ns",
-        ),
+        ("mu", "a nonzero in a merge of two runs", f"{merged * 1e9:.1f} ns"),
         ("g", "planning, a row group and task", f"{extra['seconds_a_planned_pair'] * 1e6:.2f} us"),
-        ("j", "an empty Spark job of one task", f"{extra['seconds_a_job'] * 1e3:.0f} ms"),
-        ("t", "each further task of it", f"{extra['seconds_a_task'] * 1e3:.1f} ms"),
+        ("r", "an empty Spark job of one task", f"{extra['seconds_a_job'] * 1e3:.0f} ms"),
+        ("", "each further task of it", f"{extra['seconds_a_task'] * 1e3:.1f} ms"),
+        ("t", "a task without Python", f"{extra['seconds_a_jvm_task'] * 1e3:.1f} ms"),
     ]
     rows += [("bytes", name, f"{size:.2f}") for name, size in known.bytes_each.items()]
     rows += [("shuffled bytes", name, f"{size:.1f}") for name, size in known.shuffle_each.items()]
@@ -230,17 +228,18 @@ def cost_tables(known: Coefficients, cluster: Cluster) -> list[str]:
         for executors in EXECUTORS:
             size = replace(cluster, executors=executors)
             found = sizes_of(work, size, known)
+            of_cell = found.nonzeros / found.num_blocks**2
             lines.append(
-                f"| {executors} ({size.cores}) | {_number(found.nonzeros)} | {found.num_blocks:,} | "
-                f"{_number(found.nonzeros / found.num_blocks**2)} | {found.counting_tasks:,} | "
+                f"| {executors} ({size.cores}) | {_number(found.nonzeros)} | "
+                f"{found.num_blocks:,} | {_number(of_cell)} | {found.counting_tasks:,} | "
                 f"{found.cells:,} |"
             )
         lines += [
             "",
             "| stage | "
             + " | ".join(f"{executors} executors" for executors in EXECUTORS)
-            + " | datasets moved | shuffled | left on disk |",
-            "|---|" + "---|" * (len(EXECUTORS) + 3),
+            + " | datasets moved | shuffled | left on disk | a worker's memory |",
+            "|---|" + "---|" * (len(EXECUTORS) + 4),
         ]
         costs = [stage_costs(work, replace(cluster, executors=x), known) for x in EXECUTORS]
         for stage in costs[0]:
@@ -254,14 +253,15 @@ def cost_tables(known: Coefficients, cluster: Cluster) -> list[str]:
             first, last = costs[0][stage], costs[-1][stage]
             lines.append(
                 f"| {stage} | {times} | {_range(first.network, last.network)} | "
-                f"{_range(first.shuffle, last.shuffle)} | {_range(first.disk, last.disk)} |"
+                f"{_range(first.shuffle, last.shuffle)} | {_range(first.disk, last.disk)} | "
+                f"{_range(first.memory, last.memory)} |"
             )
         totals = " | ".join(
             f"**{_duration(sum(cost.seconds for cost in by_stage.values()))}**"
             for by_stage in costs
         )
-        lines.append(f"| all | {totals} | | | |")
-        lines += ["", *_memory(work, cluster, known)]
+        lines.append(f"| all | {totals} | | | | |")
+        lines += ["", _driver_memory(work, known)]
     lines += ["", "In brackets: cores' work + moving bytes + the driver, one after another."]
     return lines
 
@@ -284,35 +284,28 @@ def limit_tables(known: Coefficients, cluster: Cluster) -> list[str]:
             lines.append(f"| {at} | {limit.what} | {limit.remedy} |")
     lines += [
         "",
-        "| corpus | executors with which training is fastest | an epoch then | nonzeros that a row "
+        "| corpus | executors with which training is fastest | P then | an epoch | nonzeros a row "
         f"group has for a cell, {EXECUTORS[-1]} executors | map outputs at the driver |",
-        "|---|---|---|---|---|",
+        "|---|---|---|---|---|---|",
     ]
     for name, corpus in CORPORA.items():
-        executors, seconds = best_cores(corpus, cluster, known)
+        executors, seconds = best_executors(corpus, cluster, known)
+        blocks = sizes_of(corpus, replace(cluster, executors=executors), known).num_blocks
         lines.append(
-            f"| {name} | {executors} | {_duration(seconds / corpus.epochs)} | "
+            f"| {name} | {executors} | {blocks} | {_duration(seconds / corpus.epochs)} | "
             f"{piece_nonzeros(corpus, cluster, known):.1f} | "
             f"{_bytes(map_output_bytes(corpus, cluster, known))} |"
         )
     return lines[1:]
 
 
-def _memory(work: Workload, cluster: Cluster, known: Coefficients) -> list[str]:
+def _driver_memory(work: Workload, known: Coefficients) -> str:
     words = known.growth.vocabulary.at(work.tokens)
-    lines = [
+    return (
         f"Memory of the driver: {_number(words)} words of at least min_count, "
-        f"{_bytes(20 * words)} in Arrow at the JVM and some {_bytes(65 * words)} as Python strings."
-    ]
-    for executors in (EXECUTORS[0], EXECUTORS[-1]):
-        sizes = sizes_of(work, replace(cluster, executors=executors), known)
-        cell = min(LARGEST_CELL, sizes.nonzeros / sizes.num_blocks**2)
-        block = 4 * work.vocabulary_size / sizes.num_blocks * (work.vector_size + 3)
-        lines.append(
-            f"A worker on {executors} executors: {_bytes(known.blocks_memory.at(cell))} in blocks, "
-            f"{_bytes(4 * block)} of parameters in train, its cell mapped."
-        )
-    return lines
+        f"{_bytes(WORD_BYTES * words)} in Arrow at the JVM and some "
+        f"{_bytes(PYTHON_WORD_BYTES * words)} as Python strings."
+    )
 
 
 def _line(line: object, scale: float, unit: str) -> str:
@@ -337,7 +330,7 @@ def _bytes(value: float) -> str:
 
 def _range(first: float, last: float) -> str:
     return (
-        _bytes(first) if abs(last - first) < 0.05 * last else f"{_bytes(first)} to {_bytes(last)}"
+        _bytes(first) if abs(last - first) <= 0.05 * last else f"{_bytes(first)} to {_bytes(last)}"
     )
 
 

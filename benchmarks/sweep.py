@@ -6,8 +6,8 @@
 A corpus of a size is a random sample of whole documents of the standard corpus, the smaller ones
 within the larger. Every run is `glove-spark run` on it, a process of its own, from an empty folder.
 Besides sizes x cores, the two smallest sizes are run with larger vectors and with more blocks
-(--wide, --fine), from which `benchmarks.scale` learns what these cost. Runs of one size stand
-apart by one whole turn of the sweep, so that a slow minute of the machine does not fall on one size.
+(--wide, --fine), from which `benchmarks.scale` learns what these cost. Repeats of a run stand apart
+by a whole turn, so that a slow minute of the machine does not fall on all of them.
 
 Records go to benchmarks/sweep.jsonl, plots to docs/images. An earlier sweep's records are kept; the
 table, the plots and `benchmarks.scale` take the newest sweep.

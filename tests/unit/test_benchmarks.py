@@ -9,11 +9,12 @@ import numpy as np
 import pytest
 
 from benchmarks.coefficients import expected_nonzeros, fit_coefficients
-from benchmarks.compare import OURS, THEIRS, comparison_table
+from benchmarks.compare import OURS, THEIRS, comparison_table, run_theirs
 from benchmarks.event_log import spark_work
 from benchmarks.growth import cost_table, fit_line, fit_power
 from benchmarks.limits import first_at_least, limits
 from benchmarks.model import Cluster, Workload, stage_costs
+from benchmarks.quality import SIMILARITY
 from benchmarks.roofline import select, work_of
 from benchmarks.sample import nested_samples
 from benchmarks.scale import (
@@ -91,6 +92,7 @@ def sweep():
         "cores": 2,
         "seconds_a_job": 0.05,
         "seconds_a_task": 4e-3,
+        "seconds_a_jvm_task": 1e-3,
         "seconds_a_merged_nonzero": 1e-8,
         "seconds_a_planned_pair": 5e-7,
         "seconds_a_deleted_file": 1e-5,
@@ -220,6 +222,34 @@ def test_comparison_divides_medians():
         for p, k, s, m in ((OURS, 1, 10, 100), (THEIRS, 1, 30, 50), (OURS, 2, 10, 100))
     ]
     assert comparison_table(records)[-1].split()[:3] == ["ratio", "3.00", "0.50"]
+
+
+@pytest.fixture
+def questions(tmp_path):
+    """Reference data of one analogy and of word pairs."""
+    analogies, similarity = tmp_path / "eval" / "analogy", tmp_path / "eval" / "similarity"
+    analogies.mkdir(parents=True)
+    similarity.mkdir()
+    (analogies / "family.txt").write_text("a b c d\n")
+    for file in SIMILARITY.values():
+        (similarity / f"{file}.txt").write_text("a b 1\na c 5\n")
+    return tmp_path
+
+
+def test_another_program_gets_the_corpus_and_is_scored(tmp_path, questions):
+    corpus, output = tmp_path / "corpus.txt", tmp_path / "their vectors.txt"
+    corpus.write_text("a b c d\n")
+    command = 'for w in $(cat "$CORPUS"); do echo "$w 1 ${#w}.$RANDOM"; done > "$OUTPUT"'
+    record = run_theirs(f"bash -c '{command}'", corpus, output, questions)
+    assert record["scores"]["total"]["covered"] == 1
+    assert record["wall_seconds"] >= 0
+    assert record["details"] == {}
+
+
+def test_another_program_that_writes_nothing_is_refused(tmp_path, questions):
+    (tmp_path / "vectors.txt").write_text("left by an earlier turn\n")
+    with pytest.raises(SystemExit, match=r"wrote no vectors to \$OUTPUT"):
+        run_theirs("true", tmp_path / "corpus.txt", tmp_path / "vectors.txt", questions)
 
 
 def test_event_log_is_summed_by_stage(tmp_path):
