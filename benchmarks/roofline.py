@@ -4,16 +4,19 @@
     ... python -m benchmarks.roofline --cooccurrence work/cooccurrence --num-blocks 2
 
 First the machine's own peaks, by numpy: float32 matrix products, large and of stacks of tiles;
-reading, copying and gathering rows of a table that no cache holds. Then one cell of the matrix is
-trained, all of it, its tiles alone and its sparse batches alone, and set against the peaks:
+reading, copying and gathering rows of a table that no cache holds, and of one in the cache. Then
+one cell of the matrix is trained, all of it, its tiles alone and its sparse batches alone, and set
+against the peaks:
 
     arithmetic   6 (d + 2) a place: an inner product and its share of two products with a matrix;
                  places of a tile without a nonzero are work too, `places` says how many a nonzero
+    gathers      4 * 4 (d + 2) bytes a sparse nonzero, of the batch's words in the cache: two
+                 rows for the inner product and one for each of two products with a matrix
     bytes        a batch's own arrays once, and every word of it read and written:
                  2 * 4 (d + 5) bytes a word and batch; nothing more need leave the cache
 
-The bound is what the two would take at the peaks, whichever is longer; "of bound" is the share of
-it that is reached.
+The bound is what these would take at the peaks, whichever is longest; "of bound" is the share of it
+that is reached.
 """
 
 from __future__ import annotations
@@ -38,12 +41,13 @@ from glove_spark.kernels.grid import BlockGrid
 TABLE_BYTES = 1 << 28
 """Of arrays that no cache holds."""
 
+CACHED_BYTES = 1 << 19
+"""Of a table in the second-level cache, as the words of a batch are."""
+
 GEMM_SIDE = 1024
 
 STACK_PLACES = 1 << 17
 """Places of a stack of tiles, as in a batch."""
-
-GATHER_ROWS = 1 << 14
 
 
 class Work(NamedTuple):
@@ -57,11 +61,18 @@ class Work(NamedTuple):
         Rows and columns of batches.
     cell_bytes
         Of the batches' own arrays.
+    sparse
+        Nonzeros outside tiles.
     """
 
     places: float
     words: float
     cell_bytes: float
+    sparse: float
+
+    def gathers(self, vector_size: int) -> float:
+        """Return the bytes a nonzero of rows that sparse products fetch from the cache."""
+        return 4 * 4 * (vector_size + 2) * self.sparse
 
     def flops(self, vector_size: int) -> float:
         """Return additions and multiplications a nonzero."""
@@ -82,7 +93,7 @@ def work_of(cell: BatchedCell) -> Work:
         for field in vars(cell).values()
         if isinstance(field, Lists)
     ]
-    counted = (np.diff(cell.log_count.offsets), words, sum(sizes))
+    counted = (np.diff(cell.log_count.offsets), words, sum(sizes), cell.nnz * (cell.side == 0))
     return Work(*(float((each * visits).sum()) / cell.total_nnz for each in counted))
 
 
@@ -136,27 +147,34 @@ def memory_peaks() -> dict[str, float]:
     }
 
 
-def gather_peak(vector_size: int) -> float:
-    """Measure bytes a second of random rows gathered from a large table."""
-    table = np.ones((TABLE_BYTES // (4 * vector_size), vector_size), np.float32)
-    ids = np.random.default_rng(1).integers(len(table), size=(8, GATHER_ROWS))
-    out = np.empty((GATHER_ROWS, vector_size), np.float32)
+def gather_peak(vector_size: int, table_bytes: int) -> float:
+    """Measure bytes a second of random rows gathered from a table."""
+    table = np.ones((table_bytes // (4 * vector_size), vector_size), np.float32)
+    rows = CACHED_BYTES // (4 * vector_size)
+    ids = np.random.default_rng(1).integers(len(table), size=(64, rows))
+    out = np.empty((rows, vector_size), np.float32)
     work = ids.size * 4 * vector_size
     return rate(work, lambda: [np.take(table, part, 0, out, "clip") for part in ids])
 
 
 def share_row(
-    name: str, cell: BatchedCell, grid: BlockGrid, vector_size: int, peaks: tuple[float, float]
+    name: str,
+    cell: BatchedCell,
+    grid: BlockGrid,
+    vector_size: int,
+    peaks: tuple[float, float, float],
 ) -> str:
-    """Train a cell and word what it reaches of the peaks of arithmetic and of memory."""
+    """Train a cell and word what it reaches of the peaks of arithmetic, memory and gathers."""
     speed = nonzeros_per_second(cell, grid, vector_size, 2.0)
     work = work_of(cell)
     flops, size = work.flops(vector_size), work.bytes(vector_size)
-    bound = max(flops / peaks[0], size / peaks[1])
+    gathered = work.gathers(vector_size)
+    bound = max(flops / peaks[0], size / peaks[1], gathered / peaks[2])
     return (
         f"{vector_size:>4} {name:7}{speed / 1e6:>9.1f}{work.places:>8.2f}{work.words:>8.3f}"
         f"{flops:>8.0f}{flops * speed / 1e9:>9.1f}{flops * speed / peaks[0]:>7.0%}"
         f"{size:>9.0f}{size * speed / 1e9:>8.2f}{size * speed / peaks[1]:>7.0%}"
+        f"{gathered:>9.0f}{gathered * speed / 1e9:>8.2f}{gathered * speed / peaks[2]:>7.0%}"
         f"{bound * speed:>10.0%}"
     )
 
@@ -184,8 +202,14 @@ def main() -> None:
         )
         print(f"tiles, d = {vector_size}, GFLOP/s by side: {tiles}")
     print(f"read {memory['read'] / 1e9:.1f} GB/s, copy {memory['copy'] / 1e9:.1f} GB/s")
+    cached = {}
     for vector_size in given.vector_sizes:
-        print(f"gather rows, d = {vector_size}: {gather_peak(vector_size) / 1e9:.1f} GB/s")
+        cached[vector_size] = gather_peak(vector_size, CACHED_BYTES)
+        far = gather_peak(vector_size, TABLE_BYTES)
+        print(
+            f"gather rows, d = {vector_size}: {far / 1e9:.1f} GB/s from memory, "
+            f"{cached[vector_size] / 1e9:.1f} from the cache"
+        )
 
     if given.cooccurrence is not None:
         vocabulary_size, coo = stored_matrix(given.cooccurrence)
@@ -202,7 +226,8 @@ def main() -> None:
     )
     print(
         f"{'d':>4} {'part':7}{'Mnnz/s':>9}{'places':>8}{'words':>8}{'flop':>8}{'GFLOP/s':>9}"
-        f"{'share':>7}{'bytes':>9}{'GB/s':>8}{'share':>7}{'of bound':>10}"
+        f"{'share':>7}{'bytes':>9}{'GB/s':>8}{'share':>7}"
+        f"{'gathers':>9}{'GB/s':>8}{'share':>7}{'of bound':>10}"
     )
     parts = {
         "all": cell,
@@ -212,8 +237,9 @@ def main() -> None:
     for vector_size in given.vector_sizes:
         for name, part in parts.items():
             if part.num_batches:
-                print(share_row(name, part, grid, vector_size, (gemm, memory["copy"])))
-    print("places, words, flop and bytes are a nonzero")
+                peaks = (gemm, memory["copy"], cached[vector_size])
+                print(share_row(name, part, grid, vector_size, peaks))
+    print("places, words, flop, bytes and gathers are a nonzero")
 
 
 if __name__ == "__main__":

@@ -11,7 +11,6 @@ options.
 from __future__ import annotations
 
 import argparse
-import re
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -23,6 +22,15 @@ from benchmarks.limits import best_executors, limits, map_output_bytes, piece_no
 from benchmarks.model import WORD_BYTES, Cluster, Workload, sizes_of, stage_costs
 from benchmarks.records import Record, read_records
 from benchmarks.sweep import RECORDS, last_sweep
+from benchmarks.wording import (
+    byte_words,
+    line_words,
+    number_words,
+    power_words,
+    range_words,
+    replace_sections,
+    time_words,
+)
 
 CORPORA = {
     "6B tokens, V = 400k, d = 300": Workload(6e9, 400_000, 300, 5),
@@ -33,8 +41,6 @@ EXECUTORS = (16, 64, 256)
 
 PYTHON_WORD_BYTES = 65
 """A str of eight letters and the place of it in a list."""
-
-UNITS = ((1e12, "TB"), (1e9, "GB"), (1e6, "MB"), (1, "B"))
 
 
 def main() -> None:
@@ -74,33 +80,15 @@ def main() -> None:
         given.write.write_text(replace_sections(text, sections), "utf-8")
 
 
-def replace_sections(text: str, sections: dict[str, list[str]]) -> str:
-    """Put lines between the marks ``<!-- NAME -->`` and ``<!-- end of NAME -->``.
-
-    Raises
-    ------
-    ValueError
-        If the text lacks the marks of a section.
-    """
-    for name, lines in sections.items():
-        begin, end = f"<!-- {name} -->", f"<!-- end of {name} -->"
-        pattern = re.compile(re.escape(begin) + ".*?" + re.escape(end), re.DOTALL)
-        content = "\n".join([begin, "", *lines, "", end])
-        text, replaced = pattern.subn(lambda _, content=content: content, text)
-        if replaced != 1:
-            raise ValueError(f"{begin} and {end} must stand in the document once; add them")
-    return text
-
-
 def coefficient_table(known: Coefficients, records: Sequence[Record]) -> list[str]:
     """Word every coefficient with its symbol and unit."""
     train, growth, extra = known.training, known.growth, known.overheads
     run, merged = records[0], extra["seconds_a_merged_nonzero"]
     rows = [
         ("start", "process start and end", f"{known.start:.1f} s"),
-        ("a_t, b_t", "tokenize", _line(known.tokenize, 1e6, "us a token")),
-        ("a_v, b_v", "vocabulary", _line(known.vocabulary, 1e6, "us a token")),
-        ("a_c, b_c", "cooccurrence", _line(known.cooccurrence, 1e9, "ns a pair")),
+        ("a_t, b_t", "tokenize", line_words(known.tokenize, 1e6, "us a token")),
+        ("a_v, b_v", "vocabulary", line_words(known.vocabulary, 1e6, "us a token")),
+        ("a_c, b_c", "cooccurrence", line_words(known.cooccurrence, 1e9, "ns a pair")),
         (
             "a_b, b_b, c_b",
             "blocks",
@@ -114,8 +102,8 @@ def coefficient_table(known: Coefficients, records: Sequence[Record]) -> list[st
     for size, seconds in train.nonzero.items():
         rows.append((f"b_m({size})", f"train, d = {size}", f"{seconds * 1e9:.0f} ns a nonzero"))
     rows += [
-        ("a_e, b_e", "export, Parquet", _line(known.export, 1e9, "ns a number")),
-        ("a_x, b_x", "export, text", _line(known.text, 1e9, "ns a number")),
+        ("a_e, b_e", "export, Parquet", line_words(known.export, 1e9, "ns a number")),
+        ("a_x, b_x", "export, text", line_words(known.text, 1e9, "ns a number")),
         ("mu", "a nonzero in a merge of two runs", f"{merged * 1e9:.1f} ns"),
         ("g", "planning, a row group and task", f"{extra['seconds_a_planned_pair'] * 1e6:.2f} us"),
         ("r", "an empty Spark job of one task", f"{extra['seconds_a_job'] * 1e3:.0f} ms"),
@@ -133,9 +121,9 @@ def coefficient_table(known: Coefficients, records: Sequence[Record]) -> list[st
         ),
         ("q", "pairs a token", f"{growth.pairs_a_token:.2f}"),
         ("k", "share of tokens in the vocabulary", f"{growth.kept_share:.3f}"),
-        ("K(N)", "words of at least min_count", _power(growth.vocabulary)),
-        ("D(N)", "distinct words", _power(growth.distinct)),
-        ("R(N)", "stored nonzeros of a counting task", _power(growth.run_nonzeros)),
+        ("K(N)", "words of at least min_count", power_words(growth.vocabulary)),
+        ("D(N)", "distinct words", power_words(growth.distinct)),
+        ("R(N)", "stored nonzeros of a counting task", power_words(growth.run_nonzeros)),
         ("s, rho", "of Z(N, V)", f"{growth.zipf:.3f}, {growth.density:.2f}"),
     ]
     lines = [f"{run['machine']}, commit {run['commit']}, {run['when'][:10]}.", ""]
@@ -180,7 +168,8 @@ def check_table(records: Sequence[Record]) -> list[str]:
         "|---|---|---|---|",
     ]
     return lines + [
-        f"| {name} | {_number(p)} | {_number(m)} | {p / m - 1:+.0%} |" for name, p, m in rows
+        f"| {name} | {number_words(p)} | {number_words(m)} | {p / m - 1:+.0%} |"
+        for name, p, m in rows
     ]
 
 
@@ -230,8 +219,8 @@ def cost_tables(known: Coefficients, cluster: Cluster) -> list[str]:
             found = sizes_of(work, size, known)
             of_cell = found.nonzeros / found.num_blocks**2
             lines.append(
-                f"| {executors} ({size.cores}) | {_number(found.nonzeros)} | "
-                f"{found.num_blocks:,} | {_number(of_cell)} | {found.counting_tasks:,} | "
+                f"| {executors} ({size.cores}) | {number_words(found.nonzeros)} | "
+                f"{found.num_blocks:,} | {number_words(of_cell)} | {found.counting_tasks:,} | "
                 f"{found.cells:,} |"
             )
         lines += [
@@ -246,18 +235,18 @@ def cost_tables(known: Coefficients, cluster: Cluster) -> list[str]:
             if stage == "start and end":
                 continue
             times = " | ".join(
-                f"{_duration(cost[stage].seconds)} ({_duration(cost[stage].compute)} + "
-                f"{_duration(cost[stage].transfer)} + {_duration(cost[stage].driver)})"
+                f"{time_words(cost[stage].seconds)} ({time_words(cost[stage].compute)} + "
+                f"{time_words(cost[stage].transfer)} + {time_words(cost[stage].driver)})"
                 for cost in costs
             )
             first, last = costs[0][stage], costs[-1][stage]
             lines.append(
-                f"| {stage} | {times} | {_range(first.network, last.network)} | "
-                f"{_range(first.shuffle, last.shuffle)} | {_range(first.disk, last.disk)} | "
-                f"{_range(first.memory, last.memory)} |"
+                f"| {stage} | {times} | {range_words(first.network, last.network)} | "
+                f"{range_words(first.shuffle, last.shuffle)} | "
+                f"{range_words(first.disk, last.disk)} | {range_words(first.memory, last.memory)} |"
             )
         totals = " | ".join(
-            f"**{_duration(sum(cost.seconds for cost in by_stage.values()))}**"
+            f"**{time_words(sum(cost.seconds for cost in by_stage.values()))}**"
             for by_stage in costs
         )
         lines.append(f"| all | {totals} | | | | |")
@@ -280,7 +269,7 @@ def limit_tables(known: Coefficients, cluster: Cluster) -> list[str]:
             "|---|---|---|",
         ]
         for limit in limits(work, size, known):
-            at = "beyond 10^16" if limit.tokens is None else _number(limit.tokens)
+            at = "beyond 10^16" if limit.tokens is None else number_words(limit.tokens)
             lines.append(f"| {at} | {limit.what} | {limit.remedy} |")
     lines += [
         "",
@@ -292,9 +281,9 @@ def limit_tables(known: Coefficients, cluster: Cluster) -> list[str]:
         executors, seconds = best_executors(corpus, cluster, known)
         blocks = sizes_of(corpus, replace(cluster, executors=executors), known).num_blocks
         lines.append(
-            f"| {name} | {executors} | {blocks} | {_duration(seconds / corpus.epochs)} | "
+            f"| {name} | {executors} | {blocks} | {time_words(seconds / corpus.epochs)} | "
             f"{piece_nonzeros(corpus, cluster, known):.1f} | "
-            f"{_bytes(map_output_bytes(corpus, cluster, known))} |"
+            f"{byte_words(map_output_bytes(corpus, cluster, known))} |"
         )
     return lines[1:]
 
@@ -302,43 +291,10 @@ def limit_tables(known: Coefficients, cluster: Cluster) -> list[str]:
 def _driver_memory(work: Workload, known: Coefficients) -> str:
     words = known.growth.vocabulary.at(work.tokens)
     return (
-        f"Memory of the driver: {_number(words)} words of at least min_count, "
-        f"{_bytes(WORD_BYTES * words)} in Arrow at the JVM and some "
-        f"{_bytes(PYTHON_WORD_BYTES * words)} as Python strings."
+        f"Memory of the driver: {number_words(words)} words of at least min_count, "
+        f"{byte_words(WORD_BYTES * words)} in Arrow at the JVM and some "
+        f"{byte_words(PYTHON_WORD_BYTES * words)} as Python strings."
     )
-
-
-def _line(line: object, scale: float, unit: str) -> str:
-    return f"{line.fixed:.2f} s, {line.each * scale:.2f} {unit}"  # type: ignore[attr-defined]
-
-
-def _power(power: object) -> str:
-    return f"{power.factor:.3g} N^{power.exponent:.3f}"  # type: ignore[attr-defined]
-
-
-def _number(value: float) -> str:
-    for size, letter in ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k")):
-        if value >= size:
-            return f"{value / size:.3g}{letter}"
-    return f"{value:.3g}"
-
-
-def _bytes(value: float) -> str:
-    size, unit = next(pair for pair in UNITS if value >= pair[0] or pair[0] == 1)
-    return f"{value / size:.3g} {unit}"
-
-
-def _range(first: float, last: float) -> str:
-    return (
-        _bytes(first) if abs(last - first) <= 0.05 * last else f"{_bytes(first)} to {_bytes(last)}"
-    )
-
-
-def _duration(seconds: float) -> str:
-    for size, unit in ((86400, "d"), (3600, "h"), (60, "min")):
-        if seconds >= 2 * size:
-            return f"{seconds / size:.3g} {unit}"
-    return f"{seconds:.3g} s"
 
 
 if __name__ == "__main__":

@@ -22,8 +22,8 @@ from benchmarks.scale import (
     coefficient_table,
     cost_tables,
     limit_tables,
-    replace_sections,
 )
+from benchmarks.wording import replace_sections
 from glove_spark.kernels.batching import batch_cell
 
 CLUSTER = Cluster(16, 4, 1e9, 5e8, 1e-3, 1e-3)
