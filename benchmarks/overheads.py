@@ -1,7 +1,14 @@
-"""Costs that no corpus of a few million tokens shows, measured apart for `benchmarks.scale`."""
+"""Costs that no corpus of a few million tokens shows, measured apart for `benchmarks.scale`.
+
+    python -m benchmarks.overheads --cores 2
+
+prints them as one JSON object; `benchmarks.sweep` runs it and keeps it with its records.
+"""
 
 from __future__ import annotations
 
+import argparse
+import json
 import tempfile
 import time
 from collections.abc import Callable
@@ -51,7 +58,9 @@ def spark_seconds(cores: int) -> dict[str, float]:
     )
     # what the driver has to do for a task, and little else
     plain = [
-        _median_seconds(lambda n=n: spark.range(0, n, 1, n).write.format("noop").save())
+        _median_seconds(
+            lambda n=n: spark.range(0, n, 1, n).write.format("noop").mode("overwrite").save()
+        )
         for n in (1, SPARK_TASKS)
     ]
     spark.stop()
@@ -103,3 +112,9 @@ def _median_seconds(call: Callable[[], object]) -> float:
         call()
         times.append(time.perf_counter() - started)
     return median(times)
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--cores", type=int, default=2)
+    print(json.dumps(measure_overheads(parser.parse_args().cores)))

@@ -83,7 +83,7 @@ def main() -> None:
 def coefficient_table(known: Coefficients, records: Sequence[Record]) -> list[str]:
     """Word every coefficient with its symbol and unit."""
     train, growth, extra = known.training, known.growth, known.overheads
-    run, merged = records[0], extra["seconds_a_merged_nonzero"]
+    run, merged = records[-1], extra["seconds_a_merged_nonzero"]
     rows = [
         ("start", "process start and end", f"{known.start:.1f} s"),
         ("a_t, b_t", "tokenize", line_words(known.tokenize, 1e6, "us a token")),

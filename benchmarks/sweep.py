@@ -16,7 +16,10 @@ table, the plots and `benchmarks.scale` take the newest sweep.
 from __future__ import annotations
 
 import argparse
+import json
 import shutil
+import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -24,7 +27,6 @@ from pathlib import Path
 
 from benchmarks.event_log import event_log_options, spark_work
 from benchmarks.growth import cost_table
-from benchmarks.overheads import measure_overheads
 from benchmarks.plots import draw_plots
 from benchmarks.quality import reference_data
 from benchmarks.records import HERE, Record, append_record, provenance, read_records
@@ -72,6 +74,7 @@ def sweep(given: argparse.Namespace) -> None:
     lengths = [len(document.split()) for document in documents]
     # one mark for all records of this sweep, by which they are found again
     common = {"sweep": time.time_ns(), "sample_seed": given.seed} | provenance()
+    append_record(given.record, common | {"kind": "overheads"} | overheads(max(given.cores)))
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
         corpora = {
@@ -100,9 +103,6 @@ def sweep(given: argparse.Namespace) -> None:
                     f"d = {vector_size}: {record['wall_seconds']} s",
                     flush=True,
                 )
-    append_record(
-        given.record, common | {"kind": "overheads"} | measure_overheads(max(given.cores))
-    )
 
 
 def designs(given: argparse.Namespace) -> Iterator[tuple[int, int, int, int]]:
@@ -127,6 +127,13 @@ def fresh_run(corpus: Path, folder: Path, options: dict[str, object]) -> Record:
     shutil.rmtree(out)
     shutil.rmtree(logs)
     return record
+
+
+def overheads(cores: int) -> Record:
+    """Measure Spark's own costs in a process of their own, whose JVM ends with it."""
+    command = [sys.executable, "-m", "benchmarks.overheads", "--cores", str(cores)]
+    answer = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
+    return json.loads(answer.stdout.splitlines()[-1])
 
 
 def last_sweep(records: list[Record]) -> list[Record]:

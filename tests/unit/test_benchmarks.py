@@ -97,7 +97,7 @@ def sweep():
         "seconds_a_planned_pair": 5e-7,
         "seconds_a_deleted_file": 1e-5,
     }
-    return [*runs, overheads]
+    return [overheads, *runs]
 
 
 def test_a_smaller_sample_is_part_of_a_larger_one():
@@ -199,7 +199,7 @@ def test_tables_replace_what_stands_between_their_marks(sweep):
         "costs": cost_tables(known, CLUSTER),
         "limits": limit_tables(known, CLUSTER),
     }
-    document = Path("docs/SCALE.md").read_text("utf-8")
+    document = (Path(__file__).parents[2] / "docs" / "SCALE.md").read_text("utf-8")
     written = replace_sections(document, sections)
     assert "planted, commit abc" in written
     assert replace_sections(written, sections) == written
