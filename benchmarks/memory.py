@@ -19,11 +19,14 @@ class PeakMemory:
         Largest resident set of a single process in MiB, by kind: ``driver`` (the
         Python program), ``jvm`` and ``worker`` (a Python worker of Spark). Shared
         pages (memory-mapped cells) are counted in it; `private` leaves them out.
+    together
+        Largest sum in MiB, over one look, of what every process has for itself.
     """
 
     def __init__(self) -> None:
         self.peaks: dict[str, int] = {}
         self.private: dict[str, int] = {}
+        self.together = 0
         self._done = threading.Event()
         self._thread = threading.Thread(target=self._watch, daemon=True)
 
@@ -37,7 +40,9 @@ class PeakMemory:
 
     def _watch(self) -> None:
         while not self._done.wait(INTERVAL):
-            for kind, resident, shared in descendants(os.getpid()):
+            found = descendants(os.getpid())
+            self.together = max(self.together, sum(own - shared for _, own, shared in found))
+            for kind, resident, shared in found:
                 self.peaks[kind] = max(self.peaks.get(kind, 0), resident)
                 self.private[kind] = max(self.private.get(kind, 0), resident - shared)
 

@@ -26,7 +26,12 @@ def work(tmp_path_factory):
 @pytest.mark.parametrize("blocks", [2, 8, 32])
 def test_mean_of_three_seeds(shared_data, work, blocks, epochs, analogies):
     given = argparse.Namespace(
-        epochs=epochs, vector_size=50, master="local[2]", extra=[], record=work / "results.jsonl"
+        epochs=epochs,
+        vector_size=50,
+        master="local[2]",
+        extra=[],
+        record=work / "results.jsonl",
+        input=shared_data / "data" / "wiki",
     )
     records = [measure(shared_data, work / "out", blocks, seed, given) for seed in (1, 2, 3)]
     show(blocks, records)

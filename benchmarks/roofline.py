@@ -1,0 +1,246 @@
+"""What one core of this machine can do at most, and what share of it the training kernel reaches.
+
+    OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 python -m benchmarks.roofline
+    ... python -m benchmarks.roofline --cooccurrence work/cooccurrence --num-blocks 2
+
+First the machine's own peaks, by numpy: float32 matrix products, large and of stacks of tiles;
+reading, copying and gathering rows of a table that no cache holds, and of one in the cache. Then
+one cell of the matrix is trained, all of it, its tiles alone and its sparse batches alone, and set
+against the peaks:
+
+    arithmetic   6 (d + 2) a place: an inner product and its share of two products with a matrix;
+                 places of a tile without a nonzero are work too, `places` says how many a nonzero
+    gathers      4 * 4 (d + 2) bytes a sparse nonzero, of the batch's words in the cache: two
+                 rows for the inner product and one for each of two products with a matrix
+    bytes        a batch's own arrays once, and every word of it read and written:
+                 2 * 4 (d + 5) bytes a word and batch; nothing more need leave the cache
+
+The bound is what these would take at the peaks, whichever is longest; "of bound" is the share of it
+that is reached.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from benchmarks.kernel import nonzeros_per_second, one_cell, stored_matrix, zipfian_matrix
+from benchmarks.records import processor
+from glove_spark.kernels.batching import batch_cell
+from glove_spark.kernels.cells import BatchedCell, Lists
+from glove_spark.kernels.grid import BlockGrid
+
+TABLE_BYTES = 1 << 28
+"""Of arrays that no cache holds."""
+
+CACHED_BYTES = 1 << 19
+"""Of a table in the second-level cache, as the words of a batch are."""
+
+GEMM_SIDE = 1024
+
+STACK_PLACES = 1 << 17
+"""Places of a stack of tiles, as in a batch."""
+
+
+class Work(NamedTuple):
+    """What a pass over a cell has to do, a nonzero.
+
+    Attributes
+    ----------
+    places
+        Places of tiles, filled or not, and sparse nonzeros.
+    words
+        Rows and columns of batches.
+    cell_bytes
+        Of the batches' own arrays.
+    sparse
+        Nonzeros outside tiles.
+    """
+
+    places: float
+    words: float
+    cell_bytes: float
+    sparse: float
+
+    def gathers(self, vector_size: int) -> float:
+        """Return the bytes a nonzero of rows that sparse products fetch from the cache."""
+        return 4 * 4 * (vector_size + 2) * self.sparse
+
+    def flops(self, vector_size: int) -> float:
+        """Return additions and multiplications a nonzero."""
+        return 6 * (vector_size + 2) * self.places
+
+    def bytes(self, vector_size: int) -> float:
+        """Return the bytes a nonzero that have to come from memory or go there."""
+        return self.cell_bytes + 2 * 4 * (vector_size + 5) * self.words
+
+
+def work_of(cell: BatchedCell) -> Work:
+    """Count the work of a pass; mirrored batches are passed twice."""
+    visits = 1 + cell.mirrored.astype(np.int64)
+    run = np.maximum(cell.side, 1)
+    words = (np.diff(cell.row_ids.offsets) + np.diff(cell.col_ids.offsets)) * run
+    sizes = [
+        np.diff(field.offsets) * field.values.itemsize
+        for field in vars(cell).values()
+        if isinstance(field, Lists)
+    ]
+    counted = (np.diff(cell.log_count.offsets), words, sum(sizes), cell.nnz * (cell.side == 0))
+    return Work(*(float((each * visits).sum()) / cell.total_nnz for each in counted))
+
+
+def select(cell: BatchedCell, chosen: NDArray[np.bool_]) -> BatchedCell:
+    """Return some batches of a cell."""
+    fields = {}
+    for name, field in vars(cell).items():
+        if isinstance(field, Lists):
+            lengths = np.diff(field.offsets)
+            values = field.values[np.repeat(chosen, lengths)]
+            offsets = np.concatenate([[0], np.cumsum(lengths[chosen])])
+            fields[name] = Lists(offsets, values)
+        else:
+            fields[name] = field[chosen]
+    return replace(cell, **fields)
+
+
+def rate(work: float, call: Callable[[], object], seconds: float = 0.5) -> float:
+    """Return the most of `work` a second of processor time that a repeated call gets done."""
+    call()
+    best, end = 0.0, time.process_time() + seconds
+    while best == 0 or time.process_time() < end:
+        started = time.process_time()
+        call()
+        best = max(best, work / max(time.process_time() - started, 1e-9))
+    return best
+
+
+def gemm_peak(side: int = GEMM_SIDE) -> float:
+    """Measure flop a second of a large product."""
+    a, b, out = (np.ones((side, side), np.float32) for _ in range(3))
+    return rate(2 * side**3, lambda: np.matmul(a, b, out=out))
+
+
+def tile_peak(side: int, vector_size: int) -> float:
+    """Measure flop a second of the inner products of a stack of tiles."""
+    count = max(1, STACK_PLACES // side**2)
+    a, b = (np.ones((count, side, vector_size), np.float32) for _ in range(2))
+    out = np.empty((count, side, side), np.float32)
+    work = 2 * count * side**2 * vector_size
+    return rate(work, lambda: np.matmul(a, b.transpose(0, 2, 1), out=out))
+
+
+def memory_peaks() -> dict[str, float]:
+    """Measure bytes a second of reading and of copying; what is copied counts twice."""
+    source = np.ones(TABLE_BYTES // 4, np.float32)
+    target = np.ones_like(source)
+    return {
+        "read": rate(TABLE_BYTES, lambda: np.dot(source, source)),
+        "copy": rate(2 * TABLE_BYTES, lambda: np.copyto(target, source)),
+    }
+
+
+def gather_peak(vector_size: int, table_bytes: int) -> float:
+    """Measure bytes a second of random rows gathered from a table."""
+    table = np.ones((table_bytes // (4 * vector_size), vector_size), np.float32)
+    rows = CACHED_BYTES // (4 * vector_size)
+    ids = np.random.default_rng(1).integers(len(table), size=(64, rows))
+    out = np.empty((rows, vector_size), np.float32)
+    work = ids.size * 4 * vector_size
+    return rate(work, lambda: [np.take(table, part, 0, out, "clip") for part in ids])
+
+
+def share_row(
+    name: str,
+    cell: BatchedCell,
+    grid: BlockGrid,
+    vector_size: int,
+    peaks: tuple[float, float, float],
+) -> str:
+    """Train a cell and word what it reaches of the peaks of arithmetic, memory and gathers."""
+    speed = nonzeros_per_second(cell, grid, vector_size, 2.0)
+    work = work_of(cell)
+    flops, size = work.flops(vector_size), work.bytes(vector_size)
+    gathered = work.gathers(vector_size)
+    bound = max(flops / peaks[0], size / peaks[1], gathered / peaks[2])
+    return (
+        f"{vector_size:>4} {name:7}{speed / 1e6:>9.1f}{work.places:>8.2f}{work.words:>8.3f}"
+        f"{flops:>8.0f}{flops * speed / 1e9:>9.1f}{flops * speed / peaks[0]:>7.0%}"
+        f"{size:>9.0f}{size * speed / 1e9:>8.2f}{size * speed / peaks[1]:>7.0%}"
+        f"{gathered:>9.0f}{gathered * speed / 1e9:>8.2f}{gathered * speed / peaks[2]:>7.0%}"
+        f"{bound * speed:>10.0%}"
+    )
+
+
+def main() -> None:
+    """Print the peaks and the table of shares."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--cooccurrence", type=Path, help="folder of co-occurrence Parquet files")
+    parser.add_argument("--vocabulary-size", type=int, default=50_000)
+    parser.add_argument("--num-pairs", type=int, default=30_000_000)
+    parser.add_argument("--num-blocks", type=int, default=2)
+    parser.add_argument("--vector-sizes", type=int, nargs="+", default=[50, 100, 300])
+    given = parser.parse_args()
+    if os.environ.get("OMP_NUM_THREADS") != "1":
+        print("OMP_NUM_THREADS is not 1: BLAS may use more than one core")
+
+    gemm, memory = gemm_peak(), memory_peaks()
+    print(f"{processor()}, one core")
+    print(f"matrix product, {GEMM_SIDE} a side: {gemm / 1e9:.1f} GFLOP/s")
+    for vector_size in given.vector_sizes:
+        tiles = ", ".join(
+            f"{side}: {tile_peak(side, vector_size) / 1e9:.1f}" for side in (16, 32, 64, 128)
+        )
+        print(f"tiles, d = {vector_size}, GFLOP/s by side: {tiles}")
+    print(f"read {memory['read'] / 1e9:.1f} GB/s, copy {memory['copy'] / 1e9:.1f} GB/s")
+    cached = {}
+    for vector_size in given.vector_sizes:
+        cached[vector_size] = gather_peak(vector_size, CACHED_BYTES)
+        far = gather_peak(vector_size, TABLE_BYTES)
+        print(
+            f"gather rows, d = {vector_size}: {far / 1e9:.1f} GB/s from memory, "
+            f"{cached[vector_size] / 1e9:.1f} from the cache"
+        )
+
+    if given.cooccurrence is not None:
+        vocabulary_size, coo = stored_matrix(given.cooccurrence)
+    else:
+        vocabulary_size = given.vocabulary_size
+        coo = zipfian_matrix(vocabulary_size, given.num_pairs, seed=1)
+    grid = BlockGrid(vocabulary_size, given.num_blocks)
+    rows, cols, counts = one_cell(coo, given.num_blocks)
+    del coo
+    cell = batch_cell(rows, cols, np.log(counts).astype(np.float32))
+    in_tiles = cell.nnz[cell.side > 0].sum() / cell.total_nnz
+    print(
+        f"cell: {cell.total_nnz:,} nonzeros, {cell.num_batches:,} batches, {in_tiles:.0%} in tiles"
+    )
+    print(
+        f"{'d':>4} {'part':7}{'Mnnz/s':>9}{'places':>8}{'words':>8}{'flop':>8}{'GFLOP/s':>9}"
+        f"{'share':>7}{'bytes':>9}{'GB/s':>8}{'share':>7}"
+        f"{'gathers':>9}{'GB/s':>8}{'share':>7}{'of bound':>10}"
+    )
+    parts = {
+        "all": cell,
+        "tiles": select(cell, cell.side > 0),
+        "sparse": select(cell, cell.side == 0),
+    }
+    for vector_size in given.vector_sizes:
+        for name, part in parts.items():
+            if part.num_batches:
+                peaks = (gemm, memory["copy"], cached[vector_size])
+                print(share_row(name, part, grid, vector_size, peaks))
+    print("places, words, flop, bytes and gathers are a nonzero")
+
+
+if __name__ == "__main__":
+    main()

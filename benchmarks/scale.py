@@ -1,0 +1,301 @@
+"""The model on paper of docs/SCALE.md: coefficients, its check, large corpora, and what breaks.
+
+    python -m benchmarks.scale                          # print the tables
+    python -m benchmarks.scale --write docs/SCALE.md    # and put them into the document
+
+Every coefficient is fitted on the newest sweep in benchmarks/sweep.jsonl (`benchmarks.sweep`). What
+no sweep on one machine can measure, the cluster's network and disks and the store's deletions, are
+options.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from statistics import median
+
+from benchmarks.coefficients import Coefficients, fit_coefficients
+from benchmarks.growth import core_counts, main_runs
+from benchmarks.limits import best_executors, limits, map_output_bytes, piece_nonzeros
+from benchmarks.model import WORD_BYTES, Cluster, Workload, sizes_of, stage_costs
+from benchmarks.records import Record, read_records
+from benchmarks.sweep import RECORDS, last_sweep
+from benchmarks.wording import (
+    byte_words,
+    line_words,
+    number_words,
+    power_words,
+    range_words,
+    replace_sections,
+    time_words,
+)
+
+CORPORA = {
+    "6B tokens, V = 400k, d = 300": Workload(6e9, 400_000, 300, 5),
+    "840B tokens, V = 2.2M, d = 300": Workload(840e9, 2_200_000, 300, 5),
+}
+
+EXECUTORS = (16, 64, 256)
+
+PYTHON_WORD_BYTES = 65
+"""A str of eight letters and the place of it in a list."""
+
+
+def main() -> None:
+    """Print the tables, and write them into the document if asked to."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--record", type=Path, default=RECORDS)
+    parser.add_argument("--write", type=Path, metavar="FILE", help="replace the tables in it")
+    parser.add_argument("--cores-each", type=int, default=4, help="cores of an executor")
+    parser.add_argument("--network", type=float, default=1.25, help="GB/s of an executor")
+    parser.add_argument("--disk", type=float, default=0.5, help="GB/s of an executor's disks")
+    parser.add_argument(
+        "--delete-ms", type=float, default=20.0, help="a deletion in the store, milliseconds"
+    )
+    given = parser.parse_args()
+    records = last_sweep(read_records(given.record))
+    known = fit_coefficients(records)
+    cluster = Cluster(
+        executors=EXECUTORS[-1],
+        cores_each=given.cores_each,
+        network=given.network * 1e9,
+        disk=given.disk * 1e9,
+        task_seconds=known.overheads["seconds_a_jvm_task"],
+        delete_seconds=given.delete_ms / 1e3,
+    )
+    sections = {
+        "coefficients": coefficient_table(known, records),
+        "check": check_table(records),
+        "costs": cost_tables(known, cluster),
+        "limits": limit_tables(known, cluster),
+    }
+    for name, lines in sections.items():
+        print(f"\n== {name}\n" + "\n".join(lines))
+    if given.write:
+        text = given.write.read_text("utf-8")
+        given.write.write_text(replace_sections(text, sections), "utf-8")
+
+
+def coefficient_table(known: Coefficients, records: Sequence[Record]) -> list[str]:
+    """Word every coefficient with its symbol and unit."""
+    train, growth, extra = known.training, known.growth, known.overheads
+    run, merged = records[-1], extra["seconds_a_merged_nonzero"]
+    rows = [
+        ("start", "process start and end", f"{known.start:.1f} s"),
+        ("a_t, b_t", "tokenize", line_words(known.tokenize, 1e6, "us a token")),
+        ("a_v, b_v", "vocabulary", line_words(known.vocabulary, 1e6, "us a token")),
+        ("a_c, b_c", "cooccurrence", line_words(known.cooccurrence, 1e9, "ns a pair")),
+        (
+            "a_b, b_b, c_b",
+            "blocks",
+            f"{known.blocks[0]:.2f} s, {known.blocks[1] * 1e9:.0f} ns a nonzero, "
+            f"{known.blocks[2] * 1e3:.2f} ms a file",
+        ),
+        ("a_m", "train, before and between epochs", f"{train.fixed:.2f} s"),
+        ("c_m", "train, a cell", f"{train.cell * 1e3:.2f} ms"),
+        ("p_m", "train, a byte of parameters read or written", f"{train.byte * 1e9:.2f} ns"),
+    ]
+    for size, seconds in train.nonzero.items():
+        rows.append((f"b_m({size})", f"train, d = {size}", f"{seconds * 1e9:.0f} ns a nonzero"))
+    rows += [
+        ("a_e, b_e", "export, Parquet", line_words(known.export, 1e9, "ns a number")),
+        ("a_x, b_x", "export, text", line_words(known.text, 1e9, "ns a number")),
+        ("mu", "a nonzero in a merge of two runs", f"{merged * 1e9:.1f} ns"),
+        ("g", "planning, a row group and task", f"{extra['seconds_a_planned_pair'] * 1e6:.2f} us"),
+        ("r", "an empty Spark job of one task", f"{extra['seconds_a_job'] * 1e3:.0f} ms"),
+        ("", "each further task of it", f"{extra['seconds_a_task'] * 1e3:.1f} ms"),
+        ("t", "a task without Python", f"{extra['seconds_a_jvm_task'] * 1e3:.1f} ms"),
+    ]
+    rows += [("bytes", name, f"{size:.2f}") for name, size in known.bytes_each.items()]
+    rows += [("shuffled bytes", name, f"{size:.1f}") for name, size in known.shuffle_each.items()]
+    memory = known.blocks_memory
+    rows += [
+        (
+            "memory",
+            "a Python worker in blocks",
+            f"{memory.fixed / 2**20:.0f} MiB, {memory.each:.0f} bytes a nonzero of its cell",
+        ),
+        ("q", "pairs a token", f"{growth.pairs_a_token:.2f}"),
+        ("k", "share of tokens in the vocabulary", f"{growth.kept_share:.3f}"),
+        ("K(N)", "words of at least min_count", power_words(growth.vocabulary)),
+        ("D(N)", "distinct words", power_words(growth.distinct)),
+        ("R(N)", "stored nonzeros of a counting task", power_words(growth.run_nonzeros)),
+        ("s, rho", "of Z(N, V)", f"{growth.zipf:.3f}, {growth.density:.2f}"),
+    ]
+    lines = [f"{run['machine']}, commit {run['commit']}, {run['when'][:10]}.", ""]
+    lines += ["| | of | measured |", "|---|---|---|"]
+    return lines + [f"| {symbol} | {what} | {value} |" for symbol, what, value in rows]
+
+
+def check_table(records: Sequence[Record]) -> list[str]:
+    """Predict the largest size from the two smallest, and set it against what was measured."""
+    cores = core_counts(records)[-1]
+    runs = main_runs(records, cores)
+    *small, largest = sorted(runs)
+    small = small[:2]
+    known = fit_coefficients(records, small)
+    repeats = runs[largest]
+    measured = {
+        stage: median(run["stages"][stage] for run in repeats) for stage in repeats[0]["stages"]
+    }
+    predicted = predict_local(known, repeats[0], cores)
+    run = repeats[0]
+    total = median(repeat["wall_seconds"] for repeat in repeats)
+    rows = [
+        ("vocabulary, words", known.growth.vocabulary.at(run["tokens"]), run["vocabulary_size"]),
+        (
+            "nonzeros",
+            known.growth.nonzeros(
+                run["tokens"],
+                known.growth.vocabulary.at(run["tokens"]),
+                run["options"]["window-size"],
+            ),
+            run["nnz"],
+        ),
+        *((f"{stage}, s", predicted[stage], measured[stage]) for stage in measured),
+        ("text to vectors, s", sum(predicted.values()), total),
+    ]
+    sizes = " and ".join(f"{size / 1e6:g}M" for size in small)
+    lines = [
+        f"The {largest / 1e6:g}M-token run predicted from {sizes}, {cores} cores, "
+        f"median of {len(repeats)}:",
+        "",
+        "| | predicted | measured | error |",
+        "|---|---|---|---|",
+    ]
+    return lines + [
+        f"| {name} | {number_words(p)} | {number_words(m)} | {p / m - 1:+.0%} |"
+        for name, p, m in rows
+    ]
+
+
+def predict_local(known: Coefficients, run: Record, cores: int) -> dict[str, float]:
+    """Predict the seconds of a run's stages from its tokens alone, on the sweep's own machine."""
+    options, growth = run["options"], known.growth
+    words = growth.vocabulary.at(run["tokens"])
+    work = Workload(
+        run["tokens"],
+        words,
+        options["vector-size"],
+        options["epochs"],
+        options["window-size"],
+        options["num-blocks"],
+    )
+    # one machine: nothing crosses a network, and fixed costs and rounds hold its driver's time
+    machine = Cluster(1, cores, float("inf"), float("inf"), 0.0, 0.0)
+    costs = {name: cost.seconds for name, cost in stage_costs(work, machine, known).items()}
+    numbers = words * options["vector-size"]
+    return {
+        "start and end": costs["start and end"],
+        "tokens": costs["tokenize"],
+        "vocabulary": costs["vocabulary"],
+        "cooccurrence": costs["cooccurrence"],
+        "blocks": costs["blocks"],
+        "model": costs["train"],
+        "vectors": known.export.at(numbers),
+        "vectors.txt": known.text.at(numbers),
+    }
+
+
+def cost_tables(known: Coefficients, cluster: Cluster) -> list[str]:
+    """Word time, network, disk and memory of the large corpora by stage."""
+    lines = [
+        f"{cluster.cores_each} cores an executor, {cluster.network / 1e9:g} GB/s of network and "
+        f"{cluster.disk / 1e9:g} GB/s of disk each, {cluster.delete_seconds * 1e3:g} ms a deletion "
+        "in the store, 5 epochs, P as the stage chooses it.",
+    ]
+    for name, work in CORPORA.items():
+        lines += ["", f"**{name}**", ""]
+        lines += [
+            "| executors (cores) | Z | P | nonzeros of a cell | counting tasks | files of cells |"
+        ]
+        lines += ["|---|---|---|---|---|---|"]
+        for executors in EXECUTORS:
+            size = replace(cluster, executors=executors)
+            found = sizes_of(work, size, known)
+            of_cell = found.nonzeros / found.num_blocks**2
+            lines.append(
+                f"| {executors} ({size.cores}) | {number_words(found.nonzeros)} | "
+                f"{found.num_blocks:,} | {number_words(of_cell)} | {found.counting_tasks:,} | "
+                f"{found.cells:,} |"
+            )
+        lines += [
+            "",
+            "| stage | "
+            + " | ".join(f"{executors} executors" for executors in EXECUTORS)
+            + " | datasets moved | shuffled | left on disk | a worker's memory |",
+            "|---|" + "---|" * (len(EXECUTORS) + 4),
+        ]
+        costs = [stage_costs(work, replace(cluster, executors=x), known) for x in EXECUTORS]
+        for stage in costs[0]:
+            if stage == "start and end":
+                continue
+            times = " | ".join(
+                f"{time_words(cost[stage].seconds)} ({time_words(cost[stage].compute)} + "
+                f"{time_words(cost[stage].transfer)} + {time_words(cost[stage].driver)})"
+                for cost in costs
+            )
+            first, last = costs[0][stage], costs[-1][stage]
+            lines.append(
+                f"| {stage} | {times} | {range_words(first.network, last.network)} | "
+                f"{range_words(first.shuffle, last.shuffle)} | "
+                f"{range_words(first.disk, last.disk)} | {range_words(first.memory, last.memory)} |"
+            )
+        totals = " | ".join(
+            f"**{time_words(sum(cost.seconds for cost in by_stage.values()))}**"
+            for by_stage in costs
+        )
+        lines.append(f"| all | {totals} | | | | |")
+        lines += ["", _driver_memory(work, known)]
+    lines += ["", "In brackets: cores' work + moving bytes + the driver, one after another."]
+    return lines
+
+
+def limit_tables(known: Coefficients, cluster: Cluster) -> list[str]:
+    """Word what breaks as the corpus grows, and as the cluster does."""
+    work = CORPORA["840B tokens, V = 2.2M, d = 300"]
+    lines = []
+    for executors in EXECUTORS:
+        size = replace(cluster, executors=executors)
+        lines += [
+            "",
+            f"On {executors} executors, {size.cores} cores:",
+            "",
+            "| tokens | what breaks | remedy |",
+            "|---|---|---|",
+        ]
+        for limit in limits(work, size, known):
+            at = "beyond 10^16" if limit.tokens is None else number_words(limit.tokens)
+            lines.append(f"| {at} | {limit.what} | {limit.remedy} |")
+    lines += [
+        "",
+        "| corpus | executors with which training is fastest | P then | an epoch | nonzeros a row "
+        f"group has for a cell, {EXECUTORS[-1]} executors | map outputs at the driver |",
+        "|---|---|---|---|---|---|",
+    ]
+    for name, corpus in CORPORA.items():
+        executors, seconds = best_executors(corpus, cluster, known)
+        blocks = sizes_of(corpus, replace(cluster, executors=executors), known).num_blocks
+        lines.append(
+            f"| {name} | {executors} | {blocks} | {time_words(seconds / corpus.epochs)} | "
+            f"{piece_nonzeros(corpus, cluster, known):.1f} | "
+            f"{byte_words(map_output_bytes(corpus, cluster, known))} |"
+        )
+    return lines[1:]
+
+
+def _driver_memory(work: Workload, known: Coefficients) -> str:
+    words = known.growth.vocabulary.at(work.tokens)
+    return (
+        f"Memory of the driver: {number_words(words)} words of at least min_count, "
+        f"{byte_words(WORD_BYTES * words)} in Arrow at the JVM and some "
+        f"{byte_words(PYTHON_WORD_BYTES * words)} as Python strings."
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,283 @@
+"""The pure parts of the benchmarks: samples, fits, the model on paper, and its document."""
+
+import json
+import re
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from benchmarks.coefficients import expected_nonzeros, fit_coefficients
+from benchmarks.compare import OURS, THEIRS, comparison_table, run_theirs
+from benchmarks.event_log import spark_work
+from benchmarks.growth import cost_table, fit_line, fit_power
+from benchmarks.limits import first_at_least, limits
+from benchmarks.model import Cluster, Workload, stage_costs
+from benchmarks.quality import SIMILARITY
+from benchmarks.roofline import select, work_of
+from benchmarks.sample import nested_samples
+from benchmarks.scale import (
+    check_table,
+    coefficient_table,
+    cost_tables,
+    limit_tables,
+)
+from benchmarks.wording import replace_sections
+from glove_spark.kernels.batching import batch_cell
+
+CLUSTER = Cluster(16, 4, 1e9, 5e8, 1e-3, 1e-3)
+
+
+def run_of(size, cores=2, blocks=2, vector_size=50):
+    """Make the record of a run whose costs follow the model's formulas exactly."""
+    words, pairs = round(30 * size**0.5), 14 * size
+    nonzeros = round(1.5 * expected_nonzeros(size, words, 15, 1.2))
+    cells = blocks * (blocks + 1) // 2
+    moved = 4 * blocks * 4 * words * (vector_size + 3)
+    epoch = 0.05 * blocks + (1e-3 * blocks**2 + 1e-9 * moved) / cores
+    epoch += vector_size * 1e-9 * nonzeros / cores
+    numbers = words * vector_size
+    stages = {
+        "tokens": 4 + 1e-6 * size / cores,
+        "vocabulary": 0.5 + 2e-7 * size / cores,
+        "cooccurrence": 0.5 + 6e-8 * pairs / cores,
+        "blocks": 0.3 + (2e-7 * nonzeros + 2e-3 * cells) / cores,
+        "model": 0.5 + 3 * epoch,
+        "vectors": 0.1 + 1e-8 * numbers,
+        "vectors.txt": 0.1 + 1e-7 * numbers,
+    }
+    return {
+        "kind": "run",
+        "commit": "abc",
+        "machine": "planted",
+        "when": "2020-01-01",
+        "size": size,
+        "cores": cores,
+        "options": {
+            "vector-size": vector_size,
+            "num-blocks": blocks,
+            "epochs": 3,
+            "window-size": 15,
+        },
+        "wall_seconds": 3 + sum(stages.values()),
+        "stages": stages,
+        "epoch_seconds": [epoch] * 3,
+        "tokens": size,
+        "tokens_in_vocabulary": size,
+        "distinct_words": 4 * words,
+        "vocabulary_size": words,
+        "pairs": pairs,
+        "nnz": nonzeros,
+        "nnz_stored": nonzeros // 2,
+        "files": {"blocks": cells, "cooccurrence": 1},
+        "bytes": dict.fromkeys(stages, size),
+        "corpus_bytes": 6 * size,
+        "peak_private_mib": {"worker": 200 + nonzeros / 4 * 60 / 2**20},
+        "spark": {
+            name: {"tasks": 4, "shuffle_bytes": 5 * nonzeros}
+            for name in ("vocabulary", "cooccurrence", "blocks")
+        },
+    }
+
+
+@pytest.fixture(scope="module")
+def sweep():
+    """A sweep of three sizes, with the runs of larger vectors and of more blocks."""
+    runs = [run_of(size, cores) for size in (10**6, 2 * 10**6, 8 * 10**6) for cores in (1, 2)]
+    for size in (10**6, 2 * 10**6):
+        runs += [run_of(size, 2, 2, 300), run_of(size, 2, 32, 50), run_of(size, 2, 32, 300)]
+    overheads = {
+        "kind": "overheads",
+        "cores": 2,
+        "seconds_a_job": 0.05,
+        "seconds_a_task": 4e-3,
+        "seconds_a_jvm_task": 1e-3,
+        "seconds_a_merged_nonzero": 1e-8,
+        "seconds_a_planned_pair": 5e-7,
+        "seconds_a_deleted_file": 1e-5,
+    }
+    return [overheads, *runs]
+
+
+def test_a_smaller_sample_is_part_of_a_larger_one():
+    lengths = np.random.default_rng(2).integers(1, 100, 1000)
+    samples = nested_samples(lengths, [500, 5000, 10**9], seed=1)
+    small, large, everything = (set(sample.tolist()) for sample in samples)
+    assert small < large < everything == set(range(1000))
+    for sample, size in zip(samples, [500, 5000], strict=False):
+        assert size <= lengths[sample].sum() < size + 100
+        assert (np.diff(sample) > 0).all()
+
+
+def test_a_sample_is_no_slice_and_depends_on_the_seed():
+    lengths = [10] * 1000
+    (one,), (other,) = (nested_samples(lengths, [1000], seed) for seed in (1, 2))
+    assert one.tolist() != other.tolist()
+    assert one.max() - one.min() > 500
+
+
+def test_line_finds_fixed_and_marginal_cost():
+    line = fit_line([1, 2, 8], [5 + 3 * n for n in (1, 2, 8)])
+    assert line.fixed == pytest.approx(5)
+    assert line.at(100) == pytest.approx(305)
+
+
+def test_line_has_no_negative_fixed_cost():
+    line = fit_line([1, 2, 4], [1, 2.5, 6])
+    assert line.fixed == 0
+    assert 1 < line.each < 1.5
+
+
+def test_power_finds_its_exponent():
+    factor, exponent = fit_power([1e6, 4e6], [100, 200])
+    assert exponent == pytest.approx(0.5)
+    assert factor * 16e6**exponent == pytest.approx(400)
+
+
+def test_expected_nonzeros_by_hand():
+    counts = np.array([(rank + 2.7) ** -1.2 for rank in (1, 2, 3)])
+    counts *= 12 / counts.sum()
+    by_hand = sum(1 - np.exp(-2 * 2 * a * b / 12) for a in counts for b in counts)
+    assert expected_nonzeros(12, 3, 2, 1.2) == pytest.approx(by_hand)
+
+
+def test_coefficients_are_those_that_made_the_records(sweep):
+    known = fit_coefficients(sweep)
+    assert known.start == pytest.approx(3)
+    assert known.tokenize == pytest.approx((4, 1e-6))
+    assert known.cooccurrence == pytest.approx((0.5, 6e-8))
+    assert known.blocks == pytest.approx((0.3, 2e-7, 2e-3), rel=1e-3)
+    assert known.training.round == pytest.approx(0.05, rel=1e-3)
+    assert known.training.cell == pytest.approx(1e-3, rel=1e-2)
+    assert known.training.byte == pytest.approx(1e-9, rel=1e-2)
+    assert known.training.nonzero == pytest.approx({50: 5e-8, 300: 3e-7}, rel=1e-3)
+    assert known.growth.zipf == pytest.approx(1.2, rel=1e-2)
+    assert known.growth.density == pytest.approx(1.5, rel=1e-2)
+
+
+def test_largest_run_is_predicted_from_the_smaller_ones(sweep):
+    table = check_table(sweep)
+    errors = [int(found) for row in table for found in re.findall(r"([+-]\d+)%", row)]
+    assert len(errors) == 10
+    assert max(map(abs, errors)) <= 1
+
+
+def test_more_executors_shorten_the_cores_work_and_lengthen_the_rounds(sweep):
+    known, work = fit_coefficients(sweep), Workload(6e9, 400_000, 300, 5)
+    few, many = (
+        stage_costs(work, replace(CLUSTER, executors=executors), known) for executors in (16, 256)
+    )
+    assert many["cooccurrence"].compute < few["cooccurrence"].compute / 8
+    assert many["train"].driver > 16 * few["train"].driver
+    # the parameters travel once a round, and there are as many rounds as cores
+    assert many["train"].network > 8 * few["train"].network
+
+
+def test_limits_come_in_their_order_and_move_with_the_cluster(sweep):
+    known, work = fit_coefficients(sweep), Workload(840e9, 2_200_000, 300, 5)
+    by_size = [
+        limits(work, replace(CLUSTER, executors=executors), known) for executors in (16, 256)
+    ]
+    for found in by_size:
+        tokens = [limit.tokens for limit in found if limit.tokens is not None]
+        assert tokens == sorted(tokens)
+    heap = [next(x for x in found if "row group and cell" in x.what).tokens for found in by_size]
+    assert heap[1] < heap[0]
+
+
+def test_first_at_least_finds_the_bound():
+    assert first_at_least(lambda n: n**0.5, 1e5) == pytest.approx(1e10, rel=0.01)
+    assert first_at_least(lambda n: 1.0, 2.0) is None
+
+
+def test_tables_replace_what_stands_between_their_marks(sweep):
+    known = fit_coefficients(sweep)
+    sections = {
+        "coefficients": coefficient_table(known, sweep),
+        "check": check_table(sweep),
+        "costs": cost_tables(known, CLUSTER),
+        "limits": limit_tables(known, CLUSTER),
+    }
+    document = (Path(__file__).parents[2] / "docs" / "SCALE.md").read_text("utf-8")
+    written = replace_sections(document, sections)
+    assert "planted, commit abc" in written
+    assert replace_sections(written, sections) == written
+    outside = re.compile(r"<!-- (\w+) -->.*?<!-- end of \1 -->", re.DOTALL)
+    assert outside.sub("", written) == outside.sub("", document)
+    with pytest.raises(ValueError, match="must stand in the document once"):
+        replace_sections("no marks", sections)
+
+
+def test_cost_table_tells_growth_from_fixed_cost(sweep):
+    row = next(line for line in cost_table(sweep) if line.startswith("vocabulary, us a token"))
+    assert row.split()[-1] in ("(+0%)", "(-0%)")
+    assert float(row.split()[-3]) == pytest.approx(0.5)
+
+
+def test_comparison_divides_medians():
+    scores = {"total": {"value": 20.0}}
+    records = [
+        {"program": p, "turn": k, "wall_seconds": s, "peak_together_mib": m, "scores": scores}
+        for p, k, s, m in ((OURS, 1, 10, 100), (THEIRS, 1, 30, 50), (OURS, 2, 10, 100))
+    ]
+    assert comparison_table(records)[-1].split()[:3] == ["ratio", "3.00", "0.50"]
+
+
+@pytest.fixture
+def questions(tmp_path):
+    """Reference data of one analogy and of word pairs."""
+    analogies, similarity = tmp_path / "eval" / "analogy", tmp_path / "eval" / "similarity"
+    analogies.mkdir(parents=True)
+    similarity.mkdir()
+    (analogies / "family.txt").write_text("a b c d\n")
+    for file in SIMILARITY.values():
+        (similarity / f"{file}.txt").write_text("a b 1\na c 5\n")
+    return tmp_path
+
+
+def test_another_program_gets_the_corpus_and_is_scored(tmp_path, questions):
+    corpus, output = tmp_path / "corpus.txt", tmp_path / "their vectors.txt"
+    corpus.write_text("a b c d\n")
+    command = 'for w in $(cat "$CORPUS"); do echo "$w 1 ${#w}.$RANDOM"; done > "$OUTPUT"'
+    record = run_theirs(f"bash -c '{command}'", corpus, output, questions)
+    assert record["scores"]["total"]["covered"] == 1
+    assert record["wall_seconds"] >= 0
+    assert record["details"] == {}
+
+
+def test_another_program_that_writes_nothing_is_refused(tmp_path, questions):
+    (tmp_path / "vectors.txt").write_text("left by an earlier turn\n")
+    with pytest.raises(SystemExit, match=r"wrote no vectors to \$OUTPUT"):
+        run_theirs("true", tmp_path / "corpus.txt", tmp_path / "vectors.txt", questions)
+
+
+def test_event_log_is_summed_by_stage(tmp_path):
+    log = tmp_path / "log"
+    metrics = {"Shuffle Write Metrics": {"Shuffle Bytes Written": 7}}
+    events = [
+        {
+            "Event": "SparkListenerJobStart",
+            "Stage IDs": [0, 1],
+            "Properties": {"spark.job.description": "blocks: deal"},
+        },
+        {"Event": "SparkListenerJobStart", "Stage IDs": [2], "Properties": {}},
+        *(
+            {"Event": "SparkListenerTaskEnd", "Stage ID": k, "Task Metrics": metrics}
+            for k in (0, 1, 2)
+        ),
+    ]
+    log.write_text("\n".join(map(json.dumps, events)))
+    assert spark_work(log)["blocks"] == {"jobs": 1, "tasks": 2, "shuffle_bytes": 14}
+
+
+def test_roofline_counts_the_places_and_words_of_a_cell():
+    rng = np.random.default_rng(1)
+    frequency = 1 / (np.arange(512) + 1)
+    rows, cols = np.nonzero(rng.random((512, 512)) < 500 * np.outer(frequency, frequency))
+    cell = batch_cell(rows, cols, np.ones(len(rows), np.float32))
+    parts = [select(cell, cell.side > 0), select(cell, cell.side == 0)]
+    assert sum(part.total_nnz for part in parts) == cell.total_nnz == len(rows)
+    assert work_of(parts[1]).places == 1
+    assert work_of(parts[0]).places == len(parts[0].log_count.values) / parts[0].total_nnz > 1
+    assert work_of(parts[0]).flops(50) == 6 * 52 * work_of(parts[0]).places
