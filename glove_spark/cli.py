@@ -25,6 +25,7 @@ from glove_spark.config import (
     read_toml,
 )
 from glove_spark.errors import INTERRUPTED_EXIT_CODE, GloveSparkError
+from glove_spark.logs import configure_log
 from glove_spark.options import OptionSpec
 
 log = logging.getLogger("glove_spark")
@@ -34,7 +35,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; return its exit code."""
     parser = build_parser()
     given = parser.parse_args(arguments)
-    configure_log(given.verbose - given.quiet)
+    configure_log(given.verbose - given.quiet, given.log_format)
     signal.signal(signal.SIGTERM, _interrupt)
     try:
         given.run(given)
@@ -90,22 +91,6 @@ def build_parser() -> argparse.ArgumentParser:
     add_export_c(commands)
     _add_demo(commands)
     return parser
-
-
-def configure_log(verbosity: int) -> None:
-    """Send the log to standard error: progress by default, warnings with -q, all with -v."""
-    level = {-1: logging.WARNING, 0: logging.INFO}.get(
-        verbosity, logging.DEBUG if verbosity > 0 else logging.ERROR
-    )
-    handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(logging.Formatter("%(asctime)s %(message)s", datefmt="%H:%M:%S"))
-    log.handlers[:] = [handler]
-    log.setLevel(level)
-    log.propagate = False
-    # an interrupted call to the JVM is ours to report, not its client's
-    logging.getLogger("py4j").setLevel(logging.CRITICAL + 1)
-    # pyspark reports it to the root logger, which without a handler prints to standard error
-    logging.getLogger().addHandler(logging.NullHandler())
 
 
 def _interrupt(signum: int, frame: Any) -> None:
