@@ -16,6 +16,7 @@ from glove_spark.commands.evaluate import add_evaluate
 from glove_spark.commands.exchange import add_convert, add_export_c, add_import_c
 from glove_spark.commands.explore import add_analogy, add_neighbors, add_ratio
 from glove_spark.commands.parser import EXIT_CODES, add_command
+from glove_spark.commands.report import add_plot_neighbors, add_report
 from glove_spark.config import (
     SETTINGS,
     STAGES,
@@ -89,6 +90,8 @@ def build_parser() -> argparse.ArgumentParser:
     add_convert(commands)
     add_import_c(commands)
     add_export_c(commands)
+    add_report(commands)
+    add_plot_neighbors(commands)
     _add_demo(commands)
     return parser
 
