@@ -1,8 +1,7 @@
-"use strict";
 (() => {
   const data = JSON.parse(document.getElementById("data").textContent);
-  const config = { responsive: true, displaylogo: false,
-    modeBarButtonsToRemove: ["select2d", "lasso2d", "autoScale2d"] };
+  const config = { responsive: true, displaylogo: false, modeBarButtons: [["toImage"],
+    ["zoom2d", "pan2d"], ["zoomIn2d", "zoomOut2d", "resetScale2d"]] };
   const numbers = new Intl.NumberFormat("en");
 
   // Plotly reads tags and entities in texts; words are to be shown as they are.
@@ -89,8 +88,8 @@
       links.y.push(d.y[map.chosen], d.y[k], null);
     }
     const traces = [
-      some(d.words.map((_, k) => k), { marker: { color: c.dot, opacity: marked ? 0.3 : 0.65,
-        size: d.ranks.map((rank) => Math.max(4, 11 - 1.6 * Math.log10(rank + 1) * 1.3)) } }),
+      some(d.words.map((_, k) => k), { marker: { color: c.dot, opacity: marked ? 0.35 : 0.7,
+        line: { width: 0 }, size: d.ranks.map((rank) => Math.max(4, 11 - 2 * Math.log10(rank + 1))) } }),
       links,
       some(near, { marker: { color: c.second, size: 9 } }),
       some(marked ? [map.chosen] : [], { marker: { color: c.accent, size: 13,
@@ -118,12 +117,16 @@
     const first = order.length;
     for (let k = 0; k < d.words.length; k++) order.push(k);
     const seen = new Set();
+    const across = (k) => (d.x[k] - range.x[0]) / (range.x[1] - range.x[0]) * width;
+    const down = (k) => height - (d.y[k] - range.y[0]) / (range.y[1] - range.y[0]) * height;
+    for (const k of order.slice(0, first)) {
+      taken.push([across(k) - 4, down(k) - 4, across(k) + 4, down(k) + 4]);
+    }
     for (let place = 0; place < order.length && made.length < 90; place++) {
       const k = order[place];
       if (seen.has(k)) continue;
       seen.add(k);
-      const x = (d.x[k] - range.x[0]) / (range.x[1] - range.x[0]) * width;
-      const y = height - (d.y[k] - range.y[0]) / (range.y[1] - range.y[0]) * height;
+      const x = across(k), y = down(k);
       if (x < 0 || y < 12 || x > width || y > height) continue;
       const marked = place < first;
       const half = d.words[k].length * (marked ? 4.2 : 3.6) + 5;
@@ -271,23 +274,6 @@
     }
   }
 
-  function themes() {
-    const root = document.documentElement, button = document.getElementById("theme");
-    const system = matchMedia("(prefers-color-scheme: dark)");
-    const dark = () => root.dataset.theme ? root.dataset.theme === "dark" : system.matches;
-    const show = () => {
-      button.textContent = dark() ? "Light theme" : "Dark theme";
-      drawAll();
-    };
-    button.hidden = false;
-    button.addEventListener("click", () => {
-      root.dataset.theme = dark() ? "light" : "dark";
-      show();
-    });
-    system.addEventListener("change", show);
-    show();
-  }
-
-  themes();
+  glovePage.themes(drawAll);
   if (data.map) search();
 })();

@@ -30,7 +30,7 @@ def as_html(page: Page) -> str:
         If plotly, which draws the figures, is not installed.
     """
     plotly = require("plotly.offline", "plot", "the report").get_plotlyjs().replace("\r\n", "\n")
-    script = _resource("page.js")
+    script = _resource("theme.js") + _resource("page.js")
     data = {figure.name: figure.data for section in page.sections for figure in section.figures}
     return Template(_resource("page.html")).substitute(
         title=escape(page.title),

@@ -112,7 +112,7 @@ def _neighbors(source: VectorSource, chosen: ChosenWords, listed: Sequence[int])
     words = [chosen.words[k] for k in listed]
     found = nearest_words(source, chosen.units[list(listed)], words, LISTED_NEIGHBORS)
     rows = [
-        [word, "  ".join(f"{other} {_hundredths(cosine)}" for other, cosine in near)]
+        [word, ", ".join(f"{other} {_hundredths(cosine)}" for other, cosine in near)]
         for word, near in zip(words, found, strict=True)
     ]
     text = f"The nearest of all {source.num_words:,} words, with their cosines."
