@@ -22,9 +22,9 @@ def start_java(conf: SparkConf) -> JavaGateway:
     ours, theirs = os.pipe()
     listener = threading.Thread(target=_pass_on, args=(ours,), name="java-messages", daemon=True)
     listener.start()
-    gateway = None
+    gateway: JavaGateway | None = None
     try:
-        gateway = launch_gateway(conf, {"stderr": theirs})
+        gateway = launch_gateway(conf, {"stderr": theirs})  # type: ignore[no-untyped-call]
     finally:
         os.close(theirs)
         if gateway is None:

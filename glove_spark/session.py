@@ -92,7 +92,7 @@ def open_session(
     if not submitted:
         # Spark would take PATH's python3, which need not be the one that has the packages
         os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
-    settings = {
+    settings: dict[str, bool | float | int | str | None] = {
         "spark.app.name": app_name,
         "spark.ui.showConsoleProgress": "false",
         # a task through a Unix socket costs a third less than through TCP; older Sparks ignore it

@@ -18,7 +18,7 @@ REPORT_EXAMPLES = """  glove-spark report out/
 
 needs plotly, which installs with: pip install 'glove_spark[plot]'
 """
-PLOT_EXAMPLES = """  glove-spark plot-neighbors pennsylvania nobles war --vectors out/ --output plots/
+PLOT_EXAMPLES = """  glove-spark plot-neighbors liberty war --vectors out/ --output plots/
   glove-spark plot-neighbors frog --vectors glove.6B.300d.txt -n 20 --theme dark
 
 PNG needs matplotlib, which installs with: pip install 'glove_spark[plot]'
@@ -129,7 +129,9 @@ def _report(given: argparse.Namespace) -> None:
         similarity=similarity_files(given.similarity),
         lowercase=not given.keep_case,
     )
-    target = Location.of(given.output) if given.output else Location.of(given.folder) / "report.html"
+    target = (
+        Location.of(given.output) if given.output else Location.of(given.folder) / "report.html"
+    )
     size = write_report(given.folder, target, options)
     log.info("report: %s, %.1f MB", target.shown, size / 1e6, extra=fields(bytes=size))
 

@@ -70,9 +70,7 @@ def make_page(folder: str | Location, options: ReportOptions) -> Page:
         If a word that was asked for is not there.
     """
     if not 2 <= options.map_words <= LARGEST_MAP:
-        raise ConfigurationError(
-            f"map_words={options.map_words} must be from 2 to {LARGEST_MAP:,}"
-        )
+        raise ConfigurationError(f"map_words={options.map_words} must be from 2 to {LARGEST_MAP:,}")
     root = Location.of(folder)
     manifests = Manifests(root, options.reuse)
     if not manifests.found:

@@ -136,7 +136,7 @@
         box[1] < other[3] && box[3] > other[1])) continue;
       taken.push(box);
       made.push({ x: d.x[k], y: d.y[k], text: plain(d.words[k]), showarrow: false, yshift: 14,
-        captureevents: false, bgcolor: marked ? c.raised : "rgba(0,0,0,0)", borderpad: 1,
+        captureevents: false, bgcolor: c.raised + (marked ? "ff" : "a6"), borderpad: 1,
         opacity: first && !marked ? 0.45 : 1,
         font: { size: marked ? 13 : 11.5,
           color: k === map.chosen ? c.accent : marked ? c.second : c.muted } });

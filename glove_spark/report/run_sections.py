@@ -181,7 +181,9 @@ def vocabulary(manifests: Manifests) -> Section:
     """Show the frequency of words by rank, and what was dropped."""
     title = "Vocabulary"
     try:
-        words = Vocabulary.read(open_dataset(manifests.holder("vocabulary") / "vocabulary").location)
+        words = Vocabulary.read(
+            open_dataset(manifests.holder("vocabulary") / "vocabulary").location
+        )
     except GloveSparkError as error:
         return Section("vocabulary", title, missing=f"No frequencies: {error}.")
     ranks = np.unique(np.geomspace(1, len(words), PLOTTED_RANKS).astype(int))

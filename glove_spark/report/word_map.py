@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -59,9 +60,7 @@ def choose_words(source: VectorSource, first: int, named: Sequence[str]) -> Chos
     rows: list[NDArray[np.float32]] = []
     position = 0
     for chunk in checked(source):
-        kept = [
-            k for k, word in enumerate(chunk.words) if position + k < first or word in wanted
-        ]
+        kept = [k for k, word in enumerate(chunk.words) if position + k < first or word in wanted]
         words += [chunk.words[k] for k in kept]
         ids += [position + k for k in kept]
         rows.append(_units(chunk.rows[kept]))
@@ -141,10 +140,7 @@ def telling_words(cosines: NDArray[np.float32], count: int, skip: int) -> list[i
     skip = min(skip, size // 4)
     edges = np.unique(np.geomspace(skip + 1, size + 1, count + 1).astype(int) - 1)
     warmth = cosines[:, :3].mean(axis=1)
-    return [
-        int(start + np.argmax(warmth[start:stop]))
-        for start, stop in zip(edges[:-1], edges[1:], strict=True)
-    ]
+    return [int(start + np.argmax(warmth[start:stop])) for start, stop in pairwise(edges)]
 
 
 def place_words(

@@ -90,8 +90,8 @@ def _map(
     size = len(chosen.words)
     which = f"all {size:,} words" if size == of_all else f"{size:,} of {of_all:,} words"
     text = (
-        f"{which[0].upper()}{which[1:]}, placed by {method}. Search for a word, or choose a dot, to "
-        f"mark its {positions.shape[1]} nearest by cosine among those on the map; drag to move, "
+        f"{which[0].upper()}{which[1:]}, placed by {method}. Search for a word, or choose a dot, "
+        f"to mark its {positions.shape[1]} nearest by cosine among those on the map; drag to move, "
         "scroll to zoom, double-click for the whole. More names appear as you zoom in."
     )
     label = f"a map of {size:,} words; the search beside it lists the neighbours of a word"
@@ -136,11 +136,11 @@ def ratios(counts: Location, asked: Sequence[str] | None) -> Section:
     except GloveSparkError as error:
         if asked and isinstance(error, UnknownWordError):
             raise
-        why = f"No ratios: {error}." if asked else (
-            f"No ratios: the paper's words {', '.join(PAPERS_WORDS)} are not all here, or nothing "
-            "was counted; name others with --ratio I J K...."
-        )
-        return Section(name, title, missing=why)
+        why = str(error)
+        if not asked:
+            words = ", ".join(PAPERS_WORDS)
+            why = f"{words} are not all here, or nothing was counted; name others by --ratio I J K"
+        return Section(name, title, missing=f"No ratios: {why}.")
     text = (
         f"P(k|i) is the share of k in all that was counted around i. Large ratios tell {i} from "
         f"{j}, small ones {j} from {i}; those near 1 tell nothing."
