@@ -92,7 +92,7 @@ def open_session(
     if not submitted:
         # Spark would take PATH's python3, which need not be the one that has the packages
         os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
-    settings: dict[str, bool | float | int | str | None] = {
+    settings = {
         "spark.app.name": app_name,
         "spark.ui.showConsoleProgress": "false",
         # a task through a Unix socket costs a third less than through TCP; older Sparks ignore it
@@ -114,7 +114,7 @@ def open_session(
         if not submitted and SparkContext._gateway is None:
             found = SparkConf().setAll(list(settings.items()))
             SparkContext(conf=found, gateway=start_java(found))
-        return SparkSession.builder.config(map=settings).getOrCreate()
+        return SparkSession.builder.config(map={**settings}).getOrCreate()
     except (Py4JError, PySparkException, RuntimeError, OSError) as error:
         reason = str(error).strip().splitlines() or [type(error).__name__]
         raise SetupError(f"Spark does not start (master={master}): {reason[0]}") from error

@@ -132,7 +132,7 @@
       const half = d.words[k].length * (marked ? 4.2 : 3.6) + 5;
       const box = [x - half, y - 24, x + half, y - 6];
       if (!marked && (box[0] < 0 || box[2] > width)) continue;
-      if (taken.some((other) => box[0] < other[2] && box[2] > other[0] &&
+      if (k !== map.chosen && taken.some((other) => box[0] < other[2] && box[2] > other[0] &&
         box[1] < other[3] && box[3] > other[1])) continue;
       taken.push(box);
       made.push({ x: d.x[k], y: d.y[k], text: plain(d.words[k]), showarrow: false, yshift: 14,

@@ -204,8 +204,8 @@ def _train_epoch(
     cost_sum, nnz, share = 0.0, 0, int(blocks.facts["nnz"])
     rounds = rounds_of(settings, grid, epoch)
     for number, tasks in enumerate(rounds, 1):
-        where = f"epoch {epoch}/{settings.epochs}, round {number}/{len(rounds)}"
-        describe(job.spark, f"train: {where}")
+        where = f"epoch {epoch}/{settings.epochs}"
+        describe(job.spark, f"train: {where}, round {number}/{len(rounds)}")
         job.progress.report(
             (epoch - 1) * share + nnz,
             settings.epochs * share,
