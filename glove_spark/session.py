@@ -20,7 +20,7 @@ from pyspark.errors import PySparkException
 from pyspark.sql import SparkSession
 
 from glove_spark.errors import SetupError
-from glove_spark.java_messages import start_java
+from glove_spark.java_messages import start_java, stopping
 
 OLDEST_JAVA = 17
 
@@ -150,7 +150,7 @@ def spark_session(master: str | None = None, conf: Iterable[str] = ()) -> Iterat
     finally:
         if not found:
             # left to the end of the process, Python workers complain of broken pipes
-            with suppress(Py4JError, ConnectionError), warnings.catch_warnings():
+            with suppress(Py4JError, ConnectionError), stopping(), warnings.catch_warnings():
                 # a JVM that an interrupt cut off from us cannot be asked to stop; it ends with us
                 warnings.simplefilter("ignore", RuntimeWarning)
                 spark.stop()
