@@ -12,10 +12,12 @@ from pathlib import Path
 from typing import Any
 
 from glove_spark import __version__
+from glove_spark.commands.completion import add_completion
 from glove_spark.commands.evaluate import add_evaluate
 from glove_spark.commands.exchange import add_convert, add_export_c, add_import_c
 from glove_spark.commands.explore import add_analogy, add_neighbors, add_ratio
 from glove_spark.commands.parser import EXIT_CODES, add_command
+from glove_spark.commands.report import add_plot_neighbors, add_report
 from glove_spark.config import (
     SETTINGS,
     STAGES,
@@ -25,16 +27,42 @@ from glove_spark.config import (
     read_toml,
 )
 from glove_spark.errors import INTERRUPTED_EXIT_CODE, GloveSparkError
+from glove_spark.logs import configure_log
 from glove_spark.options import OptionSpec
 
 log = logging.getLogger("glove_spark")
+
+RUN_EXAMPLES = """  glove-spark run --input books/ --output out/
+  glove-spark run --input books/ --document file --output out/ --vector-size 300 --probe war,law
+  glove-spark run --input 'crawl/*.jsonl.zst' --output out/ --config conf/large.toml
+"""
+STAGE_EXAMPLES = {
+    "tokenize": """  glove-spark tokenize --input books/ --output out/
+  glove-spark tokenize --input s3://bucket/crawl.parquet --text-column body --output s3://bucket/out
+""",
+    "vocabulary": """  glove-spark vocabulary --output out/ --min-count 11
+""",
+    "cooccurrence": """  glove-spark cooccurrence --output out/ --window-size 15
+""",
+    "blocks": """  glove-spark blocks --output out/
+""",
+    "train": """  glove-spark train --output out/ --vector-size 300 --epochs 10 --probe war,law
+  glove-spark train --output other/ --reuse out/ --x-max 50
+""",
+    "export": """  glove-spark export --output out/
+  glove-spark export --output out/ --vectors word --overwrite
+""",
+}
+DEMO_EXAMPLES = """  glove-spark demo
+  glove-spark demo --output my-demo/ --master 'local[2]'
+"""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; return its exit code."""
     parser = build_parser()
     given = parser.parse_args(arguments)
-    configure_log(given.verbose - given.quiet)
+    configure_log(given.verbose - given.quiet, given.log_format)
     signal.signal(signal.SIGTERM, _interrupt)
     try:
         given.run(given)
@@ -69,16 +97,22 @@ def build_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="glove-spark",
         description="GloVe word vectors from any corpus, on Apache Spark.",
-        epilog=EXIT_CODES,
+        epilog="examples:\n"
+        "  glove-spark demo\n"
+        "  glove-spark run --input books/ --output out/\n"
+        "  glove-spark neighbors --vectors out/ tyranny war\n"
+        "  glove-spark report out/\n"
+        "  glove-spark run --help\n\n" + EXIT_CODES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--version", action="version", version=f"glove-spark {__version__}")
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
     everything = add_command(
-        commands, "run", "the whole pipeline: corpus to vectors", _run_pipeline
+        commands, "run", "the whole pipeline: corpus to vectors", _run_pipeline, RUN_EXAMPLES
     )
     _add_options(everything, SETTINGS)
     for stage, text in STAGES.items():
-        command = add_command(commands, stage, text, _run_stage)
+        command = add_command(commands, stage, text, _run_stage, STAGE_EXAMPLES[stage])
         command.set_defaults(stage=stage)
         _add_options(command, {"run": RunSettings, stage: SETTINGS[stage]})
     add_evaluate(commands)
@@ -88,24 +122,11 @@ def build_parser() -> argparse.ArgumentParser:
     add_convert(commands)
     add_import_c(commands)
     add_export_c(commands)
+    add_report(commands)
+    add_plot_neighbors(commands)
     _add_demo(commands)
+    add_completion(commands, parser)
     return parser
-
-
-def configure_log(verbosity: int) -> None:
-    """Send the log to standard error: progress by default, warnings with -q, all with -v."""
-    level = {-1: logging.WARNING, 0: logging.INFO}.get(
-        verbosity, logging.DEBUG if verbosity > 0 else logging.ERROR
-    )
-    handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(logging.Formatter("%(asctime)s %(message)s", datefmt="%H:%M:%S"))
-    log.handlers[:] = [handler]
-    log.setLevel(level)
-    log.propagate = False
-    # an interrupted call to the JVM is ours to report, not its client's
-    logging.getLogger("py4j").setLevel(logging.CRITICAL + 1)
-    # pyspark reports it to the root logger, which without a handler prints to standard error
-    logging.getLogger().addHandler(logging.NullHandler())
 
 
 def _interrupt(signum: int, frame: Any) -> None:
@@ -194,10 +215,16 @@ def _run_stage(given: argparse.Namespace) -> None:
 
 def _add_demo(commands: Any) -> None:
     command = add_command(
-        commands, "demo", "write a corpus of Python's documentation and train on it", _demo
+        commands,
+        "demo",
+        "write a corpus of Python's documentation and train on it",
+        _demo,
+        DEMO_EXAMPLES,
     )
-    command.add_argument("--output", default="demo-output", metavar="DIR")
-    command.add_argument("--master", metavar="URL", default=None)
+    command.add_argument(
+        "--output", default="demo-output", metavar="DIR", help="where to (default: demo-output)"
+    )
+    command.add_argument("--master", metavar="URL", help="Spark's master (default: local[*])")
 
 
 def _demo(given: argparse.Namespace) -> None:

@@ -15,11 +15,12 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from py4j.protocol import Py4JError
-from pyspark import SparkContext
+from pyspark import SparkConf, SparkContext
 from pyspark.errors import PySparkException
 from pyspark.sql import SparkSession
 
 from glove_spark.errors import SetupError
+from glove_spark.java_messages import start_java, stopping
 
 OLDEST_JAVA = 17
 
@@ -91,28 +92,29 @@ def open_session(
     if not submitted:
         # Spark would take PATH's python3, which need not be the one that has the packages
         os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
-    builder = (
-        SparkSession.builder.appName(app_name)
-        .config("spark.ui.showConsoleProgress", "false")
+    settings = {
+        "spark.app.name": app_name,
+        "spark.ui.showConsoleProgress": "false",
         # a task through a Unix socket costs a third less than through TCP; older Sparks ignore it
-        .config("spark.python.unix.domain.socket.enabled", "true")
-    )
-    for name in BLAS_THREADS:
-        builder = builder.config(f"spark.executorEnv.{name}", os.environ[name])
+        "spark.python.unix.domain.socket.enabled": "true",
+    }
+    settings |= {f"spark.executorEnv.{name}": os.environ[name] for name in BLAS_THREADS}
     if not submitted:
         # this Java only puts together the command of the next one
         os.environ.setdefault("SPARK_LAUNCHER_OPTS", "-XX:TieredStopAtLevel=1")
-        for key, value in _driver_settings(conf).items():
-            builder = builder.config(key, value)
+        settings |= _driver_settings(conf)
     if master is None and not submitted and not _master_is_configured():
         master = "local[*]"
     if master is not None:
-        builder = builder.master(master)
+        settings["spark.master"] = master
     for setting in conf:
         key, _, value = setting.partition("=")
-        builder = builder.config(key.strip(), value.strip())
+        settings[key.strip()] = value.strip()
     try:
-        return builder.getOrCreate()
+        if not submitted and SparkContext._gateway is None:
+            found = SparkConf().setAll(list(settings.items()))
+            SparkContext(conf=found, gateway=start_java(found))
+        return SparkSession.builder.config(map={**settings}).getOrCreate()
     except (Py4JError, PySparkException, RuntimeError, OSError) as error:
         reason = str(error).strip().splitlines() or [type(error).__name__]
         raise SetupError(f"Spark does not start (master={master}): {reason[0]}") from error
@@ -151,7 +153,7 @@ def spark_session(master: str | None = None, conf: Iterable[str] = ()) -> Iterat
     finally:
         if not found:
             # left to the end of the process, Python workers complain of broken pipes
-            with suppress(Py4JError, ConnectionError), warnings.catch_warnings():
+            with suppress(Py4JError, ConnectionError), stopping(), warnings.catch_warnings():
                 # a JVM that an interrupt cut off from us cannot be asked to stop; it ends with us
                 warnings.simplefilter("ignore", RuntimeWarning)
                 spark.stop()

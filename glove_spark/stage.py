@@ -22,8 +22,10 @@ from pyspark.sql import SparkSession
 
 from glove_spark.errors import DatasetError
 from glove_spark.failures import task_errors
+from glove_spark.logs import fields
 from glove_spark.manifest import Dataset, Manifest, Recipe
 from glove_spark.options import Settings
+from glove_spark.progress import StageProgress, shown_progress
 from glove_spark.publication import open_dataset, publish_dataset
 from glove_spark.storage import TEMPORARY, Location
 
@@ -45,6 +47,8 @@ class Job:
     output
         The folder (or file) to write; it does not exist yet, unless the stage
         can resume.
+    progress
+        Where a stage says how far it is, if it knows more than Spark's tasks tell.
     """
 
     spark: SparkSession
@@ -52,6 +56,7 @@ class Job:
     inputs: Mapping[str, Dataset]
     output: Location
     timings: dict[str, float] = field(default_factory=dict)
+    progress: StageProgress = field(default_factory=lambda: StageProgress(""))
 
 
 @dataclass(frozen=True)
@@ -138,15 +143,22 @@ def run_stage(
         log.info("%s: redone, because %s", stage.dataset, "; ".join(reasons))
     unfinished = root / f".{stage.dataset}.{recipe.fingerprint[:12]}{TEMPORARY}"
     _delete_leftovers(stage, root, keep=unfinished if stage.resumable else None)
-    job = Job(spark, settings, inputs, unfinished)
-    log.info("%s: started", stage.dataset)
-    started = time.perf_counter()
-    with task_errors():
-        facts = stage.build(job)
-    _delete_strays(unfinished)
-    job.timings["total"] = time.perf_counter() - started
-    dataset = publish_dataset(unfinished, target, recipe, facts, job.timings)
-    log.info("%s: finished in %.1f s", stage.dataset, job.timings["total"])
+    with shown_progress(spark, stage.dataset) as progress:
+        job = Job(spark, settings, inputs, unfinished, progress=progress)
+        log.info("%s: started", stage.dataset)
+        started = time.perf_counter()
+        with task_errors():
+            facts = stage.build(job)
+        _delete_strays(unfinished)
+        job.timings["total"] = time.perf_counter() - started
+        dataset = publish_dataset(unfinished, target, recipe, facts, job.timings)
+        seconds = round(job.timings["total"], 3)
+        log.info(
+            "%s: finished in %.1f s",
+            stage.dataset,
+            seconds,
+            extra=fields(seconds=seconds, facts=dict(facts)),
+        )
     return dataset
 
 

@@ -82,3 +82,9 @@ except SetupError as error:
     sys.exit(str(error))'
     fi
 fi
+
+# the tests of the report's page are skipped without a browser, so none of this may fail
+if [ "$extra" = dev ] && ! command -v chromedriver >/dev/null 2>&1; then
+    say "Looking for chromium, in which tests open the report's page ..."
+    apt_install chromium-driver chromium-chromedriver || say "... none; those tests will be skipped"
+fi

@@ -13,8 +13,10 @@ import pyarrow.parquet as pq
 import pytest
 
 from glove_spark.datasets.cooccurrence import SCHEMA
+from glove_spark.datasets.vectors import write_parquet
 from glove_spark.datasets.vocabulary import Vocabulary
 from glove_spark.manifest import Dataset, Manifest, Recipe, file_sizes
+from glove_spark.publication import claim_folder
 from glove_spark.storage import Location
 
 
@@ -52,6 +54,61 @@ def publish_matrix() -> Callable[..., dict[str, Dataset]]:
         return made
 
     return publish
+
+
+HOSTILE = (
+    "</script><img src=x onerror=window.pwned=1>",
+    "<b>bold</b>",
+    "$x^2$",
+    "&amp;",
+    "%{y}",
+    '"quoted"',
+    "'",
+    "tyranny",
+    "Ünïçødé",
+)
+"""Words that a page could take for something else, among them an innocent one."""
+
+
+@pytest.fixture
+def trained_folder(publish_matrix, tmp_path) -> Location:
+    """An output folder of 60 words, nine of them `HOSTILE`, as if it had been trained."""
+    root = Location.of(tmp_path / "out")
+    claim_folder(root)
+    rng = np.random.default_rng(0)
+    counts = rng.integers(0, 5, (60, 60))
+    publish_matrix(root, counts + counts.T)
+    words = [*HOSTILE, *(f"w{k}" for k in range(len(HOSTILE), 60))]
+    numbers = np.arange(600, 540, -1)
+    Vocabulary(words, numbers).write(root / "vocabulary")
+    (root / "vectors").make_folder()
+    vectors = rng.normal(size=(60, 8)).astype(np.float32)
+    write_parquet(pa.array(words), vectors, root / "vectors" / "part-00000.parquet")
+    (root / "model").make_folder()
+    made = {
+        "vocabulary": {
+            "vocabulary_size": 60,
+            "tokens": 40_000,
+            "tokens_kept": 39_000,
+            "dropped_tokens": {"min_count": 1000, "stop_words": 0},
+        },
+        "model": {
+            "epoch": 3,
+            "cost": 0.02,
+            "costs": [0.05, 0.03, 0.02],
+            "epoch_seconds": [1.0, 1.5, 75.0],
+            "nonzeros_per_second": [1_000_000, 1_100_000, 1_234_567],
+            "stopped_early": False,
+            "vector_size": 8,
+        },
+        "vectors": {"words": 60, "vector_size": 8},
+    }
+    for name, facts in made.items():
+        stage = {"model": "train", "vectors": "export"}.get(name, name)
+        recipe = Recipe(stage, 1, {"epochs": 3} if name == "model" else {"unk": None}, {})
+        timings = {"total": 12.5}
+        Manifest(recipe, file_sizes(root / name), facts, timings).write(root / name)
+    return root
 
 
 @pytest.fixture

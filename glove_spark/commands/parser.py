@@ -6,6 +6,8 @@ import argparse
 from collections.abc import Callable
 from typing import Any
 
+from glove_spark.logs import FORMATS
+
 EXIT_CODES = """exit codes: 0 done, 1 a defect, 2 a wrong setting, 3 a wrong input, 4 the output
 cannot be written, 5 a dataset is damaged or made differently, 6 Java or Spark does not start,
 7 training diverged, 130 interrupted"""
@@ -29,6 +31,13 @@ def add_command(
     command.set_defaults(run=run, stage=None)
     command.add_argument("-v", "--verbose", action="count", default=0, help="say more")
     command.add_argument("-q", "--quiet", action="count", default=0, help="say less")
+    command.add_argument(
+        "--log-format",
+        choices=FORMATS,
+        default="text",
+        help="the log on standard error: lines for people, with bars on a terminal (text, the "
+        "default), or a JSON object a line",
+    )
     return command
 
 

@@ -7,13 +7,18 @@ what it cost. The record is written last, so an epoch without one never happened
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, field
+from datetime import datetime, timezone
+from typing import Any
 
 from glove_spark.datasets.model import SIDES, block_file, epoch_folder
 from glove_spark.errors import DatasetError
 from glove_spark.manifest import file_sizes
 from glove_spark.storage import TEMPORARY, Location
+
+METRICS = "metrics.jsonl"
+"""The file of a model that has a line an epoch."""
 
 
 @dataclass(frozen=True)
@@ -29,6 +34,8 @@ class EpochRecord:
     held_out_cost
         The same mean over the nonzeros that were kept out of training, after the epoch; None
         without any.
+    time
+        When it ended, ISO 8601 in UTC; empty in records that older versions wrote.
     """
 
     epoch: int
@@ -37,6 +44,9 @@ class EpochRecord:
     learning_rate: float | None
     seconds: float
     held_out_cost: float | None = None
+    time: str = field(
+        default_factory=lambda: datetime.now(timezone.utc).isoformat(timespec="seconds")
+    )
 
 
 def record_file(model: Location, epoch: int) -> Location:
@@ -65,6 +75,25 @@ def committed_epochs(model: Location) -> list[EpochRecord]:
         if info.base_name.startswith("epoch-") and info.extension == "json":
             records.append(_read_record(model / info.base_name))
     return sorted(records, key=lambda record: record.epoch)
+
+
+def metrics_of(record: EpochRecord) -> dict[str, Any]:
+    """Name what is measured of an epoch."""
+    return {
+        "epoch": record.epoch,
+        "cost": record.cost,
+        "nnz": record.nnz,
+        "seconds": round(record.seconds, 3),
+        "nonzeros_per_second": round(record.nnz / record.seconds) if record.seconds else None,
+        "learning_rate": record.learning_rate,
+        "time": record.time or None,
+    }
+
+
+def write_metrics(model: Location, history: Iterable[EpochRecord]) -> None:
+    """Write a line for each trained epoch, instead of what is there: none stands there twice."""
+    lines = [json.dumps(metrics_of(record)) + "\n" for record in history if record.epoch > 0]
+    (model / METRICS).write_bytes("".join(lines).encode())
 
 
 def is_whole(model: Location, record: EpochRecord) -> bool:
@@ -102,7 +131,7 @@ def _read_record(file: Location) -> EpochRecord:
     try:
         content = json.loads(file.read_bytes())
         content.pop("files")
-        return EpochRecord(**content)
+        return EpochRecord(**{"time": "", **content})
     except (ValueError, KeyError, TypeError) as error:
         raise DatasetError(
             f"{file.shown} is not the record of an epoch ({error}); "

@@ -28,6 +28,7 @@ from glove_spark.kernels.schedule import (
     stratified_rounds,
 )
 from glove_spark.kernels.update import UpdateSettings
+from glove_spark.logs import fields
 from glove_spark.manifest import Dataset
 from glove_spark.session import describe
 from glove_spark.stage import Job, Stage
@@ -37,8 +38,10 @@ from glove_spark.stages.checkpoints import (
     committed_epochs,
     delete_uncommitted,
     is_whole,
+    metrics_of,
     placement_of,
     prune_epochs,
+    write_metrics,
 )
 from glove_spark.stages.held_out import held_out_cost
 from glove_spark.stages.probe import describe_neighbors
@@ -72,7 +75,8 @@ def build_model(job: Job) -> Mapping[str, Any]:
         record = _train_epoch(job, blocks, grid, log_keep, history, epoch)
         prune_epochs(model, epoch, settings.keep_epochs)
         history.append(record)
-        log.info("%s", _progress(history, settings.epochs))
+        write_metrics(model, history)
+        log.info("%s", _progress(history, settings.epochs), extra=fields(**metrics_of(record)))
         for line in describe_neighbors(model, epoch, grid, settings, vocabulary):
             log.info("%s", line)
         stopped = _no_longer_improves(history, settings.tolerance)
@@ -142,6 +146,7 @@ def _resume(model: Location, grid: BlockGrid) -> list[EpochRecord]:
         history.pop()
     delete_uncommitted(model, history[-1].epoch if history else -1)
     if history and history[-1].epoch > 0:
+        write_metrics(model, history)
         log.info("train: resumes after epoch %d", history[-1].epoch)
     return history
 
@@ -198,10 +203,18 @@ def _train_epoch(
     plan.folder.make_folder()
     placement: Placement = placement_of(job.output, epoch - 1, grid.num_blocks)
     started = time.perf_counter()
-    cost_sum, nnz = 0.0, 0
+    cost_sum, nnz, share = 0.0, 0, int(blocks.facts["nnz"])
     rounds = rounds_of(settings, grid, epoch)
     for number, tasks in enumerate(rounds, 1):
-        describe(job.spark, f"train: epoch {epoch}/{settings.epochs}, round {number}/{len(rounds)}")
+        where = f"epoch {epoch}/{settings.epochs}"
+        describe(job.spark, f"train: {where}, round {number}/{len(rounds)}")
+        job.progress.report(
+            (epoch - 1) * share + nnz,
+            settings.epochs * share,
+            step=share // len(rounds),
+            unit="nonzeros",
+            note=where,
+        )
         results = run_round(job.spark.sparkContext, plan, tasks, placement)
         _check_finite(results, epoch, blocks)
         cost_sum += math.fsum(loss.cost_sum for result in results for _, loss in result.losses)

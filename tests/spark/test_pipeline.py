@@ -45,13 +45,13 @@ def books(tmp_path):
 
 
 def contents(out):
-    """Bytes of every data file, without manifests, which hold times."""
+    """Bytes of every data file, without manifests, records and metrics, which hold times."""
     return {
         f"{name}/{file}": (out / name / file if file else out / name).read_bytes()
         for name in DATASETS
         if name != "tokens"
         for file in file_sizes(Location.of(out / name))
-        if not file.endswith(".json")
+        if not file.endswith((".json", ".jsonl"))
     }
 
 

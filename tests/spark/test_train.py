@@ -1,5 +1,7 @@
 """Training through Spark: planted truth, the same bytes, resuming, divergence."""
 
+import json
+
 import numpy as np
 import pytest
 
@@ -12,7 +14,7 @@ from glove_spark.kernels.objective import dense_cost
 from glove_spark.stage import run_stage
 from glove_spark.stages import train
 from glove_spark.stages.blocks import BLOCKS
-from glove_spark.stages.checkpoints import EpochRecord
+from glove_spark.stages.checkpoints import METRICS, EpochRecord
 from glove_spark.stages.export import VECTORS, VECTORS_TEXT
 from glove_spark.stages.train import MODEL, learning_rate_of
 from glove_spark.storage import Location
@@ -124,6 +126,9 @@ def test_resumes_at_the_last_whole_epoch_with_the_same_bytes(
     assert resumed.facts["costs"] == undisturbed.facts["costs"]
     # records of epochs hold times, so only their sizes may differ
     assert set(resumed.manifest.files) == set(undisturbed.manifest.files)
+    metrics = [json.loads(line) for line in (resumed.location / METRICS).read_bytes().splitlines()]
+    assert [line["epoch"] for line in metrics] == [1, 2, 3, 4]
+    assert [line["cost"] for line in metrics] == resumed.facts["costs"]
 
 
 def test_only_the_last_epochs_are_kept_and_nothing_else(spark, tmp_path, blocks_at):

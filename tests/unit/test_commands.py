@@ -6,10 +6,14 @@ import numpy as np
 import pytest
 
 from glove_spark.cli import main
+from glove_spark.config import STAGES
 from glove_spark.storage import Location
 from glove_spark.word_vectors import WordVectors
 
-COMMANDS = ("evaluate", "neighbors", "analogy", "ratio", "convert", "import-c", "export-c")
+COMMANDS = (
+    *("run", *STAGES, "demo", "evaluate", "neighbors", "analogy", "ratio", "report"),
+    *("plot-neighbors", "convert", "import-c", "export-c", "completion"),
+)
 
 
 @pytest.fixture
@@ -25,7 +29,7 @@ def test_help_has_examples_of_the_command(capsys, command):
     with pytest.raises(SystemExit):
         main([command, "--help"])
     text = capsys.readouterr().out
-    assert f"examples:\n  glove-spark {command} " in text
+    assert f"examples:\n  glove-spark {command}" in text
     assert "exit codes: 0 done" in text
 
 

@@ -1,0 +1,63 @@
+"""What a Java that we start says on standard error, without what it says at every start."""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from py4j.java_gateway import JavaGateway
+from pyspark import SparkConf
+from pyspark.java_gateway import launch_gateway
+
+from glove_spark.console import CONSOLE
+
+USUAL = frozenset({"WARNING: Using incubator modules: jdk.incubator.vector\n"})
+"""Lines that tell nobody anything: Spark's launcher always adds this module, no option takes it
+away, and Java prints the line before it reads any setting of a log."""
+
+LAST_WORDS_SECONDS = 0.1
+
+_stopping = threading.Event()
+
+
+@contextmanager
+def stopping() -> Iterator[None]:
+    """Keep back what is said while a session stops, which comes after all work.
+
+    Spark and its Python workers race to take down what both hold, and the one that is late prints
+    a traceback.
+    """
+    _stopping.set()
+    try:
+        yield
+    finally:
+        # the workers' last words are on their way when the call to stop returns
+        time.sleep(LAST_WORDS_SECONDS)
+        _stopping.clear()
+
+
+def start_java(conf: SparkConf) -> JavaGateway:
+    """Start Spark's Java, passing on all that it says but the usual."""
+    ours, theirs = os.pipe()
+    listener = threading.Thread(target=_pass_on, args=(ours,), name="java-messages", daemon=True)
+    listener.start()
+    gateway: JavaGateway | None = None
+    try:
+        gateway = launch_gateway(conf, {"stderr": theirs})  # type: ignore[no-untyped-call]
+    finally:
+        os.close(theirs)
+        if gateway is None:
+            # why it did not start is said before our own error
+            listener.join(timeout=2)
+    return gateway
+
+
+def _pass_on(source: int) -> None:
+    with open(source, encoding="utf-8", errors="replace", newline="\n") as lines:
+        for line in lines:
+            if line not in USUAL and not _stopping.is_set() and not sys.stderr.closed:
+                CONSOLE.write(line)

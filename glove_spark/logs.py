@@ -1,0 +1,76 @@
+"""The log of a command: lines for people, or JSON lines for machines.
+
+A record may carry fields for machines: ``log.info("...", extra=fields(seconds=3.2))``.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from datetime import datetime, timezone
+from typing import Any
+
+from glove_spark.console import CONSOLE
+
+FORMATS = ("text", "json")
+"""What ``--log-format`` takes."""
+
+_LEVELS = {-1: logging.WARNING, 0: logging.INFO}
+
+_stage = ""
+
+
+def fields(**values: Any) -> dict[str, Any]:
+    """Give a record fields: JSON types by name."""
+    return {"fields": values}
+
+
+def name_stage(stage: str) -> None:
+    """Say which stage records are of from here on; the empty string is none."""
+    global _stage
+    _stage = stage
+
+
+def configure_log(verbosity: int, log_format: str = "text") -> None:
+    """Send the log to standard error.
+
+    Parameters
+    ----------
+    verbosity
+        0 shows progress, -1 warnings, less errors; more than 0 everything.
+    log_format
+        ``"text"``, with bars on a terminal, or ``"json"``, a JSON object a line.
+    """
+    level = _LEVELS.get(verbosity, logging.DEBUG if verbosity > 0 else logging.ERROR)
+    handler = logging.StreamHandler(CONSOLE)
+    if log_format == "json":
+        handler.setFormatter(JsonFormatter())
+    else:
+        handler.setFormatter(logging.Formatter("%(asctime)s %(message)s", datefmt="%H:%M:%S"))
+    CONSOLE.allow_bars(log_format == "text" and level <= logging.INFO)
+    log = logging.getLogger("glove_spark")
+    log.handlers[:] = [handler]
+    log.setLevel(level)
+    log.propagate = False
+    # an interrupted call to the JVM is ours to report, not its client's
+    logging.getLogger("py4j").setLevel(logging.CRITICAL + 1)
+    # pyspark reports it to the root logger, which without a handler prints to standard error
+    logging.getLogger().addHandler(logging.NullHandler())
+
+
+class JsonFormatter(logging.Formatter):
+    """A record as one JSON object: ``time``, ``level``, ``stage``, ``message``, its fields."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Format; times are ISO 8601 in UTC."""
+        created = datetime.fromtimestamp(record.created, timezone.utc)
+        content = {
+            "time": created.isoformat(timespec="milliseconds"),
+            "level": record.levelname.lower(),
+            "stage": _stage or None,
+            "message": record.getMessage(),
+            **getattr(record, "fields", {}),
+        }
+        if record.exc_info:
+            content["traceback"] = self.formatException(record.exc_info)
+        return json.dumps(content, ensure_ascii=False, default=str)

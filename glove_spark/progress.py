@@ -1,0 +1,255 @@
+"""How far a stage is: a bar on a terminal, a line of the log now and then where there is none.
+
+The share that is done comes from Spark's status tracker, which a thread of the driver asks for the
+tasks of the running jobs. A stage that knows more than its running job says so: training reports
+nonzeros of all epochs, and the tasks of a round only tell how far the round is.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from typing import NamedTuple
+
+from py4j.protocol import Py4JError
+from pyspark.sql import SparkSession
+
+from glove_spark.console import CONSOLE, Console
+from glove_spark.logs import fields, name_stage
+
+log = logging.getLogger(__name__)
+
+DRAW_SECONDS = 0.2
+"""Between two looks at Spark where a bar is shown; a look costs the driver some milliseconds."""
+
+LINE_SECONDS = 30.0
+"""Between two lines where no bar is shown."""
+
+BAR_WIDTH, SMALLEST_BAR = 24, 6
+
+
+class Tasks(NamedTuple):
+    """Tasks of the jobs that run now."""
+
+    jobs: tuple[int, ...]
+    done: int
+    total: int
+
+
+class Work(NamedTuple):
+    """What a stage says of itself.
+
+    Attributes
+    ----------
+    done, total
+        In ``unit``, without the running job.
+    step
+        What the running job adds when all its tasks are done.
+    note
+        Where the stage is.
+    """
+
+    done: int
+    total: int
+    step: int
+    unit: str
+    note: str
+
+
+class State(NamedTuple):
+    """How far a stage is."""
+
+    done: float
+    total: float
+    unit: str
+    note: str
+    rate: float
+    seconds_left: float | None
+
+    @property
+    def share(self) -> float:
+        """Share that is done, 0 to 1."""
+        return min(1.0, self.done / self.total) if self.total else 0.0
+
+
+class StageProgress:
+    """How far one stage is.
+
+    Parameters
+    ----------
+    name
+        The dataset that is made.
+    tasks
+        Asks Spark for the running tasks.
+    clock
+        Seconds that only grow.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        tasks: Callable[[], Tasks] = lambda: Tasks((), 0, 0),
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.name = name
+        self._tasks, self._clock = tasks, clock
+        self._work: Work | None = None
+        # what the rate is measured from: which work, when, and how much of it was done then
+        self._start: tuple[object, float, float] | None = None
+
+    def report(self, done: int, total: int, *, step: int, unit: str, note: str) -> None:
+        """Say how far the stage is: ``done`` of ``total``, before a job that does ``step``."""
+        self._work = Work(done, total, step, unit, note)
+
+    def state(self) -> State | None:
+        """Tell how far the stage is; None where nothing is known."""
+        tasks, work = self._tasks(), self._work
+        share = tasks.done / tasks.total if tasks.total else 0.0
+        if work is not None:
+            done, total = work.done + share * work.step, float(work.total)
+            subject: object = work.unit
+        elif tasks.total:
+            done, total = float(tasks.done), float(tasks.total)
+            subject = tasks.jobs
+        else:
+            return None
+        now = self._clock()
+        if self._start is None or self._start[0] != subject:
+            self._start = subject, now, done
+        _, since, before = self._start
+        rate = (done - before) / (now - since) if now > since else 0.0
+        left = max(0.0, total - done) / rate if rate > 0 else None
+        unit, note = (work.unit, work.note) if work is not None else ("tasks", "")
+        return State(done, total, unit, note, rate, left)
+
+
+@contextmanager
+def shown_progress(
+    spark: SparkSession, name: str, console: Console = CONSOLE
+) -> Iterator[StageProgress]:
+    """Show how far the block is, which makes the dataset ``name``."""
+    progress = StageProgress(name, lambda: running_tasks(spark))
+    stop = threading.Event()
+    watcher = threading.Thread(
+        target=_watch, args=(progress, console, stop), name="progress", daemon=True
+    )
+    name_stage(name)
+    if log.isEnabledFor(logging.INFO):
+        watcher.start()
+    try:
+        yield progress
+    finally:
+        stop.set()
+        # a look at a JVM that hangs must not keep us from ending
+        if watcher.is_alive():
+            watcher.join(timeout=2)
+        console.draw("")
+        name_stage("")
+
+
+def running_tasks(spark: SparkSession) -> Tasks:
+    """Count the tasks of the running jobs, those of their coming stages included."""
+    tracker = spark.sparkContext.statusTracker()
+    done = total = 0
+    jobs = tuple(tracker.getActiveJobsIds())
+    for job in jobs:
+        info = tracker.getJobInfo(job)
+        for stage in info.stageIds if info is not None else ():
+            counts = tracker.getStageInfo(stage)
+            if counts is not None:
+                done += counts.numCompletedTasks
+                total += counts.numTasks
+    return Tasks(jobs, done, total)
+
+
+def _watch(progress: StageProgress, console: Console, stop: threading.Event) -> None:
+    # a session that is gone, or going, has nothing to show
+    with suppress(Py4JError, ConnectionError, AttributeError):
+        while not stop.wait(DRAW_SECONDS if console.shows_bars else LINE_SECONDS):
+            state = progress.state()
+            if stop.is_set():
+                return
+            if console.shows_bars:
+                console.draw(bar(progress.name, state, console.width))
+            elif state is not None:
+                log.info(
+                    "%s: %s",
+                    progress.name,
+                    in_words(state),
+                    extra=fields(
+                        done=round(state.done),
+                        total=round(state.total),
+                        unit=state.unit,
+                        rate=round(state.rate, 3),
+                        seconds_left=_rounded(state.seconds_left),
+                    ),
+                )
+
+
+def bar(name: str, state: State | None, width: int) -> str:
+    """Draw a bar of at most ``width`` - 1 columns; in a narrow terminal the bar itself gives way.
+
+    >>> bar("tokens", State(10, 40, "tasks", "", 2.0, 15.0), 80)
+    'tokens  ██████░░░░░░░░░░░░░░░░░░   25 %  10/40 tasks  2 tasks/s  0:15 left'
+    >>> bar("tokens", State(10, 40, "tasks", "", 2.0, 15.0), 50)
+    'tokens   25 %  10/40 tasks  2 tasks/s  0:15 left'
+    """
+    if state is None:
+        return name[: width - 1]
+    where = state.note or f"{amount(state.done)}/{amount(state.total)} {state.unit}"
+    parts = [f"{100 * state.share:3.0f} %", where]
+    if state.rate > 0:
+        parts.append(f"{amount(state.rate)} {state.unit}/s")
+    if state.seconds_left is not None:
+        parts.append(f"{duration(state.seconds_left)} left")
+    text = "  ".join(parts)
+    room = min(BAR_WIDTH, width - 1 - len(name) - len(text) - 4)
+    if room >= SMALLEST_BAR:
+        filled = round(state.share * room)
+        text = "█" * filled + "░" * (room - filled) + "  " + text
+    return f"{name}  {text}"[: width - 1]
+
+
+def in_words(state: State) -> str:
+    """Word a line of the log.
+
+    >>> in_words(State(1.5e6, 6e6, "nonzeros", "epoch 1/4, round 2/2", 5e5, 9.0))
+    '25 % (epoch 1/4, round 2/2), 500.0k nonzeros/s, about 0:09 left'
+    """
+    where = state.note or f"{amount(state.done)} of {amount(state.total)} {state.unit}"
+    line = f"{100 * state.share:.0f} % ({where})"
+    if state.rate > 0:
+        line += f", {amount(state.rate)} {state.unit}/s"
+    if state.seconds_left is not None:
+        line += f", about {duration(state.seconds_left)} left"
+    return line
+
+
+def amount(number: float) -> str:
+    """Shorten a number.
+
+    >>> [amount(number) for number in (3, 0.25, 12_345, 3.2e6, 4.56e9)]
+    ['3', '0.25', '12.3k', '3.2M', '4.6G']
+    """
+    for size, letter in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
+        if number >= max(size, 10_000):
+            return f"{number / size:.1f}{letter}"
+    return f"{number:.0f}" if number == round(number) or number >= 100 else f"{number:.2g}"
+
+
+def duration(seconds: float) -> str:
+    """Write a time as hours, minutes and seconds.
+
+    >>> [duration(seconds) for seconds in (9, 75, 3_700)]
+    ['0:09', '1:15', '1:01:40']
+    """
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"
+
+
+def _rounded(seconds: float | None) -> float | None:
+    return None if seconds is None else round(seconds, 1)

@@ -1,0 +1,151 @@
+"""How far a stage is, and how that is shown: bars, lines, JSON."""
+
+import io
+import json
+import logging
+import sys
+
+import pytest
+
+from glove_spark.console import Console
+from glove_spark.logs import configure_log, fields, name_stage
+from glove_spark.progress import StageProgress, State, Tasks, bar, in_words
+
+
+@pytest.fixture
+def progress():
+    """A stage whose tasks and clock the test sets."""
+
+    class Made(StageProgress):
+        tasks, now = Tasks((), 0, 0), 0.0
+
+        def __init__(self):
+            super().__init__("stage", lambda: self.tasks, lambda: self.now)
+
+    return Made()
+
+
+@pytest.fixture
+def terminal(monkeypatch):
+    """Make standard error a terminal; pytest puts its own there after the fixtures."""
+
+    class Terminal(io.StringIO):
+        def isatty(self):
+            return True
+
+    def make(term="xterm"):
+        made = Terminal()
+        monkeypatch.setattr(sys, "stderr", made)
+        monkeypatch.setenv("TERM", term)
+        return made
+
+    return make
+
+
+@pytest.fixture(autouse=True)
+def quiet_after():
+    log = logging.getLogger("glove_spark")
+    handlers, level, propagate = log.handlers[:], log.level, log.propagate
+    yield
+    log.handlers[:] = handlers
+    log.setLevel(level)
+    log.propagate = propagate
+
+
+def test_nothing_is_known_before_the_first_job(progress):
+    assert progress.state() is None
+    assert bar("stage", None, 80) == "stage"
+
+
+def test_rate_and_time_left_are_those_of_the_running_job(progress):
+    progress.tasks = Tasks((1,), 2, 12)
+    assert progress.state()[:2] == (2, 12)
+    progress.now, progress.tasks = 5.0, Tasks((1,), 7, 12)
+    found = progress.state()
+    assert (found.rate, found.seconds_left, found.share) == (1.0, 5.0, 7 / 12)
+    progress.now, progress.tasks = 6.0, Tasks((2,), 3, 4)
+    assert progress.state().seconds_left is None
+
+
+def test_reported_work_goes_on_through_the_jobs_that_it_takes(progress):
+    progress.tasks = Tasks((1,), 0, 2)
+    progress.report(0, 1000, step=100, unit="nonzeros", note="epoch 1/5, round 1/2")
+    assert progress.state().done == 0
+    progress.now, progress.tasks = 1.0, Tasks((1,), 1, 2)
+    assert progress.state().done == 50
+    progress.now, progress.tasks = 4.0, Tasks((2,), 0, 2)
+    progress.report(100, 1000, step=100, unit="nonzeros", note="epoch 1/5, round 2/2")
+    found = progress.state()
+    assert (found.rate, found.seconds_left) == (25.0, 36.0)
+    assert "(epoch 1/5, round 2/2), 25 nonzeros/s, about 0:36 left" in in_words(found)
+
+
+@pytest.mark.parametrize("width", [10, 30, 60, 80, 200])
+def test_a_bar_never_wraps(width):
+    state = State(3e8, 1e9, "nonzeros", "epoch 12/40", 4.5e6, 12_345.0)
+    assert len(bar("cooccurrence", state, width)) <= width - 1
+    if width >= 80:
+        assert "█░" in bar("cooccurrence", state, width)
+        assert "4.5M nonzeros/s  3:25:45 left" in bar("cooccurrence", state, width)
+
+
+def test_lines_stand_above_the_bar(terminal):
+    shown = terminal()
+    console = Console()
+    console.allow_bars(True)
+    console.draw("half")
+    console.write("a line\n")
+    console.draw("")
+    assert shown.getvalue() == "\r\x1b[Khalf\r\x1b[Ka line\n\r\x1b[Khalf\r\x1b[K"
+
+
+@pytest.mark.parametrize(("wanted", "term"), [(False, "xterm"), (True, "dumb"), (True, "")])
+def test_no_bar_where_none_is_wanted_or_can_be_drawn(terminal, wanted, term):
+    shown = terminal(term)
+    console = Console()
+    console.allow_bars(wanted)
+    console.draw("half")
+    assert shown.getvalue() == ""
+
+
+def test_no_bar_in_a_pipe(monkeypatch):
+    monkeypatch.setattr(sys, "stderr", io.StringIO())
+    console = Console()
+    console.allow_bars(True)
+    console.draw("half")
+    console.write("a line\n")
+    assert sys.stderr.getvalue() == "a line\n"
+
+
+def test_json_is_an_object_a_line(monkeypatch):
+    monkeypatch.setattr(sys, "stderr", io.StringIO())
+    configure_log(0, "json")
+    log = logging.getLogger("glove_spark.stage")
+    name_stage("model")
+    log.info("epoch %d\nof many", 3, extra=fields(cost=0.5, epoch=3))
+    name_stage("")
+    try:
+        raise ValueError("why")
+    except ValueError:
+        log.error("it failed", exc_info=True)
+    log.debug("not shown")
+    first, second = (json.loads(line) for line in sys.stderr.getvalue().splitlines())
+    assert first["time"].endswith("+00:00")
+    assert first["level"] == "info"
+    assert first["stage"] == "model"
+    assert first["message"] == "epoch 3\nof many"
+    assert (first["cost"], first["epoch"]) == (0.5, 3)
+    assert second["stage"] is None
+    assert "ValueError: why" in second["traceback"]
+
+
+@pytest.mark.parametrize(
+    ("verbosity", "shown"), [(-2, "e"), (-1, "we"), (0, "iwe"), (1, "diwe"), (2, "diwe")]
+)
+def test_verbosity(monkeypatch, verbosity, shown):
+    monkeypatch.setattr(sys, "stderr", io.StringIO())
+    configure_log(verbosity)
+    log = logging.getLogger("glove_spark.x")
+    for level, text in (("debug", "d"), ("info", "i"), ("warning", "w"), ("error", "e")):
+        getattr(log, level)(text)
+    assert "".join(line[-1] for line in sys.stderr.getvalue().splitlines()) == shown
