@@ -2,8 +2,8 @@
 
     GLOVE_SPARK_DATA=... python -m benchmarks.corpus [--input PATH] [--cores 2] [--window-size 15]
 
-Prints tokens a second, bytes a nonzero and the peak memory of the JVM and of the Python workers,
-sampled five times a second (Linux). Session start is not counted, and neither is a warm-up on a
+Prints tokens a second, bytes a nonzero and the peak memory of the JVM and of the Python workers
+(Linux). Session start is not counted, and neither is a warm-up on a
 few lines, which starts the workers and loads Spark's classes.
 """
 
@@ -14,63 +14,20 @@ import os
 import platform
 import sys
 import tempfile
-import threading
 import time
 from pathlib import Path
 
+from benchmarks.memory import PeakMemory
 from glove_spark.config import CooccurrenceSettings, TokenizeSettings, VocabularySettings
+from glove_spark.publication import claim_folder
 from glove_spark.session import open_session
-from glove_spark.stage import claim_folder, run_stage
+from glove_spark.stage import run_stage
 from glove_spark.stages.cooccurrence import COOCCURRENCE
 from glove_spark.stages.tokenize import TOKENS
 from glove_spark.stages.vocabulary import VOCABULARY
 from glove_spark.storage import Location
 
 STAGES = (TOKENS, VOCABULARY, COOCCURRENCE)
-
-
-class PeakMemory:
-    """Sample the resident memory of this process' descendants, the largest of each kind."""
-
-    def __init__(self) -> None:
-        self.peaks: dict[str, int] = {}
-        self._done = threading.Event()
-        self._thread = threading.Thread(target=self._sample, daemon=True)
-        self._thread.start()
-
-    def _sample(self) -> None:
-        while not self._done.wait(0.2):
-            for name, pages in _descendants(os.getpid()):
-                size = pages * os.sysconf("SC_PAGE_SIZE")
-                self.peaks[name] = max(self.peaks.get(name, 0), size)
-
-    def stop(self) -> dict[str, int]:
-        """Return the largest resident size of a process by its command."""
-        self._done.set()
-        self._thread.join()
-        return self.peaks
-
-
-def _descendants(ancestor: int) -> list[tuple[str, int]]:
-    parents, sizes, names = {}, {}, {}
-    for folder in Path("/proc").glob("[0-9]*"):
-        try:
-            text = (folder / "stat").read_text()
-            resident = int((folder / "statm").read_text().split()[1])
-        except OSError:
-            continue
-        name, rest = text[text.index("(") + 1 : text.rindex(")")], text[text.rindex(")") + 2 :]
-        process = int(folder.name)
-        parents[process] = int(rest.split()[1])
-        sizes[process], names[process] = resident, name
-    found = []
-    for process in parents:
-        above = parents[process]
-        while above in parents and above != ancestor:
-            above = parents[above]
-        if above == ancestor:
-            found.append((names[process], sizes[process]))
-    return found
 
 
 def main() -> None:
@@ -84,7 +41,7 @@ def main() -> None:
     parser.add_argument("--cores", type=int, default=2)
     arguments = parser.parse_args()
 
-    spark = open_session(f"local[{arguments.cores}]", "benchmarks.corpus")
+    spark = open_session(f"local[{arguments.cores}]", app_name="benchmarks.corpus")
     print(f"Spark {spark.version}, Python {platform.python_version()}, {arguments.cores} cores")
     with tempfile.TemporaryDirectory() as folder:
         lines = Path(folder, "warm-up.txt")
@@ -92,18 +49,17 @@ def main() -> None:
         for name, source in (("warm-up", str(lines)), ("corpus", arguments.input)):
             root = Location.of(Path(folder, name))
             claim_folder(root)
-            memory = PeakMemory()
             settings = (
                 TokenizeSettings(input=(source,), tokenizer=arguments.tokenizer),
                 VocabularySettings(),
                 CooccurrenceSettings(window_size=arguments.window_size),
             )
             found = {}
-            for stage, options in zip(STAGES, settings, strict=True):
-                started = time.perf_counter()
-                dataset = run_stage(stage, spark, options, root)
-                found[stage.dataset] = (time.perf_counter() - started, dataset)
-            peaks = memory.stop()
+            with PeakMemory() as memory:
+                for stage, options in zip(STAGES, settings, strict=True):
+                    started = time.perf_counter()
+                    dataset = run_stage(stage, spark, options, root)
+                    found[stage.dataset] = (time.perf_counter() - started, dataset)
     tokens = found["tokens"][1].facts["tokens"]
     for name, (seconds, dataset) in found.items():
         size = sum(dataset.manifest.files.values())
@@ -116,7 +72,7 @@ def main() -> None:
     stored = matrix.facts["nnz_stored"]
     size = sum(matrix.manifest.files.values())
     print(f"{stored:,} nonzeros stored, {size / stored:.2f} bytes each")
-    print({name: f"{size / 2**20:,.0f} MB" for name, size in sorted(peaks.items())})
+    print({kind: f"{size:,} MiB" for kind, size in sorted(memory.peaks.items())})
     spark.stop()
 
 

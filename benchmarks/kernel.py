@@ -22,8 +22,8 @@ from glove_spark.config import TrainSettings
 from glove_spark.kernels.batching import DEFAULT_BATCH_NNZ, DEFAULT_MAX_STALENESS, batch_cell
 from glove_spark.kernels.cells import BatchedCell, Lists
 from glove_spark.kernels.grid import BlockGrid
-from glove_spark.kernels.schedule import derived_rng
 from glove_spark.kernels.parameters import initial_parameters
+from glove_spark.kernels.schedule import derived_rng
 from glove_spark.kernels.update import UpdateSettings, train_cell
 
 Coo = tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]
@@ -115,7 +115,11 @@ def main() -> None:
     rows, cols, counts = one_cell(coo, options.num_blocks)
     start = time.process_time()
     cell = batch_cell(
-        rows, cols, np.log(counts).astype(np.float32), max_staleness=options.max_staleness, batch_nnz=options.batch_nnz
+        rows,
+        cols,
+        np.log(counts).astype(np.float32),
+        max_staleness=options.max_staleness,
+        batch_nnz=options.batch_nnz,
     )
     rate = cell.total_nnz / (time.process_time() - start)
     lists = [field for field in vars(cell).values() if isinstance(field, Lists)]
@@ -123,7 +127,8 @@ def main() -> None:
     print(f"V = {vocabulary_size:,}, {len(coo[0]):,} nonzeros, P = {options.num_blocks}")
     print(
         f"cell: {cell.total_nnz:,} nonzeros, {cell.num_batches:,} batches, "
-        f"{size / cell.total_nnz:.1f} B each, {cell.nnz[cell.side > 0].sum() / cell.total_nnz:.0%} in tiles"
+        f"{size / cell.total_nnz:.1f} B each, "
+        f"{cell.nnz[cell.side > 0].sum() / cell.total_nnz:.0%} in tiles"
     )
     print("batching".ljust(16), f"{rate / 1e6:6.2f} M nonzeros/s")
     for vector_size in options.vector_sizes:

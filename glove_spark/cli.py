@@ -6,12 +6,16 @@ import argparse
 import logging
 import signal
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import MISSING
 from pathlib import Path
 from typing import Any
 
 from glove_spark import __version__
+from glove_spark.commands.evaluate import add_evaluate
+from glove_spark.commands.exchange import add_convert, add_export_c, add_import_c
+from glove_spark.commands.explore import add_analogy, add_neighbors, add_ratio
+from glove_spark.commands.parser import EXIT_CODES, add_command
 from glove_spark.config import (
     SETTINGS,
     STAGES,
@@ -20,14 +24,10 @@ from glove_spark.config import (
     pipeline_config,
     read_toml,
 )
-from glove_spark.errors import INTERRUPTED_EXIT_CODE, ConfigurationError, GloveSparkError
+from glove_spark.errors import INTERRUPTED_EXIT_CODE, GloveSparkError
 from glove_spark.options import OptionSpec
 
 log = logging.getLogger("glove_spark")
-
-EXIT_CODES = """exit codes: 0 done, 1 a defect, 2 a wrong setting, 3 a wrong input, 4 the output
-cannot be written, 5 a dataset is damaged or made differently, 6 Java or Spark does not start,
-7 training diverged, 130 interrupted"""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -73,14 +73,21 @@ def build_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"glove-spark {__version__}")
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
-    everything = _add(commands, "run", "the whole pipeline: corpus to vectors", _run_pipeline)
+    everything = add_command(
+        commands, "run", "the whole pipeline: corpus to vectors", _run_pipeline
+    )
     _add_options(everything, SETTINGS)
     for stage, text in STAGES.items():
-        command = _add(commands, stage, text, _run_stage)
+        command = add_command(commands, stage, text, _run_stage)
         command.set_defaults(stage=stage)
         _add_options(command, {"run": RunSettings, stage: SETTINGS[stage]})
-    _add_evaluate(commands)
-    _add_neighbors(commands)
+    add_evaluate(commands)
+    add_neighbors(commands)
+    add_analogy(commands)
+    add_ratio(commands)
+    add_convert(commands)
+    add_import_c(commands)
+    add_export_c(commands)
     _add_demo(commands)
     return parser
 
@@ -103,22 +110,6 @@ def configure_log(verbosity: int) -> None:
 
 def _interrupt(signum: int, frame: Any) -> None:
     raise KeyboardInterrupt
-
-
-def _add(
-    commands: Any, name: str, text: str, run: Callable[[argparse.Namespace], None]
-) -> argparse.ArgumentParser:
-    command: argparse.ArgumentParser = commands.add_parser(
-        name,
-        help=text,
-        description=text[0].upper() + text[1:] + ".",
-        epilog=EXIT_CODES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    command.set_defaults(run=run, stage=None)
-    command.add_argument("-v", "--verbose", action="count", default=0, help="say more")
-    command.add_argument("-q", "--quiet", action="count", default=0, help="say less")
-    return command
 
 
 def _add_options(command: argparse.ArgumentParser, tables: Any) -> None:
@@ -201,56 +192,8 @@ def _run_stage(given: argparse.Namespace) -> None:
             log.info("%s: %s", dataset.name, dataset.location.shown)
 
 
-def _add_evaluate(commands: Any) -> None:
-    command = _add(
-        commands, "evaluate", "score vectors by analogies and word similarity", _evaluate
-    )
-    command.add_argument("--vectors", required=True, metavar="PATH", help="output folder or text")
-    command.add_argument("--analogies", metavar="DIR", help="files of four words a line")
-    command.add_argument(
-        "--similarity", metavar="FILE", nargs="+", default=[], help="files of word word score"
-    )
-
-
-def _evaluate(given: argparse.Namespace) -> None:
-    from glove_spark.evaluation import (
-        read_analogies,
-        read_similarities,
-        score_analogies,
-        score_similarity,
-    )
-    from glove_spark.word_vectors import WordVectors
-
-    if not given.analogies and not given.similarity:
-        raise ConfigurationError("nothing to score; give --analogies DIR or --similarity FILE")
-    vectors = WordVectors.load(given.vectors)
-    scores = score_analogies(vectors, read_analogies(given.analogies)) if given.analogies else {}
-    for file in given.similarity:
-        scores[Path(file).stem] = score_similarity(vectors, read_similarities(file))
-    for name, score in scores.items():
-        sys.stdout.write(f"{name:32} {score.value:6.2f}  {score.covered:>6} of {score.total}\n")
-
-
-def _add_neighbors(commands: Any) -> None:
-    command = _add(commands, "neighbors", "the words nearest to a word", _neighbors)
-    command.add_argument("words", metavar="WORD", nargs="+")
-    command.add_argument("--vectors", required=True, metavar="PATH", help="output folder or text")
-    command.add_argument("-n", type=int, default=10, help="how many (default: 10)")
-
-
-def _neighbors(given: argparse.Namespace) -> None:
-    from glove_spark.word_vectors import WordVectors
-
-    vectors = WordVectors.load(given.vectors)
-    for word in given.words:
-        found = ", ".join(
-            f"{other} {score:.2f}" for other, score in vectors.most_similar(word, given.n)
-        )
-        sys.stdout.write(f"{word}: {found}\n")
-
-
 def _add_demo(commands: Any) -> None:
-    command = _add(
+    command = add_command(
         commands, "demo", "write a corpus of Python's documentation and train on it", _demo
     )
     command.add_argument("--output", default="demo-output", metavar="DIR")

@@ -133,6 +133,12 @@ class BlocksSettings(Settings):
         "default: Spark's cores, more for very large matrices",
         between(1, 4096),
     )
+    held_out: float = option(
+        0.0,
+        "share of the nonzeros kept out of training; train reports their cost after every epoch; "
+        "0 is none",
+        between(0, 0.5),
+    )
 
 
 @dataclass(frozen=True)

@@ -52,10 +52,10 @@ def run_demo(folder: Path, master: str | None) -> None:
         run_pipeline(spark, config)
     vectors = WordVectors.load(str(folder / "out"))
     say = sys.stdout.write
-    say(f"\n{len(vectors):,} words, {vectors.vectors.shape[1]} dimensions. Nearest words:\n\n")
+    say(f"\n{len(vectors):,} words, {vectors.vector_size} dimensions. Nearest words:\n\n")
     for word in SHOWN_WORDS:
         if word in vectors:
-            near = ", ".join(other for other, _ in vectors.most_similar(word, 7))
+            near = ", ".join(other for other, _ in vectors.most_similar(word, topn=7))
             say(f"  {word:10} {near}\n")
     out = (folder / "out").resolve()
     # make does not activate the environment that it installed the command in

@@ -26,6 +26,13 @@ class InputError(GloveSparkError):
     exit_code = 3
 
 
+class UnknownWordError(InputError, KeyError):
+    """A word that was asked for has no vector or no counts; a `KeyError` as gensim raises."""
+
+    # a KeyError shows the repr of its argument
+    __str__ = Exception.__str__
+
+
 class OutputError(GloveSparkError):
     """The output folder cannot take the result: it is full, foreign or in use."""
 

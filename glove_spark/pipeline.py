@@ -6,7 +6,8 @@ from pyspark.sql import SparkSession
 
 from glove_spark.config import PipelineConfig
 from glove_spark.manifest import Dataset
-from glove_spark.stage import Stage, claim_folder, run_stage
+from glove_spark.publication import claim_folder
+from glove_spark.stage import Stage, run_stage
 from glove_spark.stages.blocks import BLOCKS
 from glove_spark.stages.cooccurrence import COOCCURRENCE
 from glove_spark.stages.export import VECTORS, VECTORS_TEXT

@@ -134,6 +134,9 @@ def _driver_settings(conf: Sequence[str]) -> dict[str, str]:
         # a line of 100 MB, some characters of which are wide, passes; Spark's 1 GB runs out
         "spark.driver.memory": "1536m",
         "spark.driver.extraJavaOptions": options,
+        # from 512 MB on, Spark's default, a worker's reduceByKey spills through zlib: a quarter of
+        # the time that counting takes. A worker stays below this for the sizes of our tasks
+        "spark.python.worker.memory": "1g",
     }
     return {key: value for key, value in settings.items() if key not in defaults}
 

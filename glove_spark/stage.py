@@ -20,16 +20,14 @@ from typing import Any
 from pyarrow import fs
 from pyspark.sql import SparkSession
 
-from glove_spark.errors import DatasetError, InputError, OutputError
+from glove_spark.errors import DatasetError
 from glove_spark.failures import task_errors
-from glove_spark.manifest import SUFFIX, Dataset, Manifest, Recipe, file_sizes
+from glove_spark.manifest import Dataset, Manifest, Recipe
 from glove_spark.options import Settings
+from glove_spark.publication import open_dataset, publish_dataset
 from glove_spark.storage import TEMPORARY, Location
 
 log = logging.getLogger(__name__)
-
-MARKER = ".glove_spark"
-"""The file that tells an output folder of ours from one that holds something else."""
 
 
 @dataclass(frozen=True)
@@ -85,24 +83,6 @@ class Stage:
     build: Callable[[Job], Mapping[str, Any]]
     external_inputs: Callable[[Any], Mapping[str, str]] = lambda settings: {}
     resumable: bool = False
-
-
-def claim_folder(root: Location) -> None:
-    """Make ``root`` an output folder of ours.
-
-    Raises
-    ------
-    OutputError
-        If it is a file, or a folder that holds something else.
-    """
-    marker = root / MARKER
-    if marker.exists():
-        return
-    kind = root.kind()
-    if kind == fs.FileType.File or (kind != fs.FileType.NotFound and root.walk(recursive=False)):
-        raise OutputError(f"output={root.shown} holds something else; name a new or empty folder")
-    root.make_folder()
-    marker.write_bytes(b"The output of glove_spark; see the manifests.\n")
 
 
 def run_stage(
@@ -165,39 +145,9 @@ def run_stage(
         facts = stage.build(job)
     _delete_strays(unfinished)
     job.timings["total"] = time.perf_counter() - started
-    manifest = Manifest(recipe, file_sizes(unfinished), facts, job.timings)
-    # the old manifest goes first: a crash between these lines leaves no dataset, never a mixed one
-    Manifest.location(target).delete()
-    target.delete()
-    unfinished.publish_to(target)
-    manifest.write(target)
+    dataset = publish_dataset(unfinished, target, recipe, facts, job.timings)
     log.info("%s: finished in %.1f s", stage.dataset, job.timings["total"])
-    return Dataset(target, manifest)
-
-
-def open_dataset(location: Location) -> Dataset:
-    """Open a published dataset, checking that it is whole.
-
-    Raises
-    ------
-    InputError
-        If it has not been made yet.
-    DatasetError
-        If files are missing or have another size.
-    """
-    manifest = Manifest.read(location)
-    if manifest is None:
-        raise InputError(
-            f"{location.shown} has not been made yet (no {location.name}{SUFFIX}); "
-            "run the stage that makes it first"
-        )
-    missing = manifest.missing_files(location)
-    if missing:
-        raise DatasetError(
-            f"{location.shown} is not whole: {', '.join(missing[:3])} missing or of another size; "
-            "run the stage again with --overwrite"
-        )
-    return Dataset(location, manifest)
+    return dataset
 
 
 def _holder(name: str, root: Location, inputs_root: Location | None) -> Location:

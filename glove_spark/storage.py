@@ -154,7 +154,11 @@ class Location:
         later one replaces the earlier one's equal file.
         """
         temporary = self.temporary_sibling()
-        yield temporary
+        try:
+            yield temporary
+        except BaseException:
+            temporary.delete()
+            raise
         temporary.publish_to(self)
 
     def read_bytes(self) -> bytes:

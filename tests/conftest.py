@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from glove_spark.datasets.cooccurrence import SCHEMA
 from glove_spark.datasets.vocabulary import Vocabulary
 from glove_spark.manifest import Dataset, Manifest, Recipe, file_sizes
 from glove_spark.storage import Location
@@ -30,11 +31,8 @@ def publish_matrix() -> Callable[..., dict[str, Dataset]]:
         rows, cols = np.nonzero(np.triu(counts) if symmetric else counts)
         matrix = (root / "cooccurrence").make_folder()
         table = pa.table(
-            {
-                "row_id": pa.array(rows, pa.int32()),
-                "col_id": pa.array(cols, pa.int32()),
-                "count": counts[rows, cols].astype(np.float64),
-            }
+            {"row_id": rows, "col_id": cols, "count": counts[rows, cols].astype(np.float64)},
+            schema=SCHEMA,
         )
         half = len(rows) // 2
         for number, part in enumerate([table.slice(0, half), table.slice(half)]):

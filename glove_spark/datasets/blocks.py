@@ -14,6 +14,7 @@ import pyarrow as pa
 
 from glove_spark.datasets.arrow_files import read_record_batch, write_record_batch
 from glove_spark.kernels.cells import BatchedCell, Lists
+from glove_spark.kernels.held_out import HeldOut
 from glove_spark.storage import Location
 
 NUMBERS = {"side": pa.int32(), "nnz": pa.int32(), "mirrored": pa.bool_()}
@@ -24,7 +25,14 @@ LISTS = {
     "col_index": pa.uint16(),
     "log_count": pa.float32(),
 }
-SCHEMA = pa.schema([*NUMBERS.items(), *((name, pa.large_list(kind)) for name, kind in LISTS.items())])
+SCHEMA = pa.schema(
+    [*NUMBERS.items(), *((name, pa.large_list(kind)) for name, kind in LISTS.items())]
+)
+
+
+HELD_OUT_SCHEMA = pa.schema(
+    [("row", pa.uint32()), ("col", pa.uint32()), ("log_count", pa.float32())]
+)
 
 
 class CellFile(NamedTuple):
@@ -50,6 +58,23 @@ def cell_file(blocks: Location, row_block: int, column_block: int, *, symmetric:
     return CellFile(blocks / f"cell-{row_block:05d}-{column_block:05d}.arrow", transposed)
 
 
+def held_out_file(blocks: Location, row_block: int, column_block: int) -> Location:
+    """Name the file of a cell's held-out nonzeros; there is one beside each cell's file."""
+    return blocks / f"held-out-{row_block:05d}-{column_block:05d}.arrow"
+
+
+def write_held_out(held_out: HeldOut, target: Location) -> None:
+    """Write the held-out nonzeros of one cell."""
+    columns = [pa.array(values) for values in held_out]
+    write_record_batch(pa.record_batch(columns, schema=HELD_OUT_SCHEMA), target)
+
+
+def read_held_out(source: Location) -> HeldOut:
+    """Read the held-out nonzeros of one cell."""
+    columns = read_record_batch(source, HELD_OUT_SCHEMA).columns
+    return HeldOut(*(column.to_numpy(zero_copy_only=True) for column in columns))
+
+
 def write_cell(cell: BatchedCell, target: Location) -> None:
     """Write one cell; an empty one is a file of no records."""
     columns = [pa.array(getattr(cell, name), kind) for name, kind in NUMBERS.items()]
@@ -61,11 +86,14 @@ def read_cell(source: Location) -> BatchedCell:
     """Read one cell; on a local file system its lists are views of a memory map."""
     columns = dict(zip(SCHEMA.names, read_record_batch(source, SCHEMA).columns, strict=True))
     numbers = {name: columns[name].to_numpy(zero_copy_only=False) for name in NUMBERS}
-    return BatchedCell(**numbers, **{name: _lists(columns[name]) for name in LISTS})
+    lists: dict[str, Any] = {name: _lists(columns[name]) for name in LISTS}
+    return BatchedCell(**numbers, **lists)
 
 
 def _list_array(lists: Lists) -> pa.Array:
-    return pa.LargeListArray.from_arrays(pa.array(lists.offsets, pa.int64()), pa.array(lists.values))
+    return pa.LargeListArray.from_arrays(
+        pa.array(lists.offsets, pa.int64()), pa.array(lists.values)
+    )
 
 
 def _lists(column: Any) -> Lists:

@@ -8,6 +8,7 @@ docs/FORMATS.md.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,7 @@ from numpy.typing import NDArray
 
 from glove_spark.datasets.arrow_files import read_record_batch, write_record_batch
 from glove_spark.kernels.parameters import Parameters
+from glove_spark.manifest import Dataset
 from glove_spark.storage import Location
 
 SIDES = ("W", "W_tilde")
@@ -91,6 +93,49 @@ def read_vectors(
     ]
     total: NDArray[np.float32] = np.sum(parts, axis=0, dtype=np.float32)
     return total
+
+
+@dataclass(frozen=True)
+class ModelVectors:
+    """The vectors of a model's last epoch, gathered from its blocks by id.
+
+    Attributes
+    ----------
+    combine
+        ``"sum"``, ``"word"`` or ``"context"``, as `read_vectors` takes it.
+    """
+
+    model: Dataset
+    combine: str
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """V and d."""
+        facts = self.model.facts
+        return int(facts["vocabulary_size"]), int(facts["vector_size"])
+
+    def rows(self, start: int, stop: int) -> NDArray[np.float32]:
+        """Read the vectors of ids ``start`` to ``stop``: a range of local rows of every block."""
+        facts = self.model.facts
+        vocabulary_size, size = self.shape
+        num_blocks = int(facts["num_blocks"])
+        found = np.empty((min(stop, vocabulary_size) - start, size), np.float32)
+        for block in range(min(num_blocks, vocabulary_size)):
+            # the first id of this block at or after start, and its local row
+            first = start + (block - start) % num_blocks
+            part = found[first - start :: num_blocks]
+            if len(part):
+                local = first // num_blocks
+                part[:] = read_vectors(
+                    self.model.location,
+                    int(facts["epoch"]),
+                    block,
+                    size,
+                    str(facts["adagrad"]),
+                    self.combine,
+                    slice(local, local + len(part)),
+                )
+        return found
 
 
 def _column(values: NDArray[np.float32]) -> pa.Array:

@@ -23,7 +23,7 @@ Int64 = NDArray[np.int64]
 Float32 = NDArray[np.float32]
 
 DEFAULT_MAX_STALENESS = 16.0
-DEFAULT_BATCH_NNZ = 10_000
+DEFAULT_BATCH_NNZ = 20_000
 
 LARGEST_BATCH_NNZ = 1 << 15
 """With a largest leaf's columns on top, the columns of a batch still have 16-bit numbers."""
@@ -34,7 +34,7 @@ BATCH_PLACES = 1 << 17
 SMALLEST_TILE = 8
 """Side of a tile; products of smaller ones would be all overhead."""
 
-TILE_DENSITY = 1 / 16
+TILE_DENSITY = 1 / 10
 """From here on a leaf is a tile. A place in a tile takes a tenth of a sparse nonzero's time, and 4
 bytes on disk, a sparse nonzero some 7."""
 
@@ -87,9 +87,7 @@ def batch_cell(
     mirrored = _batched(
         rows[~diagonal], cols[~diagonal], log_counts[~diagonal], max_staleness, batch_nnz
     )
-    once = _batched(
-        rows[diagonal], cols[diagonal], log_counts[diagonal], max_staleness, batch_nnz
-    )
+    once = _batched(rows[diagonal], cols[diagonal], log_counts[diagonal], max_staleness, batch_nnz)
     return mirrored.as_mirrored().followed_by(once)
 
 
@@ -148,7 +146,6 @@ def _packed(cut: _Cut) -> BatchedCell:
     sparse = np.ones(num_batches, dtype=np.bool_)
     sparse[batch[dense]] = False
     num_rows = np.bincount(rows.batch, minlength=num_batches)
-    first_row = np.cumsum(num_rows) - num_rows
     num_cols = np.bincount(cols.batch, minlength=num_batches)
     first_col = np.cumsum(num_cols) - num_cols
     nnz = _sums(leaves.nnz, batch, num_batches)

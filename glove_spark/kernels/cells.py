@@ -30,8 +30,8 @@ class Tiles(NamedTuple):
     Attributes
     ----------
     row_ids, col_ids
-        int32 (T,): tile t has the local rows from ``row_ids[t] * s`` on, and columns alike. The last
-        of them may lie beyond the block; nothing is present there.
+        int32 (T,): tile t has the local rows from ``row_ids[t] * s`` on, and columns alike. The
+        last of them may lie beyond the block; nothing is present there.
     log_count
         float32 (T, s, s): natural logarithms of counts, `ABSENT` where there is no nonzero.
     """
@@ -150,15 +150,13 @@ class BatchedCell:
 
     def followed_by(self, other: BatchedCell) -> BatchedCell:
         """Return the batches of both."""
-        pairs = zip(vars(self).values(), vars(other).values(), strict=True)
-        return BatchedCell(
-            *(
-                mine.followed_by(others)
-                if isinstance(mine, Lists)
-                else np.concatenate([mine, others])
-                for mine, others in pairs
-            )
-        )
+        joined: dict[str, Any] = {
+            name: mine.followed_by(getattr(other, name))
+            if isinstance(mine, Lists)
+            else np.concatenate([mine, getattr(other, name)])
+            for name, mine in vars(self).items()
+        }
+        return BatchedCell(**joined)
 
     @property
     def num_batches(self) -> int:

@@ -85,6 +85,18 @@ class BlockGrid:
         for shift in range(self.num_blocks):
             yield [(p, (p + shift) % self.num_blocks) for p in range(self.num_blocks)]
 
+    def stored_cells(self, *, symmetric: bool) -> list[Cell]:
+        """List the cells that need storing: of a symmetric matrix, those with p <= q.
+
+        Those off the diagonal come first: of a symmetric matrix they hold twice as much.
+
+        >>> BlockGrid(vocabulary_size=5, num_blocks=2).stored_cells(symmetric=True)
+        [(0, 1), (0, 0), (1, 1)]
+        """
+        blocks = range(self.num_blocks)
+        cells = [(p, q) for p in blocks for q in blocks if p <= q or not symmetric]
+        return sorted(cells, key=lambda cell: cell[0] == cell[1])
+
     def _check_block(self, block: int) -> None:
         if not 0 <= block < self.num_blocks:
             raise ValueError(

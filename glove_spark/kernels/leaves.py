@@ -138,8 +138,10 @@ def _cut_root(
     """Cut one root; return the leaf of each nonzero, and level, row, column and nnz of leaves."""
     side = 1 << top
     rows, cols = place >> top, place & (side - 1)
-    stale = np.minimum(np.bincount(rows, minlength=side)[rows], np.bincount(cols)[cols])
-    if int(stale.sum()) <= bound * len(place):
+    if len(place) <= _most(bound, side) and (
+        int(np.minimum(np.bincount(rows)[rows], np.bincount(cols)[cols]).sum())
+        <= bound * len(place)
+    ):
         one = (np.array([value], dtype=np.int64) for value in (top, *corner, len(place)))
         level, row, col, nnz = one
         return np.zeros(len(place), dtype=np.int32), level, row, col, nnz
@@ -149,9 +151,7 @@ def _cut_root(
     levels = _levels(rows, cols, top, floor, bound)
     # every finest square, by the finest square that is the first of its leaf
     shift = levels.astype(np.int64) - floor
-    first_row, first_col = (
-        (axis >> shift) << shift for axis in np.ogrid[:squares, :squares]
-    )
+    first_row, first_col = ((axis >> shift) << shift for axis in np.ogrid[:squares, :squares])
     first = (first_row * squares + first_col).ravel()
     node = first[(rows >> floor) * squares + (cols >> floor)]
     nnz = np.bincount(node, minlength=squares * squares)
@@ -164,9 +164,7 @@ def _cut_root(
     return number[node], level, row >> level, col >> level, nnz[chosen]
 
 
-def _levels(
-    rows: Int32, cols: Int32, top: int, floor: int, bound: float
-) -> NDArray[np.int8]:
+def _levels(rows: Int32, cols: Int32, top: int, floor: int, bound: float) -> NDArray[np.int8]:
     """Return the level of the leaf that each square of level `floor` is in, a square array.
 
     Works down the quadtree from below `top`. Nonzeros of every row, and of every column, in squares
@@ -177,8 +175,8 @@ def _levels(
     in_cols = [np.bincount(cols * squares + (rows >> floor), minlength=squares << top)]
     counts = [in_rows[0].reshape(squares, -1, squares).sum(axis=1)]
     for _ in range(floor + 1, top):
-        in_rows.append(in_rows[-1].reshape(-1, 2).sum(axis=1))
-        in_cols.append(in_cols[-1].reshape(-1, 2).sum(axis=1))
+        in_rows.append(in_rows[-1][::2] + in_rows[-1][1::2])
+        in_cols.append(in_cols[-1][::2] + in_cols[-1][1::2])
         half = len(counts[-1]) // 2
         counts.append(counts[-1].reshape(half, 2, half, 2).sum(axis=(1, 3)))
     levels = np.full((squares, squares), floor, dtype=np.int8)
@@ -186,9 +184,10 @@ def _levels(
     for level in range(top - 1, floor, -1):
         per_side = 1 << (top - level)
         count = counts[level - floor]
-        # At most 2 s a of a square's k nonzeros have a staleness below a, so the mean is at least
-        # a (k - 2 s a) / k, which is k / 8s for the best a: above the bound, for certain.
-        tested = undecided & (count <= 8 * bound * (1 << level))
+        tested = undecided & (count <= _most(bound, 1 << level))
+        if not (tested & (count > 0)).any():
+            undecided = undecided.repeat(2, axis=0).repeat(2, axis=1)
+            continue
         row_square, col_square = rows >> level, cols >> level
         node = row_square * per_side + col_square
         inside = np.flatnonzero(tested.ravel()[node])
@@ -206,3 +205,12 @@ def _levels(
         rows, cols = rows[open_still], cols[open_still]
         undecided = undecided.repeat(2, axis=0).repeat(2, axis=1)
     return levels
+
+
+def _most(bound: float, side: int) -> float:
+    """Return the most nonzeros that a square can hold within the bound.
+
+    ``min(a, b) >= 1 / (1/a + 1/b)``, and the mean of 1/n_i over k nonzeros is the number of rows
+    that have any, by k. So, by Jensen's inequality, their mean staleness is at least k / 2s.
+    """
+    return 2 * bound * side

@@ -67,7 +67,8 @@ def _parts(load: NDArray[np.float64], starts: Int64) -> Int64:
     before -= np.repeat(before[starts], lengths)
     total = np.repeat(np.add.reduceat(load, starts), lengths)
     # halfway into a leaf decides, so that rounding at an edge does not
-    return np.floor((before + load / 2) / total * np.ceil(total)).astype(np.int64)
+    part: Int64 = np.floor((before + load / 2) / total * np.ceil(total)).astype(np.int64)
+    return part
 
 
 def _changes(values: NDArray[np.int64]) -> NDArray[np.bool_]:

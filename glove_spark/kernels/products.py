@@ -1,7 +1,7 @@
 """The algebra of one batch: its places times the words of either side, for tiles and for CSR.
 
-Both kinds offer the same products. `data` holds a number for each place of the batch: (T, h, w) of
-tiles, (nnz,) of a sparse batch. An array over words is (words, k), those of tiles one after another.
+Both kinds offer the same products. `data` holds a number for each place of the batch: (T, s, s) of
+tiles, (nnz,) of a sparse batch. An array over words is (words, k), tile after tile.
 
 scipy's compiled kernels are called directly where this scipy has them: its public operators check
 and allocate for some 30 microseconds a product, as long as the product of a small batch takes, and
@@ -106,8 +106,8 @@ class SparseProducts:
         right = self.workspace.array("right", chunk, width)
         for start in range(0, nnz, chunk):
             stop = min(start + chunk, nnz)
-            x = np.take(a, row[start:stop], 0, left[: stop - start], "clip")
-            y = np.take(b, self.col[start:stop], 0, right[: stop - start], "clip")
+            x = a.take(row[start:stop], 0, left[: stop - start], "clip")
+            y = b.take(self.col[start:stop], 0, right[: stop - start], "clip")
             if width < _EINSUM_WIDTH:
                 np.einsum("ij,ij->i", x, y, out=out[start:stop])
             else:
@@ -132,7 +132,7 @@ class SparseProducts:
     def add(self, data: Float32, of_rows: Float32, of_cols: Float32) -> None:
         """Add to every place the number of its row, (rows,), and that of its column, (columns,)."""
         data += np.repeat(of_rows, self.row_nnz)
-        data += np.take(of_cols, self.col)
+        data += of_cols.take(self.col)
 
     def _product(
         self, kernel: Any, n: int, m: int, data: Float32, words: Float32, out: Float32

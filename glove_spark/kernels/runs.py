@@ -9,12 +9,12 @@ times however many runs arrive.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import coo_array, csr_array
+from scipy.sparse import csr_array
 
 COUNT_BINS = 128
 """Groups of words of like frequency in the estimate of the nonzeros of a row."""
@@ -37,11 +37,6 @@ class Run(NamedTuple):
     cols: NDArray[np.int32]
     units: NDArray[np.int64] | NDArray[np.int32]
 
-    @classmethod
-    def empty(cls, num_rows: int) -> Run:
-        """Make a run without a nonzero."""
-        return cls(np.zeros(num_rows + 1, np.int64), np.empty(0, np.int32), np.empty(0, np.int64))
-
     @property
     def nnz(self) -> int:
         """Nonzeros."""
@@ -52,35 +47,40 @@ class Run(NamedTuple):
         """int32[nnz], the row of every nonzero, counted from the run's first."""
         return np.repeat(np.arange(len(self.indptr) - 1, dtype=np.int32), np.diff(self.indptr))
 
-    def of_rows(self, start: int, stop: int) -> Run:
-        """Return the part of rows ``start`` to ``stop``, in the smallest type of units."""
-        first, last = int(self.indptr[start]), int(self.indptr[stop])
-        units = self.units[first:last]
-        if not len(units) or units.max() <= np.iinfo(np.int32).max:
-            units = units.astype(np.int32)
-        return Run(self.indptr[start : stop + 1] - first, self.cols[first:last], units)
-
 
 def add_up(
-    rows: NDArray[np.int32],
+    indptr: NDArray[np.int64],
     cols: NDArray[np.int32],
     units: NDArray[np.int64],
-    vocabulary_size: int,
+    num_cols: int,
 ) -> Run:
-    """Add up the entries that name the same cell of a V x V matrix.
+    """Add up the entries of each row that name the same column, and order them.
 
-    No comparison sort: entries are dealt to their rows by counting, duplicates of a row meet in a
-    dense row of sums, and two transpositions by counting bring the columns in order. That is some
-    20 ns an entry whatever the processor; `np.sort` of packed keys takes 10 to 60 ns, as its
-    vector instructions are fast or slow.
+    No comparison sort: duplicates of a row meet in a dense row of sums, and two transpositions by
+    counting bring the columns in order.
+
+    Parameters
+    ----------
+    indptr
+        int64[rows + 1], where each row's entries begin; the first is 0.
+    cols, units
+        The entries of one row after another, in any order within it.
     """
-    shape = (vocabulary_size, vocabulary_size)
-    entries = coo_array((units, (rows, cols)), shape=shape)
-    # else tocsr would find duplicates by sorting every row
-    entries.has_canonical_format = True
-    sums = entries.tocsr() + csr_array(shape, dtype=np.int64)
-    ordered = sums.T.tocsr().T.tocsr()
-    return Run(ordered.indptr.astype(np.int64), ordered.indices.astype(np.int32), ordered.data)
+    shape = (len(indptr) - 1, num_cols)
+    entries = csr_array((units, cols, indptr.astype(np.int32)), shape=shape)
+    # adding nothing: the compiled sum takes rows with duplicates, and makes them without
+    sums = entries + csr_array(shape, dtype=np.int64)
+    ordered = sums.tocsc().T.tocsc().T
+    return Run(ordered.indptr.astype(np.int64), ordered.indices, ordered.data)
+
+
+def stack_rows(runs: Sequence[Run]) -> Run:
+    """Set runs of consecutive rows one below the other, in the smallest type of units."""
+    lengths = np.concatenate([[0], *(np.diff(run.indptr) for run in runs)])
+    units = np.concatenate([run.units for run in runs])
+    if not len(units) or units.max() <= np.iinfo(np.int32).max:
+        units = units.astype(np.int32)
+    return Run(np.cumsum(lengths), np.concatenate([run.cols for run in runs]), units)
 
 
 def merge_two(first: Run, second: Run) -> Run:

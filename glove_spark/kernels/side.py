@@ -15,10 +15,10 @@ Int32 = NDArray[np.int32]
 class Side:
     """The words of one block and side.
 
-    Rows of `table` are ``[w, b, 1]`` on the word side and ``[u, 1, c]`` on the context side, so that
-    a product of the two is ``w.u + b + c`` and a gradient with respect to one comes with its bias's.
-    Rows of `state` are the accumulators of the vector, that of the bias, and `log_weight`. Both are
-    padded to whole tiles by words that no nonzero has.
+    Rows of `table` are ``[w, b, 1]`` on the word side and ``[u, 1, c]`` on the context side, so
+    that a product of the two is ``w.u + b + c`` and a gradient comes with its bias's. Rows of
+    `state` are the accumulators of the vector, that of the bias, and `log_weight`. Both are padded
+    to whole tiles by words that no nonzero has.
 
     Parameters
     ----------
@@ -58,7 +58,7 @@ class Side:
         """Copy rows of the tables; ids are of words, or of runs of words, to fill the outputs."""
         run = len(values) // len(ids)
         for table, out in ((self.table, values), (self.state, state)):
-            np.take(_in_runs(table, run), ids, 0, _in_runs(out, run), "clip")
+            _in_runs(table, run).take(ids, 0, _in_runs(out, run), "clip")
 
     def scatter(self, ids: Int32, values: Float32, state: Float32) -> None:
         """Write what `gather` gave back."""

@@ -32,6 +32,8 @@ from glove_spark.kernels.workspace import Workspace
 
 Float32 = NDArray[np.float32]
 
+_ZERO, _ONE = np.float32(0), np.float32(1)
+
 
 @dataclass(frozen=True)
 class UpdateSettings:
@@ -132,8 +134,10 @@ class _Trainer:
     """Updates batches, the words of both sides in one array, so that one call serves both."""
 
     def __init__(self, settings: UpdateSettings, vector_size: int) -> None:
-        self.settings = settings
         self.vector_size = vector_size
+        self.alpha = np.float32(settings.alpha)
+        self.eta, self.kappa = np.float32(settings.learning_rate), np.float32(settings.damping)
+        self.row_accumulators = settings.adagrad == "row"
         self.workspace = Workspace()
         # what a sum of e^2 |u|^2, or of e^2 u^2, and one of e^2 add to the accumulators
         shares = [1 / vector_size] if settings.adagrad == "row" else [1.0] * vector_size
@@ -141,7 +145,7 @@ class _Trainer:
         self.gradsq_scale = np.array([*shares, 1.0], dtype=np.float32) * np.float32(scale)
 
     def train(self, batch: Batch, first: Side, second: Side) -> tuple[float, float]:
-        """Update one batch, its rows words of `first`; return its ``sum 0.5 f r^2`` and ``sum f``."""
+        """Update one batch, whose rows are of `first`; return ``sum 0.5 f r^2`` and ``sum f``."""
         products: Products = (
             TileProducts(batch)
             if isinstance(batch, Tiles)
@@ -155,9 +159,9 @@ class _Trainer:
         second.gather(batch.col_ids, values[n:], state[n:])
 
         f = array("f", *products.shape)
-        np.multiply(batch.log_count, np.float32(self.settings.alpha), out=f)
+        np.multiply(batch.log_count, self.alpha, out=f)
         products.add(f, state[:n, -1], state[n:, -1])
-        np.minimum(f, np.float32(0), out=f)
+        np.minimum(f, _ZERO, out=f)
         np.exp(f, out=f)
         r = array("r", *products.shape)
         products.inner(values[:n], values[n:], r)
@@ -169,7 +173,7 @@ class _Trainer:
         # what both sides' words mean to the other: [|u|^2, 1] or [u_1^2 ... u_d^2, 1]
         squares = array("squares", words, state.shape[1] - 1)
         squares[:, -1] = 1
-        if self.settings.adagrad == "row":
+        if self.row_accumulators:
             np.einsum("ij,ij->i", values[:, :d], values[:, :d], out=squares[:, 0])
         else:
             np.square(values[:, :d], out=squares[:, :-1])
@@ -200,12 +204,12 @@ class _Trainer:
     ) -> None:
         """Step `values` and add to the accumulators in `state`; overwrites the sums it is given."""
         d = self.vector_size
-        eta, kappa = np.float32(self.settings.learning_rate), np.float32(self.settings.damping)
-        bound = (curvature * eta)[:, np.newaxis]
+        curvature *= self.eta
+        bound = curvature[:, np.newaxis]
         rate = np.sqrt(state[:, :-1])
-        rate *= bound * kappa + np.float32(1)
+        rate *= bound * self.kappa + _ONE
         np.maximum(rate, bound, out=rate)
-        np.divide(eta, rate, out=rate)
+        np.divide(self.eta, rate, out=rate)
         gradient[:, :d] *= rate[:, :-1]
         # the bias's, and beside it that of the constant 1, which is put back
         gradient[:, d:] *= rate[:, -1:]

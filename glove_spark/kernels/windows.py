@@ -9,22 +9,38 @@ row, and stands for both (i, j) and (j, i); on the diagonal, where these are the
 counts twice. With left context only, the row is the word on the left and the column the word on
 the right.
 
->>> ids = np.array([0, 1, 0, 2], np.int32)              # a b a c
->>> run = count_windows(ids, np.zeros(4, np.int32), distance_weights(2, "flat", 2),
-...                     vocabulary_size=3, symmetric=True)
+Counting goes by rows: the places of a word are looked up, and its neighbours at all of them. So a
+row is complete at once, in memory that the text and one block of rows bound.
+
+>>> text = lay_out(np.array([0, 1, 0, 2], np.int32), np.array([4]), window_size=2)   # a b a c
+>>> text.tolist()
+[0, 1, 0, 2, -1, -1]
+>>> text = np.concatenate([gap(2), text])
+>>> (run,) = count_windows(text, distance_weights(2, "flat", 2), np.array([0, 3]), symmetric=True)
 >>> run.rows.tolist(), run.cols.tolist(), run.units.tolist()
 ([0, 0, 0, 1], [0, 1, 2, 2], [2, 2, 1, 1])
 """
 
 from __future__ import annotations
 
+import itertools
 import math
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
+from scipy.sparse import csr_array
 
-from glove_spark.kernels.runs import Run, add_up
+from glove_spark.kernels.runs import Run, RunStack, add_up, stack_rows
+
+NEIGHBORS_AT_ONCE = 1 << 20
+"""Neighbours looked up at once: arrays of some 20 MB, small enough for a core's caches."""
+
+NEIGHBORS_PER_WORD = 4
+"""Where the vocabulary is large, at least so many at once for each of its words, since adding up
+has a cost for every word."""
 
 LARGEST_SUM = 1 << 62
 """What no sum of weights may exceed: half of int64, for the doubled diagonal."""
@@ -82,63 +98,138 @@ def distance_weights(window_size: int, weighting: str, most_frequent_count: int)
     return Weights(np.array([(2 * unit + d) // (2 * d) for d in distances], np.int64), unit, False)
 
 
-def count_windows(
-    ids: NDArray[np.int32],
-    documents: NDArray[np.int32],
-    weights: Weights,
-    *,
-    vocabulary_size: int,
-    symmetric: bool,
-    context: int = 0,
-) -> Run:
-    """Count the pairs of a stretch of tokens that are at most a window apart.
+def gap(window_size: int) -> NDArray[np.int32]:
+    """Return what keeps documents apart: int32[window], places without a word."""
+    return np.full(window_size, -1, np.int32)
+
+
+def lay_out(
+    ids: NDArray[np.int32], lengths: NDArray[np.int64], window_size: int
+) -> NDArray[np.int32]:
+    """Set documents one after another with a gap after each, so that no window spans two.
 
     Parameters
     ----------
     ids
-        int32[n], word ids in the order of the text; -1 keeps a place that pairs with nothing.
-    documents
-        int32[n], the number of every token's document; pairs across documents do not count.
-    weights
-        What a pair counts; there are as many as the window is wide.
-    context
-        The first so many tokens were counted before, and only serve as neighbours of those that
-        follow. A text cut into stretches that overlap by a window has every pair counted once.
+        int32[n], word ids, document after document; -1 keeps a place that pairs with nothing.
+    lengths
+        int64[documents], tokens of each; they add up to n.
 
     Returns
     -------
-    Run
-        The counts of all V rows, sorted by row and column.
+    numpy.ndarray
+        int32[n + window * documents].
     """
-    rows, cols, units = [], [], []
-    for distance, unit in enumerate(weights.units, start=1):
-        left, right = _pairs(ids, documents, distance, context)
-        rows.append(np.minimum(left, right) if symmetric else left)
-        cols.append(np.maximum(left, right) if symmetric else right)
-        units.append(np.full(len(left), unit, np.int64))
-    run = add_up(np.concatenate(rows), np.concatenate(cols), np.concatenate(units), vocabulary_size)
+    text = np.full(len(ids) + window_size * len(lengths), -1, np.int32)
+    moved = np.repeat(np.arange(len(lengths)) * window_size, lengths)
+    text[np.arange(len(ids)) + moved] = ids
+    return text
+
+
+def count_windows(
+    text: NDArray[np.int32],
+    weights: Weights,
+    edges: NDArray[np.int64],
+    *,
+    symmetric: bool,
+    neighbors_at_once: int = NEIGHBORS_AT_ONCE,
+) -> Iterator[Run]:
+    """Count the pairs of a stretch of text that are at most a window apart.
+
+    The first and the last ``window`` places of the text serve as neighbours only. So a text cut
+    into stretches that overlap by two windows has every pair counted as often as in one piece.
+
+    Parameters
+    ----------
+    text
+        int32[n], two windows at least; word ids, and -1 for a place that pairs with nothing.
+    weights
+        What a pair counts; there are as many as the window is wide.
+    edges
+        int64[blocks + 1], the first row of every block of rows, and V.
+    neighbors_at_once
+        About how many are looked up at once; it changes no result.
+
+    Yields
+    ------
+    Run
+        The counts of a block of rows; every block, in order.
+    """
+    window = len(weights.units)
+    # one place more, so that even a text without a word has a window to look through
+    text = np.append(text, np.int32(-1))
+    places, starts = _places_by_word(text[window : -window - 1], int(edges[-1]))
     if symmetric:
-        run.units[run.rows == run.cols] *= 2
-    return run
+        # both sides of a place; the weight of the place itself is never read
+        spans = sliding_window_view(text, 2 * window + 1)
+        span_units = np.concatenate([weights.units[::-1], [0], weights.units])
+    else:
+        spans = sliding_window_view(text[window + 1 :], window)
+        span_units = weights.units
+    at_once = max(neighbors_at_once, NEIGHBORS_PER_WORD * int(edges[-1])) // len(span_units) + 1
+    units = np.tile(span_units, at_once)
+
+    def count_words(first: int, last: int) -> Run:
+        """Count the rows of words ``first`` to ``last``: all at once, or one by parts."""
+        stack = RunStack()
+        of_words, ends = places[starts[first] : starts[last]], starts[first : last + 1]
+        for begin in range(0, max(len(of_words), 1), at_once):
+            part = of_words[begin : begin + at_once]
+            ends_in_part = np.clip(ends - ends[0] - begin, 0, len(part))
+            found = spans[part]
+            words = np.repeat(np.arange(first, last, dtype=np.int32), np.diff(ends_in_part))
+            kept = found >= (words[:, np.newaxis] if symmetric else 0)
+            if symmetric:
+                kept[:, window] = False
+            chosen = np.flatnonzero(kept)
+            row_ends = np.searchsorted(chosen, ends_in_part * found.shape[1])
+            entries = found.reshape(-1)[chosen], units[chosen]
+            stack.push(add_up(row_ends, *entries, int(edges[-1])))
+        return stack.merged()
+
+    for start, stop in itertools.pairwise(edges.tolist()):
+        yield stack_rows(
+            [count_words(*words) for words in _cut_words(starts, start, stop, at_once)]
+        )
 
 
-def pair_counts(
-    ids: NDArray[np.int32], documents: NDArray[np.int32], window_size: int, *, context: int = 0
-) -> NDArray[np.int64]:
-    """Count the pairs at every distance: int64[window]. Weighted, they sum to the matrix."""
-    distances = range(1, window_size + 1)
-    found = [len(_pairs(ids, documents, d, context)[0]) for d in distances]
+def pair_counts(text: NDArray[np.int32], window_size: int) -> NDArray[np.int64]:
+    """Count the pairs at every distance: int64[window]. Weighted, they sum to the matrix.
+
+    A pair belongs to the stretch that its left word does not only neighbour.
+    """
+    known = text >= 0
+    left, last = known[window_size : len(text) - window_size], len(text) - window_size
+    found = [
+        np.count_nonzero(left & known[window_size + d : last + d])
+        for d in range(1, window_size + 1)
+    ]
     return np.array(found, np.int64)
 
 
-def _pairs(
-    ids: NDArray[np.int32], documents: NDArray[np.int32], distance: int, context: int
-) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
-    """Return the left and the right words of the pairs at one distance."""
-    start = max(0, context - distance)
-    left, right = ids[start : max(start, len(ids) - distance)], ids[start + distance :]
-    together = documents[start : start + len(left)] == documents[start + distance :]
-    together &= (left >= 0) & (right >= 0)
-    if together.all():
-        return left, right
-    return left[together], right[together]
+def _places_by_word(
+    text: NDArray[np.int32], vocabulary_size: int
+) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
+    """Sort the places of a text by their words, by counting.
+
+    Returns
+    -------
+    tuple
+        int32, the places of word 0, of word 1, ...; and int64[V + 1], where each word's begin.
+    """
+    places = np.flatnonzero(text >= 0).astype(np.int32)
+    entries = np.arange(len(places) + 1, dtype=np.int32)
+    by_place = csr_array((places, text[places], entries), shape=(len(places), vocabulary_size))
+    by_word = by_place.tocsc()
+    return by_word.data, by_word.indptr.astype(np.int64)
+
+
+def _cut_words(
+    starts: NDArray[np.int64], first: int, last: int, at_once: int
+) -> Iterator[tuple[int, int]]:
+    """Cut words ``first`` to ``last`` where their places are ``at_once``, or a word has more."""
+    while first < last:
+        fitting = int(np.searchsorted(starts, starts[first] + at_once, side="right")) - 1
+        stop = min(max(fitting, first + 1), last)
+        yield first, stop
+        first = stop

@@ -14,9 +14,15 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from glove_spark.config import BlocksSettings
-from glove_spark.datasets.blocks import cell_file, write_cell
+from glove_spark.datasets.blocks import (
+    cell_file,
+    held_out_file,
+    write_cell,
+    write_held_out,
+)
 from glove_spark.kernels.batching import batch_cell
 from glove_spark.kernels.grid import BlockGrid
+from glove_spark.kernels.held_out import HeldOut, is_held_out
 from glove_spark.session import cores, describe
 from glove_spark.stage import Job, Stage
 from glove_spark.storage import Location
@@ -35,8 +41,8 @@ class RowGroup(NamedTuple):
 class CellFacts(NamedTuple):
     """What the driver learns of a file that was written; `nnz` counts both triangles."""
 
-    row_block: int
-    column_block: int
+    pair: tuple[int, int]
+    held_out: bool
     nnz: int
     batches: int
 
@@ -49,7 +55,7 @@ def build_blocks(job: Job) -> Mapping[str, Any]:
     nnz = int(matrix.facts["nnz"])
     num_blocks = settings.num_blocks or default_num_blocks(nnz, cores(job.spark))
     grid = BlockGrid(int(matrix.facts["vocabulary_size"]), num_blocks)
-    pairs = list_pairs(num_blocks, symmetric)
+    pairs = grid.stored_cells(symmetric=symmetric)
     number_of = {pair: number for number, pair in enumerate(pairs)}
     row_groups = [
         RowGroup(file, index)
@@ -60,46 +66,43 @@ def build_blocks(job: Job) -> Mapping[str, Any]:
 
     def deal(groups: Iterable[RowGroup]) -> Iterator[tuple[int, bytes]]:
         for group in groups:
-            for pair, nonzeros in deal_to_pairs(*_read(group), grid, symmetric):
-                yield number_of[pair], nonzeros
+            for kind, stored in enumerate(split_held_out(*_read(group), settings.held_out)):
+                for pair, nonzeros in deal_to_pairs(*stored, grid, symmetric):
+                    yield number_of[pair] + kind * len(pairs), nonzeros
 
     def cut(chunks: Iterable[tuple[int, bytes]]) -> Iterator[CellFacts]:
         parts: dict[int, list[bytes]] = {}
         for number, nonzeros in chunks:
             parts.setdefault(number, []).append(nonzeros)
         for number in sorted(parts):
-            yield write_pair(pairs[number], parts.pop(number), symmetric, output)
+            kind, pair = divmod(number, len(pairs))
+            write = write_held_out_pair if kind else write_pair
+            yield write(pairs[pair], parts.pop(number), symmetric, output)
 
     describe(job.spark, f"blocks: deal {nnz:,} nonzeros to {num_blocks} x {num_blocks} cells")
     context = job.spark.sparkContext
     written = (
         context.parallelize(row_groups, max(1, len(row_groups)))
         .mapPartitions(deal)
-        .partitionBy(len(pairs), int)
+        .partitionBy(len(pairs) * (2 if settings.held_out else 1), int)
         .mapPartitions(cut)
         .collect()
     )
-    filled = {(cell.row_block, cell.column_block) for cell in written}
-    written += [write_pair(pair, [], symmetric, output) for pair in pairs if pair not in filled]
+    kinds = ((False, write_pair), (True, write_held_out_pair))
+    for held_out, write in kinds[: 2 if settings.held_out else 1]:
+        filled = {cell.pair for cell in written if cell.held_out == held_out}
+        written += [write(pair, [], symmetric, output) for pair in pairs if pair not in filled]
+    cells = [cell for cell in written if not cell.held_out]
     return {
         "num_blocks": num_blocks,
         "vocabulary_size": grid.vocabulary_size,
         "symmetric": symmetric,
-        "nnz": sum(cell.nnz for cell in written),
-        "batches": sum(cell.batches for cell in written),
+        "nnz": sum(cell.nnz for cell in cells),
+        "held_out_nnz": sum(cell.nnz for cell in written if cell.held_out),
+        "batches": sum(cell.batches for cell in cells),
         "largest_count": float(matrix.facts["largest_count"]),
-        "largest_cell": max(cell.nnz for cell in written),
+        "largest_cell": max(cell.nnz for cell in cells),
     }
-
-
-def list_pairs(num_blocks: int, symmetric: bool) -> list[tuple[int, int]]:
-    """List the cells that get a file, those off the diagonal first: they are twice as large.
-
-    >>> list_pairs(2, True)
-    [(0, 1), (0, 0), (1, 1)]
-    """
-    pairs = [(p, q) for p in range(num_blocks) for q in range(p if symmetric else 0, num_blocks)]
-    return sorted(pairs, key=lambda pair: pair[0] == pair[1])
 
 
 def default_num_blocks(nnz: int, parallel_tasks: int) -> int:
@@ -145,10 +148,49 @@ def deal_to_pairs(
         )
 
 
+def split_held_out(
+    row_ids: NDArray[np.int32],
+    col_ids: NDArray[np.int32],
+    counts: NDArray[np.float64],
+    share: float,
+) -> list[tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.float64]]]:
+    """Split stored nonzeros into those to train on and, with a share above 0, those held out."""
+    if not share:
+        return [(row_ids, col_ids, counts)]
+    held_out = is_held_out(row_ids, col_ids, share)
+    return [(row_ids[mask], col_ids[mask], counts[mask]) for mask in (~held_out, held_out)]
+
+
 def write_pair(
     pair: tuple[int, int], parts: list[bytes], symmetric: bool, output: Location
 ) -> CellFacts:
     """Cut and write the cell of a pair of blocks; consumes `parts`."""
+    nonzeros = _joined(parts)
+    cell = batch_cell(*nonzeros, triangle=symmetric and pair[0] == pair[1])
+    with cell_file(output, *pair, symmetric=symmetric).location.written_whole() as temporary:
+        write_cell(cell, temporary)
+    both = 2 if symmetric and pair[0] != pair[1] else 1
+    return CellFacts(pair, False, both * cell.total_nnz, cell.num_batches)
+
+
+def write_held_out_pair(
+    pair: tuple[int, int], parts: list[bytes], symmetric: bool, output: Location
+) -> CellFacts:
+    """Write the held-out nonzeros of a pair of blocks, in order; consumes `parts`."""
+    rows, cols, log_counts = _joined(parts)
+    order = np.lexsort((cols, rows))
+    held_out = HeldOut(rows[order], cols[order], log_counts[order])
+    with held_out_file(output, *pair).written_whole() as temporary:
+        write_held_out(held_out, temporary)
+    on_diagonal = int(np.count_nonzero(rows == cols)) if pair[0] == pair[1] else 0
+    nnz = 2 * len(rows) - on_diagonal if symmetric else len(rows)
+    return CellFacts(pair, True, nnz, 0)
+
+
+def _joined(
+    parts: list[bytes],
+) -> tuple[NDArray[np.uint32], NDArray[np.uint32], NDArray[np.float32]]:
+    """Put together what `deal_to_pairs` made for one pair; consumes `parts`."""
     nnz = sum(len(part) for part in parts) // 12
     rows, cols = np.empty(nnz, np.uint32), np.empty(nnz, np.uint32)
     log_counts = np.empty(nnz, np.float32)
@@ -157,13 +199,10 @@ def write_pair(
         part = parts.pop()
         size = len(part) // 12
         for number, target in enumerate((rows, cols, log_counts)):
-            target[start : start + size] = np.frombuffer(part, target.dtype, size, 4 * number * size)
+            values = np.frombuffer(part, target.dtype, size, 4 * number * size)
+            target[start : start + size] = values
         start += size
-    cell = batch_cell(rows, cols, log_counts, triangle=symmetric and pair[0] == pair[1])
-    with cell_file(output, *pair, symmetric=symmetric).location.written_whole() as temporary:
-        write_cell(cell, temporary)
-    both = 2 if symmetric and pair[0] != pair[1] else 1
-    return CellFacts(*pair, both * cell.total_nnz, cell.num_batches)
+    return rows, cols, log_counts
 
 
 def _read(group: RowGroup) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any]]:

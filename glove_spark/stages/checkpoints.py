@@ -26,6 +26,9 @@ class EpochRecord:
         Sum of ``0.5 f r^2`` divided by the nonzeros, each before its update.
     seconds
         Wall time of the epoch.
+    held_out_cost
+        The same mean over the nonzeros that were kept out of training, after the epoch; None
+        without any.
     """
 
     epoch: int
@@ -33,6 +36,7 @@ class EpochRecord:
     nnz: int
     learning_rate: float | None
     seconds: float
+    held_out_cost: float | None = None
 
 
 def record_file(model: Location, epoch: int) -> Location:

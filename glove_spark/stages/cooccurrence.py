@@ -1,9 +1,9 @@
-"""Co-occurrence: windowed flatMap of sorted runs, reduceByKey, Parquet.
+"""Co-occurrence: windowed flatMap of sorted runs, a reduce by block of rows, Parquet.
 
-A task turns its documents into ids, counts windows in buffers, adds the buffers up to one sorted
-run, and hands on a part of it for every block of rows. A reduce adds the parts of one block and
-writes its file. Counts travel as integers, so neither the number of tasks nor their order changes
-a bit; blocks of rows, and with them the files, depend on the vocabulary and the settings alone.
+A task turns its documents into ids, counts their windows row by row, and hands on a sorted run for
+every block of rows. A reduce adds the runs of one block and writes its file. Counts travel as
+integers, so neither the number of tasks nor their order changes a bit; blocks of rows, and with
+them the files, depend on the vocabulary and the settings alone.
 """
 
 from __future__ import annotations
@@ -23,8 +23,15 @@ from glove_spark.config import CooccurrenceSettings
 from glove_spark.datasets.cooccurrence import file_name, write_rows
 from glove_spark.datasets.tokens import DocumentBatch, TokenSlice, plan_slices, read_slice
 from glove_spark.datasets.vocabulary import UNKNOWN, Vocabulary, read_table
-from glove_spark.kernels.runs import Run, RunStack, cut_rows
-from glove_spark.kernels.windows import Weights, count_windows, distance_weights, pair_counts
+from glove_spark.kernels.runs import RunStack, cut_rows
+from glove_spark.kernels.windows import (
+    Weights,
+    count_windows,
+    distance_weights,
+    gap,
+    lay_out,
+    pair_counts,
+)
 from glove_spark.session import cores, describe
 from glove_spark.stage import Job, Stage
 from glove_spark.stages.matrix_facts import BlockFacts, Tally, block_facts, matrix_facts
@@ -32,15 +39,19 @@ from glove_spark.storage import Location
 
 log = logging.getLogger(__name__)
 
-PAIRS_PER_BUFFER = 3_000_000
-"""Pairs counted at once: arrays of some 60 MB."""
+PAIRS_PER_TASK = 128_000_000
+"""Bounds the runs that a task hands on: at worst, no two pairs alike, some 1 GB at 8 bytes."""
 
-PAIRS_PER_TASK = 72_000_000
-"""Bounds the run that a task hands on: at worst, no two pairs alike, some 1 GB."""
+TOKENS_PER_TASK = 1 << 24
+"""Bounds what a task reads, 4 bytes a token several times over, where windows are narrow."""
 
-NONZEROS_PER_BLOCK = 8_000_000
-"""Expected nonzeros of a block of rows, from above; some 4M in text. A reduce holds a block two
-to three times, at 12 bytes a nonzero."""
+PLACES_PER_STRETCH = 1 << 24
+"""Bounds the text that is counted in one piece, at some 30 bytes a place. Most tasks have one
+stretch; those of huge documents, or of very short ones, have more."""
+
+NONZEROS_PER_BLOCK = 4_000_000
+"""Expected nonzeros of a block of rows, from above; some 3M in text. A reduce holds a block two
+to three times, at 12 bytes a nonzero, and the JVM a part of it as one array of bytes."""
 
 
 @dataclass(frozen=True)
@@ -51,8 +62,8 @@ class Plan:
     ----------
     edges
         int64[blocks + 1], the first row of every block of rows, and V.
-    buffer_tokens
-        Tokens that are counted at once.
+    stretch_places
+        Places of the text that are counted in one piece.
     """
 
     settings: CooccurrenceSettings
@@ -60,7 +71,7 @@ class Plan:
     vocabulary_fingerprint: str
     weights: Weights
     edges: NDArray[np.int64]
-    buffer_tokens: int
+    stretch_places: int
 
     @property
     def vocabulary_size(self) -> int:
@@ -96,14 +107,14 @@ def build_cooccurrence(job: Job) -> Mapping[str, Any]:
         cut_rows(
             counts, settings.window_size, symmetric=settings.symmetric, target=NONZEROS_PER_BLOCK
         ),
-        # an overlap of one window costs an eighth at most
-        max(PAIRS_PER_BUFFER // settings.window_size, 8 * settings.window_size),
+        # the overlap of two windows costs a quarter at most
+        max(PLACES_PER_STRETCH, 8 * settings.window_size),
     )
     num_blocks = len(plan.edges) - 1
     tasks = plan_slices(
         tokens,
         tasks_at_once=cores(job.spark),
-        tokens_per_task=max(1, PAIRS_PER_TASK // settings.window_size),
+        tokens_per_task=max(1, min(PAIRS_PER_TASK // settings.window_size, TOKENS_PER_TASK)),
     )
     output = job.output.make_folder()
     describe(job.spark, f"cooccurrence: {len(tasks):,} tasks, {num_blocks:,} blocks of rows")
@@ -125,59 +136,40 @@ def count_slices(slices: Iterable[TokenSlice], plan: Plan) -> Iterator[tuple[int
     tuple
         A block of rows and its part of the counts.
     """
-    settings, window = plan.settings, plan.settings.window_size
-    stack = RunStack([Run.empty(plan.vocabulary_size)])
-    tally = Tally(0, 0, np.zeros(window, np.int64))
-    for ids, documents, context, seen in _buffers(slices, plan):
-        stack.push(
-            count_windows(
-                ids,
-                documents,
-                plan.weights,
-                vocabulary_size=plan.vocabulary_size,
-                symmetric=settings.symmetric,
-                context=context,
-            )
-        )
-        known = int(np.count_nonzero(ids[context:] >= 0))
-        tally = tally.plus(Tally(seen, known, pair_counts(ids, documents, window, context=context)))
-    run = stack.merged()
-    nothing = Tally(0, 0, np.zeros(window, np.int64))
-    for block, (start, stop) in enumerate(zip(plan.edges, plan.edges[1:], strict=False)):
-        part = run.of_rows(int(start), int(stop))
-        if part.nnz or block == 0:
-            yield block, Part(RunStack([part]), tally if block == 0 else nothing)
+    window = plan.settings.window_size
+    for text, tokens in _stretches(slices, plan):
+        known = int(np.count_nonzero(text[window : len(text) - window] >= 0))
+        tally = Tally(tokens, known, pair_counts(text, window))
+        runs = count_windows(text, plan.weights, plan.edges, symmetric=plan.settings.symmetric)
+        for block, run in enumerate(runs):
+            if run.nnz or block == 0:
+                yield block, Part(RunStack([run]), tally)
+            tally = Tally.nothing(window)
 
 
-def _buffers(
-    slices: Iterable[TokenSlice], plan: Plan
-) -> Iterator[tuple[NDArray[np.int32], NDArray[np.int32], int, int]]:
-    """Cut the text into overlapping stretches of bounded size.
+def _stretches(slices: Iterable[TokenSlice], plan: Plan) -> Iterator[tuple[NDArray[np.int32], int]]:
+    """Cut the text into overlapping stretches of bounded size, as `count_windows` takes them.
 
     Yields
     ------
     tuple
-        Ids, document numbers, how many tokens at the front were in the last stretch as well, and
-        how many tokens of the corpus it was made of.
+        The ids of a stretch, and how many more tokens of the corpus were read for it.
     """
     window = plan.settings.window_size
-    ids, documents = np.empty(0, np.int32), np.empty(0, np.int32)
-    context = seen = number = 0
+    tokens, held = 0, [gap(window)]
     for part in slices:
         for batch in read_slice(part):
-            more, lengths = _to_ids(batch, plan)
-            seen += int(batch.lengths.sum())
-            of_document = np.arange(number, number + len(lengths), dtype=np.int32)
-            number += len(lengths)
-            ids = np.concatenate([ids, more])
-            documents = np.concatenate([documents, np.repeat(of_document, lengths)])
-            while len(ids) >= plan.buffer_tokens + context:
-                stop = plan.buffer_tokens + context
-                yield ids[:stop], documents[:stop], context, seen
-                seen = 0
-                ids, documents = ids[stop - window :], documents[stop - window :]
-                context = window
-    yield ids, documents, context, seen
+            ids, lengths = _to_ids(batch, plan)
+            tokens += int(batch.lengths.sum())
+            held.append(lay_out(ids, lengths, window))
+            if sum(map(len, held)) < plan.stretch_places:
+                continue
+            text = np.concatenate(held)
+            while len(text) >= plan.stretch_places:
+                yield text[: plan.stretch_places], tokens
+                text, tokens = text[plan.stretch_places - 2 * window :], 0
+            held = [text]
+    yield np.concatenate(held), tokens
 
 
 def _to_ids(batch: DocumentBatch, plan: Plan) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
@@ -206,8 +198,11 @@ def _words(vocabulary: Location, fingerprint: str) -> tuple[pa.StringArray, int]
 def write_blocks(
     parts: Iterable[tuple[int, Part]], plan: Plan, output: Location
 ) -> Iterator[BlockFacts]:
-    """Add up and write blocks of rows."""
+    """Add up the parts of each block of rows, as they arrive, and write it."""
+    blocks: dict[int, Part] = {}
     for block, part in parts:
+        blocks[block] = blocks[block].plus(part) if block in blocks else part
+    for block, part in blocks.items():
         run = part.runs.merged()
         first_row = int(plan.edges[block])
         target = output / file_name(block)

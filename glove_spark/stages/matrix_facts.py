@@ -21,6 +21,11 @@ class Tally(NamedTuple):
     tokens_in_vocabulary: int
     pairs: NDArray[np.int64]
 
+    @classmethod
+    def nothing(cls, window_size: int) -> Tally:
+        """Return the tally of no text."""
+        return cls(0, 0, np.zeros(window_size, np.int64))
+
     def plus(self, other: Tally) -> Tally:
         """Add two tallies."""
         return Tally(

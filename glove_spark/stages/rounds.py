@@ -28,9 +28,9 @@ from glove_spark.datasets.model import (
 )
 from glove_spark.kernels.grid import BlockGrid
 from glove_spark.kernels.merge import Replica, merge_replicas
+from glove_spark.kernels.parameters import Parameters
 from glove_spark.kernels.replica_weight import column_weights
 from glove_spark.kernels.schedule import Round, Task, derived_rng
-from glove_spark.kernels.parameters import Parameters
 from glove_spark.kernels.update import CellLoss, UpdateSettings, train_cell
 from glove_spark.storage import Location
 

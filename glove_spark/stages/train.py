@@ -20,13 +20,13 @@ from glove_spark.datasets.vocabulary import Vocabulary
 from glove_spark.errors import ConfigurationError, DivergenceError
 from glove_spark.kernels.grid import BlockGrid
 from glove_spark.kernels.objective import log_keep_factors
+from glove_spark.kernels.parameters import initial_parameters
 from glove_spark.kernels.schedule import (
     Round,
     averaging_rounds,
     derived_rng,
     stratified_rounds,
 )
-from glove_spark.kernels.parameters import initial_parameters
 from glove_spark.kernels.update import UpdateSettings
 from glove_spark.manifest import Dataset
 from glove_spark.session import describe
@@ -40,6 +40,7 @@ from glove_spark.stages.checkpoints import (
     placement_of,
     prune_epochs,
 )
+from glove_spark.stages.held_out import held_out_cost
 from glove_spark.stages.probe import describe_neighbors
 from glove_spark.stages.rounds import EpochPlan, Placement, TaskResult, run_round
 from glove_spark.storage import Location
@@ -82,6 +83,7 @@ def build_model(job: Job) -> Mapping[str, Any]:
         "epoch": history[-1].epoch,
         "cost": history[-1].cost,
         "costs": [record.cost for record in history[1:]],
+        "held_out_costs": [record.held_out_cost for record in history[1:]],
         "epoch_seconds": [record.seconds for record in history[1:]],
         "nonzeros_per_second": [
             round(record.nnz / record.seconds) for record in history[1:] if record.seconds
@@ -206,9 +208,23 @@ def _train_epoch(
         nnz += sum(loss.nnz for result in results for _, loss in result.losses)
     cost = cost_sum / max(nnz, 1)
     check_growth(cost, history, settings)
-    record = EpochRecord(epoch, cost, nnz, rate, time.perf_counter() - started)
+    seconds = time.perf_counter() - started
+    held_out = _held_out_cost(job, blocks, plan, placement)
+    record = EpochRecord(epoch, cost, nnz, rate, seconds, held_out)
     commit_epoch(job.output, record, placement)
     return record
+
+
+def _held_out_cost(
+    job: Job, blocks: Dataset, plan: EpochPlan, placement: Placement
+) -> float | None:
+    """Measure the held-out nonzeros; None where the blocks were made without."""
+    nnz = int(blocks.facts["held_out_nnz"])
+    if not nnz:
+        return None
+    describe(job.spark, f"train: epoch {plan.epoch}, held-out cost")
+    cells = plan.grid.stored_cells(symmetric=plan.symmetric)
+    return held_out_cost(job.spark.sparkContext, plan, cells, placement, nnz)
 
 
 def check_growth(cost: float, history: list[EpochRecord], settings: TrainSettings) -> None:
@@ -250,8 +266,9 @@ def _progress(history: list[EpochRecord], epochs: int) -> str:
     """Word the line of an epoch: cost, speed, time, and what is left."""
     record = history[-1]
     left = (epochs - record.epoch) * record.seconds
+    held_out = "" if record.held_out_cost is None else f" (held out {record.held_out_cost:.4f})"
     return (
-        f"train: epoch {record.epoch}/{epochs}, cost {record.cost:.4f}, "
+        f"train: epoch {record.epoch}/{epochs}, cost {record.cost:.4f}{held_out}, "
         f"{record.nnz / max(record.seconds, 1e-9) / 1e6:.2f}M nonzeros/s, "
         f"{record.seconds:.1f} s, about {left:.0f} s left"
     )

@@ -182,11 +182,11 @@ def test_bytes_do_not_depend_on_the_partitions(count, monkeypatch, symmetric):
     documents = random_documents(documents=200, words=300)
     monkeypatch.setattr(stage, "NONZEROS_PER_BLOCK", 1_000)
     found = []
-    for number, (files, row_group, per_task, per_buffer) in enumerate(
-        [(1, 1000, 10**9, 10**9), (7, 5, 4_000, 600), (3, 40, 500, 50)]
+    for number, (files, row_group, per_task, per_stretch) in enumerate(
+        [(1, 1000, 10**9, 10**9), (7, 5, 4_000, 100), (3, 40, 500, 50)]
     ):
         monkeypatch.setattr(stage, "PAIRS_PER_TASK", per_task)
-        monkeypatch.setattr(stage, "PAIRS_PER_BUFFER", per_buffer)
+        monkeypatch.setattr(stage, "PLACES_PER_STRETCH", per_stretch)
         matrix, _ = count(
             documents,
             name=f"output-{number}",
@@ -200,8 +200,8 @@ def test_bytes_do_not_depend_on_the_partitions(count, monkeypatch, symmetric):
     assert found[0] == found[1] == found[2]
 
 
-def test_a_document_larger_than_every_buffer_is_counted_whole(count, monkeypatch):
-    monkeypatch.setattr(stage, "PAIRS_PER_BUFFER", 100)
+def test_a_document_larger_than_every_stretch_is_counted_whole(count, monkeypatch):
+    monkeypatch.setattr(stage, "PLACES_PER_STRETCH", 100)
     rng = np.random.default_rng(3)
     document = [f"w{k}" for k in rng.integers(0, 20, 3000)]
     matrix, vocabulary = count([document], window_size=3)
@@ -229,7 +229,7 @@ def test_rows_are_sorted_within_files_and_from_file_to_file(count, monkeypatch):
 def test_row_groups_are_bounded(tmp_path, monkeypatch):
     monkeypatch.setattr(matrix_files, "ROW_GROUP_ROWS", 100)
     cells = np.arange(300, dtype=np.int32)
-    run = add_up(cells // 20, cells, np.arange(1, 301), 300)
+    run = add_up(np.arange(0, 301, 20), cells, np.arange(1, 301), 300)
     file = Location.of(tmp_path / "rows.parquet")
     matrix_files.write_rows(run, 7, 10, file)
     batches = list(read_nonzeros(file))

@@ -7,6 +7,8 @@ from glove_spark.config import BlocksSettings, ExportSettings, TrainSettings
 from glove_spark.datasets.model import SIDES, block_file, read_parameters, read_vectors
 from glove_spark.errors import ConfigurationError, DatasetError, DivergenceError
 from glove_spark.kernels.grid import BlockGrid
+from glove_spark.kernels.held_out import is_held_out
+from glove_spark.kernels.objective import dense_cost
 from glove_spark.stage import run_stage
 from glove_spark.stages import train
 from glove_spark.stages.blocks import BLOCKS
@@ -184,7 +186,7 @@ def test_probe_shows_neighbours_after_every_epoch(spark, tmp_path, blocks_at, lo
     vectors = WordVectors.load(root.path)
     lines = [text for text in log_lines if text.startswith("train: w3 ~ ")]
     assert len(lines) == 2
-    nearest = ", ".join(f"{word} {score:.2f}" for word, score in vectors.most_similar("w3", 8))
+    nearest = ", ".join(f"{word} {score:.2f}" for word, score in vectors.most_similar("w3", topn=8))
     assert lines[-1] == f"train: w3 ~ {nearest}"
     assert model.facts["epoch"] == 2
     assert sum("epoch 1/2, cost" in text and "nonzeros/s" in text for text in log_lines) == 1
@@ -253,3 +255,38 @@ def test_stage_is_skipped_refused_or_redone(spark, tmp_path, blocks_at, log_line
         run_stage(MODEL, spark, other, root)
     assert run_stage(MODEL, spark, other, root, overwrite=True).facts["vector_size"] == 5
     assert "model: redone, because vector_size was 4 and is now 5" in log_lines
+
+
+@pytest.mark.parametrize("symmetric", [True, False])
+def test_held_out_nonzeros_are_not_trained_on_and_their_cost_is_reported(
+    spark, tmp_path, publish_matrix, symmetric
+):
+    root = Location.of(tmp_path)
+    rng = np.random.default_rng(5)
+    counts = rng.integers(1, 30, (60, 60)).astype(np.float64)
+    counts = np.triu(counts) + np.triu(counts, 1).T if symmetric else counts
+    publish_matrix(root, counts, symmetric=symmetric)
+    blocks = run_stage(BLOCKS, spark, BlocksSettings(num_blocks=3, held_out=0.2), root)
+    assert blocks.facts["nnz"] + blocks.facts["held_out_nnz"] == 3600
+    assert 500 < blocks.facts["held_out_nnz"] < 950
+    settings = TrainSettings(vector_size=8, epochs=2, subsample=0.0)
+    model = run_stage(MODEL, spark, settings, root)
+    assert model.facts["costs"][1] < model.facts["costs"][0]
+
+    # the last epoch's cost, from the parameters it left and the ids that the hash chooses
+    sides = [[], []]
+    for side, found in zip(SIDES, sides, strict=True):
+        for block in range(3):
+            file = block_file(model.location, 2, side, block)
+            found.append(read_parameters(file, 8, "row"))
+    w, b, u, c = (np.empty((60, 8)), np.empty(60), np.empty((60, 8)), np.empty(60))
+    for block in range(3):
+        w[block::3], b[block::3] = sides[0][block].vectors, sides[0][block].biases
+        u[block::3], c[block::3] = sides[1][block].vectors, sides[1][block].biases
+    i, j = np.indices((60, 60))
+    first, second = (np.minimum(i, j), np.maximum(i, j)) if symmetric else (i, j)
+    chosen = is_held_out(first.ravel(), second.ravel(), 0.2).reshape(60, 60)
+    assert chosen.sum() == blocks.facts["held_out_nnz"]
+    f = np.where(chosen, np.minimum(1, (counts / settings.x_max) ** 0.75), 0)
+    expected = dense_cost(w, b, u, c, np.log(counts), f) / chosen.sum()
+    assert model.facts["held_out_costs"][1] == pytest.approx(expected, rel=1e-4)

@@ -13,8 +13,12 @@ PACKAGE = Path(__file__).parents[2] / "glove_spark"
 LAYERS = {
     "kernels": {"datasets", "stages", "pipeline", "cli", "session", "stage", "config"},
     "datasets": {"stages", "pipeline", "cli", "session", "stage", "config"},
-    "stages": {"pipeline", "cli"},
+    "stages": {"pipeline", "cli", "commands"},
+    "exchange": {"stages", "stage", "session", "pipeline", "cli", "commands", "word_vectors"},
+    "c_program": {"stage", "session", "pipeline", "cli", "commands", "word_vectors"},
+    "evaluation": {"stages", "stage", "pipeline", "cli", "commands"},
 }
+WITHOUT_SPARK = ("datasets", "exchange", "c_program", "commands")
 
 
 def imports_of(file):
@@ -44,8 +48,9 @@ def test_kernels_need_numpy_and_scipy_only():
     assert found.stdout.strip() == "[]", found.stderr
 
 
-def test_datasets_do_not_import_spark():
-    for file in (PACKAGE / "datasets").glob("*.py"):
+@pytest.mark.parametrize("layer", WITHOUT_SPARK)
+def test_layers_that_do_not_import_spark(layer):
+    for file in (PACKAGE / layer).glob("*.py"):
         assert not [name for name in imports_of(file) if name.startswith("pyspark")], file.name
 
 

@@ -58,8 +58,6 @@ def test_a_later_stage_needs_no_input():
             2,
             "must be KEY=VALUE",
         ),
-        (["neighbors", "a", "--vectors", "none"], 3, "none has not been made yet"),
-        (["evaluate", "--vectors", "none"], 2, "nothing to score"),
     ],
 )
 def test_errors_have_a_message_and_an_exit_code_and_no_traceback(capsys, arguments, code, message):
@@ -76,7 +74,7 @@ def test_unknown_flag_exits_with_2(capsys):
 
 
 def test_an_interrupt_is_one_however_it_surfaces(monkeypatch, capsys):
-    from glove_spark import cli
+    from glove_spark.commands import explore
 
     def stumble(given):
         try:
@@ -84,9 +82,9 @@ def test_an_interrupt_is_one_however_it_surfaces(monkeypatch, capsys):
         finally:
             raise UnboundLocalError("a library's clean-up")
 
-    monkeypatch.setattr(cli, "_neighbors", stumble)
+    monkeypatch.setattr(explore, "_neighbors", stumble)
     assert main(["neighbors", "a", "--vectors", "v"]) == 130
     assert "interrupted; run the same command again" in capsys.readouterr().err
-    monkeypatch.setattr(cli, "_neighbors", lambda given: 1 / 0)
+    monkeypatch.setattr(explore, "_neighbors", lambda given: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         main(["neighbors", "a", "--vectors", "v"])

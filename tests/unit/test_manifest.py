@@ -6,7 +6,7 @@ import pytest
 
 from glove_spark.errors import DatasetError, InputError
 from glove_spark.manifest import Manifest, Recipe, file_sizes
-from glove_spark.stage import open_dataset
+from glove_spark.publication import open_dataset
 from glove_spark.storage import Location
 
 RECIPE = Recipe("cooccurrence", 1, {"window_size": 5}, {"tokens": "aa"})

@@ -109,7 +109,10 @@ def test_settings_of_spark_defaults_are_respected(defaults):
     ours = _driver_settings(())
     assert ours["spark.driver.memory"] == "1536m"
     assert "-XX:+UseParallelGC" in ours["spark.driver.extraJavaOptions"]
-    defaults("spark.driver.memory 4g\nspark.driver.extraJavaOptions = -Dmine=1\n")
+    defaults(
+        "spark.driver.memory 4g\nspark.driver.extraJavaOptions = -Dmine=1\n"
+        "spark.python.worker.memory 2g\n"
+    )
     assert _driver_settings(()) == {}
 
 

@@ -7,7 +7,8 @@ import pytest
 from glove_spark.errors import DatasetError, InputError, OutputError
 from glove_spark.manifest import Manifest
 from glove_spark.options import Settings, option
-from glove_spark.stage import MARKER, Stage, claim_folder, run_stage
+from glove_spark.publication import MARKER, claim_folder
+from glove_spark.stage import Stage, run_stage
 from glove_spark.storage import Location
 
 

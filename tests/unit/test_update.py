@@ -175,7 +175,9 @@ def test_a_mirrored_batch_is_trained_as_itself_and_as_its_transpose():
     log_counts = rng.standard_normal((5, 5))
     present = np.triu(rng.random((5, 5)) < 0.8, 1)
     cell = one_batch(log_counts, present, "sparse")
-    mirrored, twice = ([initial_parameters(5, 4, derived_rng(1, s)) for s in range(2)] for _ in "ab")
+    mirrored, twice = (
+        [initial_parameters(5, 4, derived_rng(1, s)) for s in range(2)] for _ in "ab"
+    )
     loss = train_cell(cell.as_mirrored(), *mirrored, update_settings())
     for transposed in (False, True):
         train_cell(cell, *twice, update_settings(), transposed=transposed)
@@ -189,7 +191,10 @@ def test_words_without_nonzeros_keep_their_bytes():
     rows, columns = (initial_parameters(4, 3, np.random.default_rng(s)) for s in range(2))
     before = rows.copy(), columns.copy()
     train_cell(
-        batch_cell(np.array([2]), np.array([0]), np.float32([1.6])), rows, columns, update_settings()
+        batch_cell(np.array([2]), np.array([0]), np.float32([1.6])),
+        rows,
+        columns,
+        update_settings(),
     )
     for side, was, touched in ((rows, before[0], 2), (columns, before[1], 0)):
         for name in vars(side):

@@ -11,8 +11,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from glove_spark.kernels.runs import Run, RunStack, add_up, cut_rows, merge_two
-from glove_spark.kernels.windows import Weights, count_windows, distance_weights, pair_counts
+from glove_spark.kernels.runs import Run, RunStack, add_up, cut_rows, merge_two, stack_rows
+from glove_spark.kernels.windows import (
+    Weights,
+    count_windows,
+    distance_weights,
+    gap,
+    lay_out,
+    pair_counts,
+)
 
 VOCABULARY_SIZE = 6
 
@@ -40,10 +47,18 @@ def as_dictionary(run: Run, unit: int) -> dict[tuple[int, int], Fraction]:
     }
 
 
-def flatten(documents):
+def text_of(documents, window):
     ids = np.array([word for document in documents for word in document], np.int32)
-    lengths = [len(document) for document in documents]
-    return ids, np.repeat(np.arange(len(documents), dtype=np.int32), lengths)
+    lengths = np.array([len(document) for document in documents], np.int64)
+    return np.concatenate([gap(window), lay_out(ids, lengths, window)])
+
+
+def count(text, weights, *, vocabulary_size=VOCABULARY_SIZE, symmetric=True, blocks=1, **cuts):
+    """Count one stretch in blocks of rows; return one run."""
+    edges = np.linspace(0, vocabulary_size, blocks + 1).astype(np.int64)
+    runs = list(count_windows(text, weights, edges, symmetric=symmetric, **cuts))
+    assert [len(run.indptr) - 1 for run in runs] == np.diff(edges).tolist()
+    return stack_rows(runs)
 
 
 corpora = st.lists(
@@ -52,39 +67,56 @@ corpora = st.lists(
 
 
 @settings(deadline=None, max_examples=150)
-@given(corpora, st.integers(1, 12), st.sampled_from(["harmonic", "flat"]), st.booleans())
-def test_counts_equal_the_definition(documents, window, weighting, symmetric):
-    ids, numbers = flatten(documents)
-    weights = distance_weights(window, weighting, len(ids) + 1)
-    run = count_windows(ids, numbers, weights, vocabulary_size=VOCABULARY_SIZE, symmetric=symmetric)
+@given(
+    corpora,
+    st.integers(1, 12),
+    st.sampled_from(["harmonic", "flat"]),
+    st.booleans(),
+    st.integers(1, 3),
+    st.sampled_from([1, 100, 10**6]),
+)
+def test_counts_equal_the_definition(documents, window, weighting, symmetric, blocks, at_once):
+    weights = distance_weights(window, weighting, sum(map(len, documents)) + 1)
+    run = count(
+        text_of(documents, window),
+        weights,
+        symmetric=symmetric,
+        blocks=blocks,
+        neighbors_at_once=at_once,
+    )
     assert as_dictionary(run, weights.unit) == oracle(documents, window, weighting, symmetric)
+    assert all(np.all(np.diff(run.cols[a:b]) > 0) for a, b in pairwise(run.indptr))
+
+
+@pytest.mark.parametrize("symmetric", [True, False])
+def test_a_word_of_more_places_than_are_counted_at_once_is_counted_by_parts(monkeypatch, symmetric):
+    pushed = []
+    push = RunStack.push
+    monkeypatch.setattr(RunStack, "push", lambda stack, run: (pushed.append(run), push(stack, run)))
+    rng = np.random.default_rng(5)
+    documents = [rng.choice(VOCABULARY_SIZE, 40, p=[0.75] + [0.05] * 5) for _ in range(20)]
+    weights = distance_weights(3, "harmonic", 800)
+    text = text_of(documents, 3)
+    run = count(text, weights, symmetric=symmetric, neighbors_at_once=1)
+    assert sum(run.cols[run.indptr[0] : run.indptr[1]] >= 0) == VOCABULARY_SIZE
+    assert sum(bool(part.nnz) and len(part.indptr) == 2 for part in pushed) > 20
+    assert as_dictionary(run, weights.unit) == oracle(documents, 3, "harmonic", symmetric)
 
 
 @settings(deadline=None, max_examples=100)
 @given(corpora, st.integers(1, 5), st.integers(1, 30), st.booleans())
-def test_text_cut_with_an_overlap_of_a_window_counts_every_pair_once(
+def test_text_cut_with_an_overlap_of_two_windows_counts_every_pair_once(
     documents, window, step, symmetric
 ):
-    ids, numbers = flatten(documents)
-    weights = distance_weights(window, "harmonic", len(ids) + 1)
-    stack = RunStack([Run.empty(VOCABULARY_SIZE)])
+    text = text_of(documents, window)
+    weights = distance_weights(window, "harmonic", len(text))
+    runs = []
     pairs = np.zeros(window, np.int64)
-    for start in range(0, len(ids), step):
-        begin = max(0, start - window)
-        cut = slice(begin, start + step)
-        context = start - begin
-        pairs += pair_counts(ids[cut], numbers[cut], window, context=context)
-        stack.push(
-            count_windows(
-                ids[cut],
-                numbers[cut],
-                weights,
-                vocabulary_size=VOCABULARY_SIZE,
-                symmetric=symmetric,
-                context=context,
-            )
-        )
-    merged = stack.merged()
+    for start in range(0, len(text) - 2 * window + 1, step):
+        cut = text[start : start + step + 2 * window]
+        pairs += pair_counts(cut, window)
+        runs.append(count(cut, weights, symmetric=symmetric))
+    merged = RunStack(runs).merged()
     assert as_dictionary(merged, weights.unit) == oracle(documents, window, "harmonic", symmetric)
     total = int(merged.units.sum())
     if symmetric:
@@ -92,19 +124,18 @@ def test_text_cut_with_an_overlap_of_a_window_counts_every_pair_once(
     assert total == (2 if symmetric else 1) * int(pairs @ weights.units)
 
 
+def test_documents_are_laid_out_with_gaps():
+    ids = np.array([3, 1, -1, 2], np.int32)
+    text = lay_out(ids, np.array([2, 0, 2]), 2)
+    assert text.tolist() == [3, 1, -1, -1, -1, -1, -1, 2, -1, -1]
+
+
 def test_the_worked_example():
     words = ["an", "apple", "a", "day", "keeps"]
-    ids = np.array(
-        [words.index(w) for w in ["an", "apple", "a", "day", "keeps", "an", "apple", "a", "day"]],
-        np.int32,
-    )
-    run = count_windows(
-        ids,
-        np.zeros(len(ids), np.int32),
-        distance_weights(2, "flat", 2),
-        vocabulary_size=5,
-        symmetric=True,
-    )
+    document = [
+        words.index(w) for w in ["an", "apple", "a", "day", "keeps", "an", "apple", "a", "day"]
+    ]
+    run = count(text_of([document], 2), distance_weights(2, "flat", 2), vocabulary_size=5)
     found = {
         f"{words[row]}-{words[col]}": int(units)
         for row, col, units in zip(run.rows, run.cols, run.units, strict=True)
@@ -124,17 +155,17 @@ def test_the_worked_example():
 
 
 def test_a_word_next_to_itself_counts_twice():
-    ids = np.zeros(2, np.int32)
-    weights = distance_weights(1, "flat", 2)
-    run = count_windows(ids, ids, weights, vocabulary_size=1, symmetric=True)
+    run = count(text_of([[0, 0]], 1), distance_weights(1, "flat", 2), vocabulary_size=1)
     assert run.units.tolist() == [2]
 
 
-def test_an_empty_text_has_no_pairs():
-    nothing = np.empty(0, np.int32)
-    weights = distance_weights(3, "harmonic", 1)
-    run = count_windows(nothing, nothing, weights, vocabulary_size=4, symmetric=True)
+@pytest.mark.parametrize("documents", [[[]], [[-1], []]])
+@pytest.mark.parametrize("symmetric", [True, False])
+def test_a_text_without_words_has_no_pairs(documents, symmetric):
+    text = text_of(documents, 3)
+    run = count(text, distance_weights(3, "harmonic", 1), vocabulary_size=4, symmetric=symmetric)
     assert (run.nnz, run.indptr.tolist()) == (0, [0] * 5)
+    assert pair_counts(text, 3).tolist() == [0] * 3
 
 
 @pytest.mark.parametrize(("window", "unit"), [(10, 2520), (15, 360_360), (20, 232_792_560)])
@@ -165,6 +196,13 @@ def test_the_unit_shrinks_where_counts_are_too_large_for_it():
     assert 4 * 10**10 * int(many.units.sum()) < 2**63
 
 
+def run_of(rows, cols, units, size: int) -> Run:
+    """Add up entries given in any order."""
+    order = np.argsort(rows, kind="stable")
+    indptr = np.searchsorted(rows[order], np.arange(size + 1))
+    return add_up(indptr, cols[order], units[order], size)
+
+
 def dense(run: Run, size: int):
     matrix = np.zeros((len(run.indptr) - 1, size), np.int64)
     matrix[run.rows, run.cols] = run.units
@@ -178,7 +216,7 @@ def test_adding_up_equals_a_dense_sum(entries):
         np.array([entry[k] for entry in entries], dtype)
         for k, dtype in enumerate([np.int32, np.int32, np.int64])
     )
-    run = add_up(rows, cols, units, 5)
+    run = run_of(rows, cols, units, 5)
     expected = np.zeros((5, 5), np.int64)
     np.add.at(expected, (rows, cols), units)
     assert np.array_equal(dense(run, 5), expected)
@@ -188,7 +226,7 @@ def test_adding_up_equals_a_dense_sum(entries):
 def random_run(seed: int, entries: int = 50, size: int = 8) -> Run:
     rng = np.random.default_rng(seed)
     rows, cols = rng.integers(0, size, (2, entries)).astype(np.int32)
-    return add_up(rows, cols, rng.integers(1, 100, entries), size)
+    return run_of(rows, cols, rng.integers(1, 100, entries), size)
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -214,28 +252,23 @@ def test_a_stack_holds_few_runs_however_many_arrive(monkeypatch):
     for number in range(256):
         # runs without a cell in common: the worst case
         cols = np.arange(number * 64, number * 64 + 64, dtype=np.int32)
-        stack.push(add_up(np.zeros(64, np.int32), cols, np.ones(64, np.int64), size))
+        stack.push(run_of(np.zeros(64, np.int32), cols, np.ones(64, np.int64), size))
         assert len(stack._runs) <= 10
     assert stack.merged().nnz == 256 * 64
     # a merge of every arrival with all before it would move 128 times the result
     assert sum(moved) <= 10 * 256 * 64
 
 
-def test_a_part_of_the_rows_travels_in_the_smallest_type():
-    run = add_up(
-        np.array([0, 1, 1], np.int32),
-        np.array([1, 0, 2], np.int32),
-        np.array([2**40, 5, 6], np.int64),
-        3,
-    )
-    head, tail = run.of_rows(0, 1), run.of_rows(1, 3)
-    assert (head.units.dtype, tail.units.dtype) == (np.int64, np.int32)
-    assert (tail.indptr.tolist(), tail.cols.tolist(), tail.units.tolist()) == (
-        [0, 2, 2],
-        [0, 2],
-        [5, 6],
-    )
-    assert merge_two(tail, tail).units.tolist() == [10, 12]
+def test_stacked_rows_take_the_smallest_type_of_units():
+    cols = np.array([0, 2, 1], np.int32)
+    small = add_up(np.array([0, 1, 3]), cols, np.array([4, 5, 6]), 3)
+    large = add_up(np.array([0, 1]), cols[:1], np.array([2**40]), 3)
+    both, twice = stack_rows([small, large]), stack_rows([small, small])
+    assert (both.units.dtype, twice.units.dtype) == (np.int64, np.int32)
+    assert both.indptr.tolist() == [0, 1, 3, 4]
+    assert both.cols.tolist() == [0, 1, 2, 0]
+    assert both.units.tolist() == [4, 6, 5, 2**40]
+    assert merge_two(twice, twice).units.tolist() == [8, 12, 10, 8, 12, 10]
 
 
 def zipf_counts(size: int):

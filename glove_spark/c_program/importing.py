@@ -1,0 +1,251 @@
+"""From the C program's files to the datasets vocabulary, cooccurrence and model."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+
+from glove_spark.c_program.files import parameters_file, read_vocab
+from glove_spark.c_program.records import Records, RecordTally, in_order, read_records
+from glove_spark.datasets.cooccurrence import (
+    ROW_GROUP_ROWS,
+    Nonzeros,
+    file_name,
+    write_nonzeros,
+)
+from glove_spark.datasets.model import SIDES, block_file, write_parameters
+from glove_spark.datasets.vocabulary import UNKNOWN, Vocabulary
+from glove_spark.errors import ConfigurationError, DatasetError, InputError
+from glove_spark.exchange.matrix_file import MatrixFile
+from glove_spark.kernels.parameters import Parameters
+from glove_spark.manifest import Dataset, Manifest, Recipe, fingerprint
+from glove_spark.publication import claim_folder, publish_dataset
+from glove_spark.stages.checkpoints import EpochRecord, commit_epoch
+from glove_spark.storage import TEMPORARY, Location
+
+log = logging.getLogger(__name__)
+
+STAGE = "import-c"
+"""What the manifests name as the maker."""
+
+BLOCK_WORDS = 100_000
+"""Words of a block of an imported model: 120 MB at d = 300."""
+
+
+def import_c(
+    output: str | Location,
+    *,
+    vocab: str | Location,
+    cooccurrence: str | Location | None = None,
+    parameters: str | Location | None = None,
+    gradsq: str | Location | None = None,
+    overwrite: bool = False,
+) -> list[Dataset]:
+    """Make datasets of what the C program counted or trained.
+
+    Parameters
+    ----------
+    output
+        The output folder. ``blocks`` and ``train`` go on from its co-occurrences, ``export`` from
+        its model.
+    vocab
+        ``vocab.txt``; its lines are the ids of the other files.
+    cooccurrence
+        ``cooccurrence.bin``, in any order. Whether context was counted on both sides is seen by
+        looking.
+    parameters, gradsq
+        float64 parameters and accumulators. Without accumulators these are 1, as at the start.
+
+    Raises
+    ------
+    InputError
+        If a file is damaged, or does not belong to ``vocab``.
+    DatasetError
+        If other datasets are there and ``overwrite`` is not set.
+    """
+    if gradsq is not None and parameters is None:
+        raise ConfigurationError("gradsq is of use with parameters only; give --parameters too")
+    root, vocab_file = Location.of(output), Location.of(vocab)
+    vocabulary = read_vocab(vocab_file)
+    claim_folder(root)
+    words = _publish(
+        root / "vocabulary",
+        {"unk": None},
+        {"vocab.txt": fingerprint([vocabulary.words, vocabulary.counts.tolist()])},
+        lambda target: _write_vocabulary(vocabulary, target),
+        overwrite,
+    )
+    made = [words]
+    basis = {"vocabulary": words.manifest.fingerprint}
+    if cooccurrence is not None:
+        file = Location.of(cooccurrence)
+        tally = RecordTally(read_records(file), len(vocabulary), file.shown)
+        symmetric = tally.symmetric
+        log.info("%s: context on %s", file.shown, "both sides" if symmetric else "the left")
+        made.append(
+            _publish(
+                root / "cooccurrence",
+                {"symmetric": symmetric},
+                basis | {"cooccurrence.bin": _state(file)},
+                lambda target: _write_matrix(file, tally, symmetric, target),
+                overwrite,
+            )
+        )
+    if parameters is not None:
+        file = Location.of(parameters)
+        matrix = parameters_file(file, len(vocabulary))
+        inputs = basis | {"parameters": _state(file)}
+        squares = None
+        if gradsq is not None:
+            squares = parameters_file(Location.of(gradsq), len(vocabulary))
+            inputs["gradsq"] = _state(squares.location)
+            if squares.shape != matrix.shape:
+                raise InputError(
+                    f"{squares.location.shown} has {squares.shape[1]} numbers a word and "
+                    f"{file.shown} {matrix.shape[1]}; they belong to different runs"
+                )
+        settings = {
+            "vector_size": matrix.shape[1] - 1,
+            "adagrad": "row" if squares is None else "element",
+        }
+        made.append(
+            _publish(
+                root / "model",
+                settings,
+                inputs,
+                lambda target: _write_model(matrix, squares, target),
+                overwrite,
+            )
+        )
+    return made
+
+
+def _publish(
+    target: Location,
+    settings: Mapping[str, Any],
+    inputs: Mapping[str, str],
+    build: Callable[[Location], Mapping[str, Any]],
+    overwrite: bool,
+) -> Dataset:
+    """Write a dataset and its manifest, unless the same is there."""
+    recipe = Recipe(STAGE, 1, settings, inputs)
+    present = Manifest.read(target)
+    if present is not None:
+        if present.fingerprint == recipe.fingerprint and not present.missing_files(target):
+            log.info("%s: done already, skipped", target.name)
+            return Dataset(target, present)
+        if not overwrite:
+            reasons = present.recipe.differences(recipe) or ["its files are not as written"]
+            raise DatasetError(
+                f"{target.shown} is there and was made differently: {'; '.join(reasons)}. "
+                "Give --overwrite to replace it, or another output folder"
+            )
+    unfinished = target.parent / f".{target.name}.{recipe.fingerprint[:12]}{TEMPORARY}"
+    unfinished.delete()
+    started = time.perf_counter()
+    try:
+        facts = build(unfinished)
+    except BaseException:
+        unfinished.delete()
+        raise
+    timings = {"total": time.perf_counter() - started}
+    return publish_dataset(unfinished, target, recipe, facts, timings)
+
+
+def _state(file: Location) -> str:
+    """Name the state of a file that may be too large to be hashed."""
+    info = file.filesystem().get_file_info(file.path)
+    return fingerprint([file.name, info.size, info.mtime_ns])
+
+
+def _write_vocabulary(vocabulary: Vocabulary, target: Location) -> Mapping[str, Any]:
+    vocabulary.write(target)
+    counts = dict(zip(vocabulary.words, vocabulary.counts.tolist(), strict=True))
+    return {
+        "vocabulary_size": len(vocabulary),
+        "tokens_kept": sum(counts.values()) - counts.get(UNKNOWN, 0),
+        "largest_count": int(vocabulary.counts[0]),
+        "smallest_count": int(vocabulary.counts[-1]),
+    }
+
+
+def _write_matrix(
+    file: Location, tally: RecordTally, symmetric: bool, target: Location
+) -> Mapping[str, Any]:
+    folder = target.make_folder()
+    files = stored = diagonal = 0
+    sum_of_counts, largest, largest_at = 0.0, 0.0, [0, 0]
+    for records in in_order(lambda: read_records(file), tally, file.shown):
+        sum_of_counts += float(records["count"].sum())
+        diagonal += int((records["row"] == records["col"]).sum())
+        if symmetric:
+            records = records[records["row"] <= records["col"]]
+        if not len(records):
+            continue
+        top = records[int(records["count"].argmax())]
+        if top["count"] > largest:
+            largest = float(top["count"])
+            largest_at = [int(top["row"]) - 1, int(top["col"]) - 1]
+        write_nonzeros(_nonzeros(records), folder / file_name(files))
+        files += 1
+        stored += len(records)
+    return {
+        "vocabulary_size": len(tally.per_row),
+        "nnz_stored": stored,
+        "nnz": int(tally.per_row.sum()),
+        "nnz_diagonal": diagonal,
+        "sum_of_counts": sum_of_counts,
+        "largest_count": largest,
+        "largest_count_at": largest_at,
+        "blocks_of_rows": files,
+    }
+
+
+def _nonzeros(records: Records) -> list[Nonzeros]:
+    parts = np.split(records, range(ROW_GROUP_ROWS, len(records), ROW_GROUP_ROWS))
+    return [Nonzeros(part["row"] - 1, part["col"] - 1, part["count"].copy()) for part in parts]
+
+
+def _write_model(
+    parameters: MatrixFile, gradsq: MatrixFile | None, target: Location
+) -> Mapping[str, Any]:
+    rows, columns = parameters.shape
+    vocabulary_size, vector_size = rows // 2, columns - 1
+    num_blocks = -(-vocabulary_size // BLOCK_WORDS)
+    values = parameters.mapped()
+    squares = None if gradsq is None else gradsq.mapped()
+    placement = {}
+    for number, side in enumerate(SIDES):
+        begin = number * vocabulary_size
+        for block in range(num_blocks):
+            own = slice(begin + block, begin + vocabulary_size, num_blocks)
+            part = np.asarray(values[own], np.float32)
+            if not np.isfinite(part).all():
+                raise InputError(f"{parameters.location.shown} holds numbers that are not finite")
+            ones = np.ones(len(part), np.float32)
+            made = Parameters(part[:, :-1], part[:, -1], ones, ones)
+            if squares is not None:
+                own_squares = np.asarray(squares[own], np.float32)
+                made = Parameters(
+                    part[:, :-1], part[:, -1], own_squares[:, :-1], own_squares[:, -1]
+                )
+            file = block_file(target, 1, side, block).temporary_sibling()
+            file.parent.make_folder()
+            write_parameters(made, file)
+            placement[side, block] = file
+    commit_epoch(target, EpochRecord(1, None, 0, None, 0.0), placement)
+    return {
+        "epoch": 1,
+        "cost": None,
+        "costs": [],
+        "epoch_seconds": [],
+        "stopped_early": False,
+        "vector_size": vector_size,
+        "adagrad": "row" if gradsq is None else "element",
+        "num_blocks": num_blocks,
+        "vocabulary_size": vocabulary_size,
+    }

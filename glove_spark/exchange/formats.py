@@ -1,0 +1,298 @@
+"""The formats of vectors: what each is called, reads, writes, and which words it can hold.
+
+>>> format_of("vectors.vec").name
+'word2vec'
+>>> format_of("vectors.txt.gz").name
+'glove'
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
+
+from pyarrow import fs
+
+from glove_spark.c_program.files import CParametersSource
+from glove_spark.errors import ConfigurationError, InputError, OutputError
+from glove_spark.exchange.model import SIDES, ModelSource
+from glove_spark.exchange.numpy_file import NumpySource, write_numpy
+from glove_spark.exchange.parquet import ParquetSource, write_parquet_file
+from glove_spark.exchange.projector import ProjectorSource, write_projector
+from glove_spark.exchange.safetensors import SafetensorsSource, write_safetensors
+from glove_spark.exchange.source import Chunk, VectorSource
+from glove_spark.exchange.streams import GZIP
+from glove_spark.exchange.text import FULL, TextSource, write_text
+from glove_spark.exchange.word2vec_binary import BinarySource, write_binary
+from glove_spark.manifest import Manifest
+from glove_spark.publication import MARKER, open_dataset
+from glove_spark.storage import Location
+
+MOST_DECIMALS = 17
+"""More have no meaning for a float."""
+
+
+@dataclass(frozen=True)
+class Format:
+    """One format.
+
+    Attributes
+    ----------
+    name, suffix
+        What it is called, and the ending of files that are taken to be of it.
+    content
+        What a file holds, for people.
+    forbidden
+        Characters that no word may hold, as the inside of a regular expression's brackets.
+    read
+        Opens a file of it.
+    write
+        Writes all words of a source: source, target, precision.
+    packed
+        Whether files may be packed with gzip.
+    """
+
+    name: str
+    suffix: str
+    content: str
+    forbidden: str
+    read: Callable[[Location], VectorSource]
+    write: Callable[[VectorSource, Location, str], None]
+    packed: bool = False
+
+    def export(self, source: VectorSource, target: Location, precision: str) -> None:
+        """Write ``source`` to ``target``.
+
+        Raises
+        ------
+        InputError
+            If the source is damaged, or a word cannot be held by the format; the target is
+            untouched then.
+        """
+        self.write(_HoldableSource(source, self), target, precision)
+
+
+class _HoldableSource(VectorSource):
+    """A source, refusing words that a format cannot hold."""
+
+    def __init__(self, source: VectorSource, target: Format) -> None:
+        self.shown, self.num_words = source.shown, source.num_words
+        self.vector_size = source.vector_size
+        self.words, self.place = source.words, source.place  # type: ignore[method-assign]
+        self._source, self._target = source, target
+
+    def chunks(self) -> Iterator[Chunk]:
+        forbidden = re.compile(f"[{self._target.forbidden}]" if self._target.forbidden else "(?!)")
+        position = 0
+        for chunk in self._source.chunks():
+            if forbidden.search("".join(chunk.words)) is not None:
+                number = next(k for k, word in enumerate(chunk.words) if forbidden.search(word))
+                able = [kind.name for kind in FORMATS.values() if not kind.forbidden]
+                raise InputError(
+                    f"word {chunk.words[number]!r} ({self.place(position + number)} of "
+                    f"{self.shown}) holds white space, which {self._target.content} cannot "
+                    f"express; write {' or '.join(able)}"
+                )
+            position += len(chunk.words)
+            yield chunk
+
+
+_ANY_BLANK = r" \t\n\v\f\r"
+
+FORMATS: dict[str, Format] = {
+    kind.name: kind
+    for kind in (
+        Format(
+            "glove",
+            ".txt",
+            "GloVe text",
+            _ANY_BLANK,
+            TextSource,
+            partial(write_text, header=False),
+            packed=True,
+        ),
+        Format(
+            "word2vec",
+            ".vec",
+            "word2vec text",
+            _ANY_BLANK,
+            TextSource,
+            partial(write_text, header=True),
+            packed=True,
+        ),
+        Format(
+            "word2vec-binary",
+            ".bin",
+            "word2vec binary",
+            r" \n",
+            BinarySource,
+            write_binary,
+            packed=True,
+        ),
+        Format(
+            "parquet",
+            ".parquet",
+            "Parquet word, vector",
+            "",
+            lambda location: ParquetSource(location.shown, [location]),
+            write_parquet_file,
+        ),
+        Format(
+            "npy", ".npy", "a numpy matrix and a file of words", r"\n\r", NumpySource, write_numpy
+        ),
+        Format(
+            "safetensors",
+            ".safetensors",
+            "safetensors",
+            "",
+            SafetensorsSource,
+            write_safetensors,
+        ),
+        Format(
+            "projector",
+            ".tsv",
+            "TensorBoard projector, two files",
+            r"\t\n\r",
+            ProjectorSource,
+            write_projector,
+        ),
+    )
+}
+"""By name."""
+
+
+def format_of(path: str | Location, name: str | None = None) -> Format:
+    """Find the format by its name, or by the file's ending; text where that says nothing.
+
+    Raises
+    ------
+    ConfigurationError
+        If there is no format of that name, or none of that ending that can be packed.
+    """
+    if name is not None:
+        if name not in FORMATS:
+            raise ConfigurationError(f"format={name!r} must be one of {', '.join(FORMATS)}")
+        return FORMATS[name]
+    file = Location.of(path).name
+    bare = file.removesuffix(GZIP)
+    found = next((kind for kind in FORMATS.values() if bare.endswith(kind.suffix)), None)
+    if found is None:
+        return FORMATS["glove"]
+    if bare != file and not found.packed:
+        raise ConfigurationError(
+            f"{file} is {found.content}, which is not packed with gzip; leave {GZIP} away"
+        )
+    return found
+
+
+def open_vectors(
+    path: str | Location,
+    format: str | None = None,
+    *,
+    side: str | None = None,
+    vocab: str | Location | None = None,
+) -> VectorSource:
+    """Open vectors: a file of any format, a dataset ``vectors``, or an output folder.
+
+    Parameters
+    ----------
+    format
+        A name in `FORMATS`; by default the file's ending tells.
+    side
+        ``"sum"``, ``"word"`` or ``"context"``: take them from the model of an output folder, or
+        from the C program's parameters; by default what was exported, or their sum.
+    vocab
+        The ``vocab.txt`` of the C program's parameters, which says that ``path`` holds these.
+
+    Raises
+    ------
+    InputError
+        If there is nothing, or it is damaged.
+    ConfigurationError
+        If ``side`` is asked of vectors that have one only.
+    """
+    if side is not None and side not in SIDES:
+        raise ConfigurationError(f"side={side!r} must be one of {', '.join(SIDES)}")
+    location = Location.of(path)
+    if vocab is not None:
+        return CParametersSource(location, Location.of(vocab), side or "sum")
+    kind = location.kind()
+    if kind == fs.FileType.NotFound:
+        raise InputError(f"{location.shown} does not exist; name vectors or an output folder")
+    if kind == fs.FileType.Directory:
+        if (location / "model.manifest.json").exists() and side is not None:
+            return ModelSource(location, side)
+        found: VectorSource = _open_folder(location)
+    else:
+        found = format_of(location, format).read(location)
+    if side is not None:
+        raise ConfigurationError(
+            f"side={side} needs a model, and {location.shown} holds finished vectors; "
+            "name an output folder with a model, or leave it away"
+        )
+    return found
+
+
+def _open_folder(location: Location) -> ParquetSource:
+    if (location / "vectors.manifest.json").exists():
+        location = location / "vectors"
+    elif Manifest.read(location) is None:
+        files = [
+            location / info.base_name
+            for info in location.walk(recursive=False)
+            if info.base_name.endswith(".parquet") and not info.base_name.startswith((".", "_"))
+        ]
+        if files:
+            return ParquetSource(location.shown, files)
+        if (location / MARKER).exists():
+            location = location / "vectors"
+    parts = open_dataset(location).files(".parquet")
+    if not parts:
+        raise InputError(
+            f"{location.shown} is no dataset of vectors; name the output folder, or its vectors"
+        )
+    return ParquetSource(location.shown, parts)
+
+
+def convert(
+    source: VectorSource,
+    target: str | Location,
+    format: str | None = None,
+    *,
+    precision: str = FULL,
+    overwrite: bool = False,
+) -> Format:
+    """Write vectors in another format, a chunk at a time.
+
+    Parameters
+    ----------
+    precision
+        Of text: ``"full"``, the fewest digits that give the same float32 back, or the number of
+        decimals.
+
+    Returns
+    -------
+    Format
+        What was written.
+
+    Raises
+    ------
+    OutputError
+        If the target is there and ``overwrite`` is not set.
+    """
+    if precision != FULL and not (precision.isdecimal() and int(precision) <= MOST_DECIMALS):
+        raise ConfigurationError(
+            f"precision={precision!r} must be full, or a number of decimals up to {MOST_DECIMALS}"
+        )
+    location = Location.of(target)
+    chosen = format_of(location, format)
+    kind = location.kind()
+    if kind == fs.FileType.Directory:
+        raise OutputError(f"{location.shown} is a folder; name a file")
+    if kind != fs.FileType.NotFound and not overwrite:
+        raise OutputError(f"{location.shown} exists; give --overwrite or another name")
+    location.parent.make_folder()
+    chosen.export(source, location, precision)
+    return chosen

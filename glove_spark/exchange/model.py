@@ -1,0 +1,57 @@
+"""A trained model as a source of vectors: of words, of contexts, or their sums."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from glove_spark.datasets.model import ModelVectors
+from glove_spark.datasets.vocabulary import read_table
+from glove_spark.errors import DatasetError
+from glove_spark.exchange.source import Chunk, MemorySource, SliceableSource
+from glove_spark.publication import open_dataset
+from glove_spark.storage import Location
+
+SIDES = ("sum", "word", "context")
+"""w + w~, w and w~."""
+
+GATHER_ROWS = 1 << 16
+"""Words gathered at once: each time every block file is opened, which costs where it is remote."""
+
+
+class ModelSource(SliceableSource):
+    """The last epoch of an output folder's model.
+
+    Raises
+    ------
+    InputError
+        If the folder holds no model or no vocabulary.
+    DatasetError
+        If they do not belong together.
+    """
+
+    def __init__(self, folder: Location, side: str) -> None:
+        self.shown = f"{(folder / 'model').shown} ({side})"
+        model = open_dataset(folder / "model")
+        self._vectors = ModelVectors(model, side)
+        self._vocabulary = open_dataset(folder / "vocabulary").location
+        self.num_words, self.vector_size = self._vectors.shape
+        words = read_table(self._vocabulary).num_rows
+        if words != self.num_words:
+            raise DatasetError(
+                f"{self.shown} has vectors of {self.num_words:,} words and the vocabulary beside "
+                f"it {words:,}; run train again"
+            )
+
+    def rows(self, start: int, stop: int) -> Iterator[Chunk]:
+        """Gather ids from the blocks."""
+        words = read_table(self._vocabulary)["word"]
+        for gathered in range(start, stop, GATHER_ROWS):
+            end = min(gathered + GATHER_ROWS, stop)
+            some = words.slice(gathered, end - gathered).to_pylist()
+            found = MemorySource(some, self._vectors.rows(gathered, end))
+            yield from found.chunks()
+
+    def words(self) -> Iterator[list[str]]:
+        """Read the vocabulary."""
+        for part in read_table(self._vocabulary)["word"].chunks:
+            yield part.to_pylist()

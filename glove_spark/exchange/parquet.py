@@ -1,0 +1,121 @@
+"""Parquet of ``word string, vector array<float>``: our dataset, or files that Spark wrote."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from glove_spark.datasets.vectors import vectors_writer
+from glove_spark.errors import InputError
+from glove_spark.exchange.source import CHUNK_ROWS, Chunk, SliceableSource, VectorSource, checked
+from glove_spark.exchange.streams import reading
+from glove_spark.storage import Location
+
+
+class ParquetSource(SliceableSource):
+    """Files whose rows are words, in the order of the files.
+
+    Raises
+    ------
+    InputError
+        If a file is no Parquet, or lacks the columns ``word`` and ``vector``.
+    """
+
+    def __init__(self, shown: str, files: Sequence[Location]) -> None:
+        self.shown = shown
+        self._groups: list[tuple[Location, int, int]] = []
+        self.num_words = 0
+        for file in files:
+            with _opened(file) as parquet:
+                _check_columns(parquet.schema_arrow, file)
+                for group in range(parquet.num_row_groups):
+                    count = parquet.metadata.row_group(group).num_rows
+                    self._groups.append((file, group, count))
+                    self.num_words += count
+        if not self.num_words:
+            raise InputError(f"{self.shown} holds no vectors")
+        self.vector_size = 0
+        self.vector_size = next(self.rows(0, 1)).rows.shape[1]
+
+    def rows(self, start: int, stop: int) -> Iterator[Chunk]:
+        """Read the row groups that hold the wanted rows, one at a time."""
+        for file, group, first, last, begins in self._overlapping(start, stop):
+            with _opened(file) as parquet:
+                table = parquet.read_row_group(group, ["word", "vector"])
+            for begin in range(first, last, CHUNK_ROWS):
+                part = table.slice(begin, min(CHUNK_ROWS, last - begin))
+                yield self._chunk(part.combine_chunks(), begins + begin)
+
+    def words(self) -> Iterator[list[str]]:
+        """Read the column of words alone."""
+        for file, group, _ in self._groups:
+            with _opened(file) as parquet:
+                yield parquet.read_row_group(group, ["word"])["word"].to_pylist()
+
+    def _overlapping(self, start: int, stop: int) -> Iterator[tuple[Location, int, int, int, int]]:
+        """Yield file, row group, the wanted rows in it, and the number of rows before it."""
+        begins = 0
+        for file, group, count in self._groups:
+            first, last = max(start - begins, 0), min(stop - begins, count)
+            if first < last:
+                yield file, group, first, last, begins
+            begins += count
+
+    def _chunk(self, table: pa.Table, position: int) -> Chunk:
+        words, vectors = table["word"].chunk(0), table["vector"].chunk(0)
+        flat = vectors.flatten()
+        # 0 while the first row is read to learn it
+        size = self.vector_size or len(flat) // len(words)
+        lengths = (
+            np.full(len(vectors), vectors.type.list_size)
+            if pa.types.is_fixed_size_list(vectors.type)
+            else vectors.value_lengths().fill_null(0).to_numpy()
+        )
+        if words.null_count or flat.null_count or (lengths != size).any() or not size:
+            first = position + int(np.argmax(lengths != size))
+            raise InputError(
+                f"{self.shown}, {self.place(first)}: a word or a number is missing; every row "
+                f"must have a word and {size} numbers"
+            )
+        values = flat.to_numpy(zero_copy_only=False).astype(np.float32, copy=False)
+        return Chunk(words.to_pylist(), values.reshape(-1, size))
+
+
+@contextmanager
+def _opened(file: Location) -> Iterator[pq.ParquetFile]:
+    """Open a Parquet file; what Arrow refuses becomes an `InputError`."""
+    with reading(file):
+        try:
+            with pq.ParquetFile(file.open_input()) as parquet:
+                yield parquet
+        except pa.ArrowInvalid as error:
+            raise InputError(f"{file.shown} is no whole Parquet file: {error}") from None
+
+
+def _check_columns(schema: pa.Schema, file: Location) -> None:
+    names = schema.names
+    if "word" in names and "vector" in names:
+        word, vector = schema.field("word").type, schema.field("vector").type
+        strings = pa.types.is_string(word) or pa.types.is_large_string(word)
+        lists = (
+            pa.types.is_list(vector)
+            or pa.types.is_large_list(vector)
+            or pa.types.is_fixed_size_list(vector)
+        )
+        if strings and lists and pa.types.is_floating(vector.value_type):
+            return
+    columns = ", ".join(f"{field.name} {field.type}" for field in schema)
+    raise InputError(
+        f"{file.shown} has the columns {columns} and must have word string, vector list<float>"
+    )
+
+
+def write_parquet_file(source: VectorSource, target: Location, precision: str) -> None:
+    """Write one file in the layout of our dataset."""
+    with target.written_whole() as temporary, vectors_writer(temporary) as writer:
+        for chunk in checked(source):
+            writer.write(pa.array(chunk.words, pa.string()), chunk.rows)

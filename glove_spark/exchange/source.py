@@ -1,0 +1,178 @@
+"""Where vectors are read from: a bounded number of rows at a time, and checked on the way."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from glove_spark.errors import InputError
+
+CHUNK_ROWS = 4096
+"""Words that readers and writers hold at a time: 5 MB of floats at d = 300, 15 MB as text."""
+
+
+class Chunk(NamedTuple):
+    """Some words and their vectors, float32 (n, d)."""
+
+    words: list[str]
+    rows: NDArray[np.float32]
+
+
+class VectorSource(ABC):
+    """Words and vectors that are somewhere: a file, a dataset, memory.
+
+    Attributes
+    ----------
+    shown
+        How people are told of it.
+    num_words, vector_size
+        V and d, known before anything else is read.
+    """
+
+    shown: str
+    num_words: int
+    vector_size: int
+
+    @abstractmethod
+    def chunks(self) -> Iterator[Chunk]:
+        """Read from the start, at most `CHUNK_ROWS` words at a time, unchecked."""
+
+    def words(self) -> Iterator[list[str]]:
+        """Read the words alone."""
+        for chunk in self.chunks():
+            yield chunk.words
+
+    def matrix(self) -> NDArray[np.float32] | None:
+        """Map the whole matrix into memory, read-only (V, d); None where the format does not."""
+        return None
+
+    def place(self, position: int) -> str:
+        """Name the place of the word at ``position``, counted from 0."""
+        return f"word {position + 1:,}"
+
+
+class SliceableSource(VectorSource):
+    """A source that can be read from any word on, so that tasks can share it."""
+
+    @abstractmethod
+    def rows(self, start: int, stop: int) -> Iterator[Chunk]:
+        """Read the words at ``start`` to ``stop``, at most `CHUNK_ROWS` at a time."""
+
+    def chunks(self) -> Iterator[Chunk]:
+        """Read from the start."""
+        return self.rows(0, self.num_words)
+
+
+class MemorySource(SliceableSource):
+    """Vectors in memory."""
+
+    def __init__(self, words: list[str], vectors: NDArray[np.float32]) -> None:
+        self.shown = "the vectors"
+        self.num_words, self.vector_size = vectors.shape
+        self._words, self._vectors = words, vectors
+
+    def rows(self, start: int, stop: int) -> Iterator[Chunk]:
+        """Slice."""
+        for first in range(start, stop, CHUNK_ROWS):
+            part = slice(first, min(first + CHUNK_ROWS, stop))
+            yield Chunk(self._words[part], np.asarray(self._vectors[part], np.float32))
+
+
+def checked(source: VectorSource) -> Iterator[Chunk]:
+    """Read a source, refusing what is not V different words with d finite numbers each.
+
+    Raises
+    ------
+    InputError
+        If a number is not finite, a word is empty, is there twice or is no valid Unicode, or there
+        are fewer or more words than the source said.
+    """
+    duplicates = _Duplicates()
+    position = 0
+    for chunk in source.chunks():
+        finite = np.isfinite(chunk.rows).all(axis=1)
+        if not finite.all():
+            first = int(np.argmin(finite))
+            value = chunk.rows[first][~np.isfinite(chunk.rows[first])][0]
+            raise InputError(
+                f"{source.shown}, {source.place(position + first)}: the vector of "
+                f"{chunk.words[first]!r} holds {value}; vectors must be finite"
+            )
+        _check_words(source, chunk.words, position)
+        duplicates.add(chunk.words)
+        position += len(chunk.words)
+        if position > source.num_words:
+            raise InputError(
+                f"{source.shown} holds more than the {source.num_words:,} words it says"
+            )
+        yield chunk
+    if position < source.num_words:
+        raise InputError(
+            f"{source.shown} is cut short: it says {source.num_words:,} words and holds "
+            f"{position:,}"
+        )
+    duplicates.refuse(source)
+
+
+def _check_words(source: VectorSource, words: list[str], position: int) -> None:
+    try:
+        "".join(words).encode()
+        if all(words):
+            return
+    except UnicodeEncodeError:
+        pass
+    for number, word in enumerate(words, position):
+        if not word:
+            raise InputError(f"{source.shown}, {source.place(number)}: the word is empty")
+        try:
+            word.encode()
+        except UnicodeEncodeError:
+            raise InputError(
+                f"{source.shown}, {source.place(number)}: word {word!r} is not valid Unicode"
+            ) from None
+
+
+class _Duplicates:
+    """Finds words that occur twice by 8 bytes a word; only suspects are compared in full."""
+
+    def __init__(self) -> None:
+        self._hashes: list[NDArray[np.int64]] = []
+
+    def add(self, words: list[str]) -> None:
+        self._hashes.append(np.fromiter(map(hash, words), np.int64, len(words)))
+
+    def refuse(self, source: VectorSource) -> None:
+        if not self._hashes:
+            return
+        hashes = np.sort(np.concatenate(self._hashes))
+        suspects = set(hashes[1:][hashes[1:] == hashes[:-1]].tolist())
+        if suspects:
+            refuse_duplicates(
+                source,
+                (
+                    (number, word)
+                    for number, word in enumerate(_each_word(source))
+                    if hash(word) in suspects
+                ),
+            )
+
+
+def refuse_duplicates(source: VectorSource, words: Iterable[tuple[int, str]]) -> None:
+    """Raise `InputError` for the first word that occurs at two positions."""
+    seen: dict[str, int] = {}
+    for number, word in words:
+        if word in seen:
+            raise InputError(
+                f"{source.shown}, {source.place(number)}: {word!r} is there already, as "
+                f"{source.place(seen[word])}; every word must have one vector"
+            )
+        seen[word] = number
+
+
+def _each_word(source: VectorSource) -> Iterator[str]:
+    for words in source.words():
+        yield from words

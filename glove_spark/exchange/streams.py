@@ -1,0 +1,122 @@
+"""Bytes and lines of files, local or remote, gzip or not."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pyarrow as pa
+
+from glove_spark.errors import InputError
+from glove_spark.exchange.source import CHUNK_ROWS
+from glove_spark.storage import Location
+
+log = logging.getLogger(__name__)
+
+GZIP = ".gz"
+_GZIP_MAGIC = b"\x1f\x8b"
+
+BLOCK_BYTES = 1 << 22
+"""Bytes read at once."""
+
+LONGEST_LINE = 1 << 24
+"""A longer line is a sign of a file that is no text; d = 300 takes some 4 kB."""
+
+
+def read_blocks(source: Location, block_bytes: int = BLOCK_BYTES) -> Iterator[bytes]:
+    """Read a file from its start; what gzip packed is unpacked, whatever the file's name.
+
+    Raises
+    ------
+    InputError
+        If the file does not exist, cannot be read, or is gzip and cut short.
+    """
+    with reading(source):
+        system = source.filesystem()
+        with system.open_input_stream(source.path, compression=None) as stream:
+            packed = stream.read(len(_GZIP_MAGIC)) == _GZIP_MAGIC
+        with system.open_input_stream(source.path, compression=None) as stream:
+            plain = pa.CompressedInputStream(stream, "gzip") if packed else stream
+            while block := plain.read(block_bytes):
+                yield block
+
+
+def read_lines(source: Location) -> Iterator[list[bytes]]:
+    """Read lines without their line feeds, at most `CHUNK_ROWS` at a time.
+
+    A last line that is not ended counts; one that is empty does not.
+    """
+    rest, number = b"", 0
+    waiting: list[bytes] = []
+    for block in read_blocks(source):
+        *lines, rest = (rest + block).split(b"\n")
+        if len(rest) > LONGEST_LINE:
+            raise InputError(
+                f"{source.shown}, line {number + len(lines) + 1}: longer than "
+                f"{LONGEST_LINE >> 20} MB; this is no file of lines"
+            )
+        number += len(lines)
+        waiting += lines
+        while len(waiting) >= CHUNK_ROWS:
+            yield waiting[:CHUNK_ROWS]
+            waiting = waiting[CHUNK_ROWS:]
+    if rest:
+        waiting.append(rest)
+    if waiting:
+        yield waiting
+    if rest:
+        log.warning("%s does not end in a line feed: its last line may be cut short", source.shown)
+
+
+def count_lines(source: Location) -> int:
+    """Count the lines that `read_lines` gives."""
+    lines, last = 0, b"\n"
+    for block in read_blocks(source):
+        lines += block.count(b"\n")
+        last = block[-1:]
+    return lines + (last != b"\n")
+
+
+def decode_words(words: list[bytes], source: Location, first_line: int) -> list[str]:
+    """Decode words, one a line; they hold no line feeds.
+
+    Raises
+    ------
+    InputError
+        If one is not UTF-8, named by its line.
+    """
+    try:
+        return b"\n".join(words).decode("utf-8").split("\n") if words else []
+    except UnicodeDecodeError:
+        for number, word in enumerate(words, first_line):
+            try:
+                word.decode("utf-8")
+            except UnicodeDecodeError:
+                raise InputError(
+                    f"{source.shown}, line {number}: the word {word!r} is not UTF-8"
+                ) from None
+        raise
+
+
+@contextmanager
+def open_text_output(target: Location, *, packed: bool) -> Iterator[pa.NativeFile]:
+    """Open for writing, through gzip where asked."""
+    with target.open_output() as sink:
+        if not packed:
+            yield sink
+            return
+        with pa.CompressedOutputStream(sink, "gzip") as stream:
+            yield stream
+
+
+@contextmanager
+def reading(source: Location) -> Iterator[None]:
+    """Turn the operating system's and Arrow's refusals to read into `InputError`."""
+    try:
+        yield
+    except FileNotFoundError:
+        raise InputError(f"{source.shown} does not exist") from None
+    except OSError as error:
+        reason = "it is cut short" if "Truncated compressed stream" in str(error) else str(error)
+        raise InputError(f"{source.shown} cannot be read: {reason}") from error

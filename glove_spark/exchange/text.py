@@ -1,0 +1,180 @@
+"""GloVe text, ``word x1 ... xd`` a line, and word2vec text, the same below a line ``V d``."""
+
+from __future__ import annotations
+
+import itertools
+import re
+import warnings
+from collections.abc import Iterator
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from glove_spark.errors import InputError
+from glove_spark.exchange.source import Chunk, VectorSource, checked
+from glove_spark.exchange.streams import (
+    GZIP,
+    count_lines,
+    decode_words,
+    open_text_output,
+    read_lines,
+)
+from glove_spark.storage import Location
+
+FULL = "full"
+"""The precision that gives the same float32 back, with the fewest digits."""
+
+_HEADER = re.compile(rb"\s*(\d+)\s+(\d+)\s*")
+_OTHER_BLANKS = (b"\t", b"\v", b"\f", b"\r", b"  ")
+
+
+class TextSource(VectorSource):
+    """A text file of vectors, with or without word2vec's header, gzip or not.
+
+    A word with blanks is understood where its last field is no number: Stanford's vectors of 840
+    billion tokens hold such words.
+
+    Raises
+    ------
+    InputError
+        If there are no vectors, or the header does not fit the line after it.
+    """
+
+    def __init__(self, location: Location) -> None:
+        self.shown = location.shown
+        self._location = location
+        first = list(itertools.islice(itertools.chain.from_iterable(read_lines(location)), 2))
+        if not first or not first[0].strip():
+            raise InputError(f"{self.shown} holds no vectors")
+        columns = [len(line.split()) for line in first]
+        header = _HEADER.fullmatch(first[0])
+        self._header_lines = 0
+        if header is not None:
+            words, size = int(header[1]), int(header[2])
+            if len(first) == 1 or words == 0 or size == 0:
+                raise InputError(f"{self.shown} holds no vectors")
+            # "5 3" may be the word "5" with one number: then the lines below have two columns too
+            if columns[1] != 2 or (size == 1 and count_lines(location) == words + 1):
+                self._header_lines, self.num_words, self.vector_size = 1, words, size
+                if columns[1] <= size:
+                    raise InputError(
+                        f"{self.shown}: the header (line 1) says {size} numbers a word and "
+                        f"line 2 has {columns[1] - 1}"
+                    )
+                return
+        self.num_words, self.vector_size = count_lines(location), columns[0] - 1
+        if self.vector_size == 0:
+            raise InputError(f"{self.shown}, line 1: not a word and its numbers")
+
+    def chunks(self) -> Iterator[Chunk]:
+        """Parse the lines."""
+        done = 0
+        for lines in read_lines(self._location):
+            if done == 0 and self._header_lines:
+                lines = lines[1:]
+                done = 1
+            if lines:
+                yield self._parse(lines, done + 1)
+            done += len(lines)
+
+    def place(self, position: int) -> str:
+        """Name the line."""
+        return f"line {position + 1 + self._header_lines:,}"
+
+    def _parse(self, lines: list[bytes], first_line: int) -> Chunk:
+        lines = [line.rstrip(b"\r ") for line in lines]
+        parts = [line.partition(b" ") for line in lines]
+        rests = [rest for _, _, rest in parts]
+        rows = None
+        if all(rest.count(b" ") == self.vector_size - 1 for rest in rests):
+            rows = _numbers(b" " + b" ".join(rests), len(rests) * self.vector_size)
+        if rows is None:
+            pairs = [self._parse_line(line, k) for k, line in enumerate(lines, first_line)]
+            words, rows = [word for word, _ in pairs], np.stack([row for _, row in pairs])
+        else:
+            words = [word for word, _, _ in parts]
+        return Chunk(
+            decode_words(words, self._location, first_line), rows.reshape(-1, self.vector_size)
+        )
+
+    def _parse_line(self, line: bytes, number: int) -> tuple[bytes, NDArray[np.float32]]:
+        """Parse a line that may be anything; say what is wrong with it."""
+        place = f"{self.shown}, line {number:,}"
+        fields = line.split()
+        if not fields:
+            raise InputError(f"{place}: the line is blank")
+        word, values = fields[: -self.vector_size], fields[-self.vector_size :]
+        if not word or (len(word) > 1 and _is_number(word[-1])):
+            short = not word and number == self.num_words + self._header_lines
+            raise InputError(
+                f"{place}: {len(fields) - 1} numbers, and the vectors of the file have "
+                f"{self.vector_size}" + ("; the file is cut short" if short else "")
+            )
+        wrong = next((value for value in values if not _is_number(value)), None)
+        if wrong is not None:
+            shown = wrong.decode("utf-8", "replace")
+            raise InputError(f"{place}: {shown!r} is not a number")
+        return line.rsplit(None, self.vector_size)[0], np.array(values, dtype=np.float32)
+
+
+def _numbers(text: bytes, wanted: int) -> NDArray[np.float32] | None:
+    """Parse numbers with one space before each; None where they are anything else."""
+    if any(blank in text for blank in _OTHER_BLANKS):
+        return None
+    with warnings.catch_warnings():
+        # a stop at something else is a warning now and an error to be
+        warnings.simplefilter("ignore", DeprecationWarning)
+        try:
+            found = np.fromstring(text, dtype=np.float32, sep=" ")
+        except ValueError:
+            return None
+    return found if len(found) == wanted else None
+
+
+def _is_number(field: bytes) -> bool:
+    try:
+        float(field)
+    except ValueError:
+        return False
+    return b"_" not in field
+
+
+def write_text(source: VectorSource, target: Location, precision: str, *, header: bool) -> None:
+    """Write GloVe text, or with ``header`` word2vec text; gzip where the name ends in .gz."""
+    with (
+        target.written_whole() as temporary,
+        open_text_output(temporary, packed=target.name.endswith(GZIP)) as sink,
+    ):
+        if header:
+            sink.write(f"{source.num_words} {source.vector_size}\n".encode())
+        for chunk in checked(source):
+            sink.write(text_lines(chunk, precision))
+
+
+def text_lines(chunk: Chunk, precision: str, separator: str = " ", *, words: bool = True) -> bytes:
+    """Format lines of numbers, each below its word's.
+
+    Parameters
+    ----------
+    precision
+        `FULL`, or the number of decimals, such as ``"6"``, the C program's.
+    words
+        Whether lines begin with the word.
+    """
+    if precision != FULL:
+        form = separator.join([f"%.{int(precision)}f"] * chunk.rows.shape[1]) + "\n"
+        lines = [form % tuple(row) for row in chunk.rows.tolist()]
+        if words:
+            lines = [word + separator + line for word, line in zip(chunk.words, lines, strict=True)]
+        return "".join(lines).encode()
+    numbers = pc.cast(pa.array(np.ascontiguousarray(chunk.rows).ravel()), pa.string())
+    offsets = np.arange(0, chunk.rows.size + 1, chunk.rows.shape[1], dtype=np.int32)
+    joined = pc.binary_join(pa.ListArray.from_arrays(pa.array(offsets), numbers), separator)
+    if words:
+        joined = pc.binary_join_element_wise(pa.array(chunk.words), joined, separator)
+    ended = pc.binary_join_element_wise(joined, "", "\n")
+    _, ends, text = ended.buffers()
+    size = int(np.frombuffer(ends, np.int32)[len(ended)])
+    return bytes(memoryview(text)[:size])

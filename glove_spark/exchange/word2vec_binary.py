@@ -1,0 +1,106 @@
+"""word2vec's binary format: ``V d``, then each word, a space and d float32, little endian."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+import numpy as np
+
+from glove_spark.errors import InputError
+from glove_spark.exchange.source import CHUNK_ROWS, Chunk, VectorSource, checked
+from glove_spark.exchange.streams import GZIP, open_text_output, read_blocks
+from glove_spark.storage import Location
+
+HEADER = re.compile(rb"(\d+) (\d+)[ \r]*\n")
+LONGEST_WORD = 1 << 16
+"""Bytes; without a space within them the file is no word2vec binary."""
+
+_FLOAT = np.dtype("<f4")
+
+
+class BinarySource(VectorSource):
+    """A word2vec binary file, with or without line feeds between records, gzip or not.
+
+    Raises
+    ------
+    InputError
+        If it does not begin with ``V d``.
+    """
+
+    def __init__(self, location: Location) -> None:
+        self.shown = location.shown
+        self._location = location
+        header = HEADER.match(next(read_blocks(location, 256), b""))
+        if header is None or not int(header[1]) or not int(header[2]):
+            raise InputError(
+                f"{self.shown} does not begin with the line 'V d' of a word2vec binary file; "
+                "name its --format, or for the C program's parameters their --vocab"
+            )
+        self.num_words, self.vector_size = int(header[1]), int(header[2])
+        self._data_begins = header.end()
+
+    def chunks(self) -> Iterator[Chunk]:
+        """Cut the stream into records."""
+        row_bytes = self.vector_size * _FLOAT.itemsize
+        data, begin, found = b"", 0, 0
+        header = self._data_begins
+        words: list[bytes] = []
+        rows: list[bytes] = []
+        for block in read_blocks(self._location):
+            data, begin, header = data[begin:] + block, header, 0
+            while found < self.num_words:
+                space = data.find(b" ", begin, begin + LONGEST_WORD)
+                if space < 0 or space + 1 + row_bytes > len(data):
+                    if space < 0 and len(data) - begin >= LONGEST_WORD:
+                        raise InputError(
+                            f"{self.shown}, word {found + 1:,}: no space ends it within "
+                            f"{LONGEST_WORD:,} bytes; the file is damaged"
+                        )
+                    break
+                # word2vec ends a record with a line feed, gensim does not
+                words.append(data[begin:space].lstrip(b"\n"))
+                begin = space + 1 + row_bytes
+                rows.append(data[space + 1 : begin])
+                found += 1
+                if len(words) == CHUNK_ROWS:
+                    yield self._chunk(words, rows, found)
+                    words, rows = [], []
+            if found == self.num_words and data[begin:].strip(b"\n"):
+                raise InputError(
+                    f"{self.shown} holds more than the {self.num_words:,} words of its header"
+                )
+        if words:
+            yield self._chunk(words, rows, found)
+        if found < self.num_words:
+            raise InputError(
+                f"{self.shown} is cut short: its header says {self.num_words:,} words, and it "
+                f"holds {found:,}"
+            )
+
+    def _chunk(self, words: list[bytes], rows: list[bytes], found: int) -> Chunk:
+        decoded = []
+        for number, word in enumerate(words, found - len(words) + 1):
+            try:
+                decoded.append(word.decode("utf-8"))
+            except UnicodeDecodeError:
+                raise InputError(f"{self.shown}, word {number:,}: {word!r} is not UTF-8") from None
+        values = np.frombuffer(b"".join(rows), _FLOAT).astype(np.float32, copy=False)
+        return Chunk(decoded, values.reshape(-1, self.vector_size))
+
+
+def write_binary(source: VectorSource, target: Location, precision: str) -> None:
+    """Write records without line feeds between them, as gensim does."""
+    with (
+        target.written_whole() as temporary,
+        open_text_output(temporary, packed=target.name.endswith(GZIP)) as sink,
+    ):
+        sink.write(f"{source.num_words} {source.vector_size}\n".encode())
+        for chunk in checked(source):
+            rows = np.ascontiguousarray(chunk.rows, _FLOAT)
+            sink.write(
+                b"".join(
+                    word.encode() + b" " + row.tobytes()
+                    for word, row in zip(chunk.words, rows, strict=True)
+                )
+            )
