@@ -13,6 +13,7 @@ from benchmarks.coefficients import PARAMETER_ROUND_TRIP, Coefficients, paramete
 from glove_spark.datasets.cooccurrence import ROW_GROUP_ROWS
 from glove_spark.stages.blocks import default_num_blocks
 from glove_spark.stages.cooccurrence import NONZEROS_PER_BLOCK, PAIRS_PER_TASK
+from glove_spark.stages.cooccurrence import TOKENS_PER_TASK as COUNTED_TOKENS_PER_TASK
 from glove_spark.stages.export import WORDS_PER_FILE
 from glove_spark.stages.vocabulary import PENDING_ROWS, TOKENS_PER_TASK
 
@@ -22,8 +23,8 @@ WORD_BYTES = 20
 ROW_GROUP_TOKENS = 4_000_000
 """Of the tokens dataset, about."""
 
-BOUND_OVER_NONZEROS = 2.0
-"""What the rows are cut by is a bound of the nonzeros, in text about twice as many."""
+BOUND_OVER_NONZEROS = 4 / 3
+"""What the rows are cut by is a bound of the nonzeros; text has some three quarters of it."""
 
 MEASURED_RUNS = 4
 """Runs that the sweep's own counting merged, at most; part of what a pair costs there."""
@@ -123,7 +124,8 @@ def sizes_of(work: Workload, cluster: Cluster, known: Coefficients) -> Sizes:
     # the diagonal is a small part
     stored = nonzeros / 2
     num_blocks = work.num_blocks or default_num_blocks(int(nonzeros), cluster.cores)
-    tasks = _waves(work.tokens, PAIRS_PER_TASK / work.window_size, cluster.cores) * cluster.cores
+    of_task = min(PAIRS_PER_TASK / work.window_size, COUNTED_TOKENS_PER_TASK)
+    tasks = _waves(work.tokens, of_task, cluster.cores) * cluster.cores
     return Sizes(
         nonzeros,
         stored,
