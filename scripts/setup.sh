@@ -84,7 +84,9 @@ except SetupError as error:
 fi
 
 # the tests of the report's page are skipped without a browser, so none of this may fail
-if [ "$extra" = dev ] && ! command -v chromedriver >/dev/null 2>&1; then
+if [ "$extra" = dev ] && [ ! -e .venv/looked-for-chromium ] &&
+    ! command -v chromedriver >/dev/null 2>&1; then
+    : > .venv/looked-for-chromium
     say "Looking for chromium, in which tests open the report's page ..."
     apt_install chromium-driver chromium-chromedriver || say "... none; those tests will be skipped"
 fi

@@ -22,7 +22,7 @@ from glove_spark.report.word_sections import evaluation, ratios, word_sections
 from glove_spark.storage import Location
 
 LARGEST_MAP = 10_000
-"""Words: browsers draw a dot each, and the page takes some 150 bytes a word."""
+"""Words: browsers draw a dot each, and the page takes some 160 bytes a word."""
 
 
 @dataclass(frozen=True)

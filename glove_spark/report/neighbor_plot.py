@@ -278,5 +278,5 @@ def as_png(plot: NeighborPlot, theme: str) -> bytes:
     figure.savefig(drawn, format="png", dpi=PNG_DOTS, facecolor=colour["paper"])
     # matplotlib draws with it, so it is there
     picture = require("PIL.Image", "plot", "a PNG").open(drawn).convert("RGB")
-    picture.quantize(PNG_COLOURS).save(image, format="png", optimize=True)
+    picture.quantize(PNG_COLOURS, method=1).save(image, format="png", optimize=True)
     return image.getvalue()

@@ -119,13 +119,13 @@ def test_json_lines_and_metrics_tell_of_every_epoch(corpus, tmp_path):
 
 def test_what_java_says_of_its_own_failure_is_passed_on(corpus, tmp_path):
     found = subprocess.run(
-        command(corpus, tmp_path / "out", "--spark-conf", f"{OPTIONS}=-XX:NoSuchOption"),
+        command(corpus, tmp_path / "out", "--spark-conf", f"{OPTIONS}=-agentlib:nosuch"),
         capture_output=True,
         text=True,
         env=environment(),
     )
     assert found.returncode == 6
-    assert "Unrecognized VM option 'NoSuchOption'" in found.stderr
+    assert "Could not find agent library nosuch" in found.stderr
     assert "Spark does not start" in found.stderr
 
 

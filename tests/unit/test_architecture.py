@@ -16,9 +16,10 @@ LAYERS = {
     "stages": {"pipeline", "cli", "commands"},
     "exchange": {"stages", "stage", "session", "pipeline", "cli", "commands", "word_vectors"},
     "c_program": {"stage", "session", "pipeline", "cli", "commands", "word_vectors"},
+    "report": {"stages", "stage", "session", "progress", "pipeline", "cli", "commands"},
     "evaluation": {"stages", "stage", "pipeline", "cli", "commands"},
 }
-WITHOUT_SPARK = ("datasets", "exchange", "c_program", "commands")
+WITHOUT_SPARK = ("datasets", "exchange", "c_program", "report", "commands")
 
 
 def imports_of(file):
