@@ -119,13 +119,13 @@ def test_json_lines_and_metrics_tell_of_every_epoch(corpus, tmp_path):
 
 def test_what_java_says_of_its_own_failure_is_passed_on(corpus, tmp_path):
     found = subprocess.run(
-        command(corpus, tmp_path / "out", "--spark-conf", f"{OPTIONS}=-agentlib:nosuch"),
+        command(corpus, tmp_path / "out", "--spark-conf", f"{OPTIONS}=--add-modules=nosuch.module"),
         capture_output=True,
         text=True,
         env=environment(),
     )
     assert found.returncode == 6
-    assert "Could not find agent library nosuch" in found.stderr
+    assert "Module nosuch.module not found" in found.stderr
     assert "Spark does not start" in found.stderr
 
 
