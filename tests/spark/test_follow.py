@@ -125,7 +125,8 @@ def test_what_java_says_of_its_own_failure_is_passed_on(corpus, tmp_path):
         env=environment(),
     )
     assert found.returncode == 6
-    assert "Module nosuch.module not found" in found.stderr
+    # Java says it on standard output
+    assert "Module nosuch.module not found" in found.stdout + found.stderr
     assert "Spark does not start" in found.stderr
 
 
