@@ -73,7 +73,7 @@ def results(out):
         f"{name}/{file}": (out / name / file if file else out / name).read_bytes()
         for name in ("vocabulary", "cooccurrence", "blocks", "model", "vectors", "vectors.txt")
         for file in file_sizes(Location.of(out / name))
-        if not file.endswith(".json")
+        if not file.endswith((".json", ".jsonl"))
     }
 
 
