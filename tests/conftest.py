@@ -7,6 +7,7 @@ import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import hypothesis
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -18,6 +19,10 @@ from glove_spark.datasets.vocabulary import Vocabulary
 from glove_spark.manifest import Dataset, Manifest, Recipe, file_sizes
 from glove_spark.publication import claim_folder
 from glove_spark.storage import Location
+
+# a busy machine is not a defect: no test asserts a time
+hypothesis.settings.register_profile("glove_spark", deadline=None)
+hypothesis.settings.load_profile("glove_spark")
 
 
 @pytest.fixture

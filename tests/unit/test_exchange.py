@@ -178,7 +178,7 @@ def test_duplicates_and_nan_in_a_mapped_matrix_are_found(tmp_path):
 
 @pytest.mark.parametrize(("name", "suffix"), SUFFIXED)
 @given(words=st.lists(st.text(st.characters(codec="utf-8"), min_size=1), min_size=1, unique=True))
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 def test_any_words_survive_or_one_is_refused_by_name(name, suffix, words):
     vectors = some_vectors(words)
     unable = [word for word in words if set(word) & FORBIDDEN.get(name, set())]

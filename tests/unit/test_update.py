@@ -240,7 +240,7 @@ def test_fourteen_words_are_learnt_by_heart():
     assert costs[-1] < 1e-2 * costs[0]
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(
     start=st.floats(0.05, 1.0),
     x_max=st.sampled_from([1.0, 10.0, 100.0]),

@@ -66,7 +66,7 @@ corpora = st.lists(
 )
 
 
-@settings(deadline=None, max_examples=150)
+@settings(max_examples=150)
 @given(
     corpora,
     st.integers(1, 12),
@@ -103,7 +103,7 @@ def test_a_word_of_more_places_than_are_counted_at_once_is_counted_by_parts(monk
     assert as_dictionary(run, weights.unit) == oracle(documents, 3, "harmonic", symmetric)
 
 
-@settings(deadline=None, max_examples=100)
+@settings(max_examples=100)
 @given(corpora, st.integers(1, 5), st.integers(1, 30), st.booleans())
 def test_text_cut_with_an_overlap_of_two_windows_counts_every_pair_once(
     documents, window, step, symmetric
@@ -209,7 +209,6 @@ def dense(run: Run, size: int):
     return matrix
 
 
-@settings(deadline=None)
 @given(st.lists(st.tuples(st.integers(0, 4), st.integers(0, 4), st.integers(1, 9)), max_size=40))
 def test_adding_up_equals_a_dense_sum(entries):
     rows, cols, units = (
