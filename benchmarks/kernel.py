@@ -89,16 +89,22 @@ def nonzeros_per_second(
     return passes * cell.total_nnz / (time.process_time() - start)
 
 
-def main() -> None:
-    """Print one table."""
+def matrix_parser(description: str | None) -> argparse.ArgumentParser:
+    """Make a parser of what matrix is cut and trained."""
     parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+        description=description, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--cooccurrence", type=Path, help="folder of co-occurrence Parquet files")
     parser.add_argument("--vocabulary-size", type=int, default=50_000)
     parser.add_argument("--num-pairs", type=int, default=30_000_000)
     parser.add_argument("--num-blocks", type=int, default=2)
     parser.add_argument("--vector-sizes", type=int, nargs="+", default=[50, 100, 300])
+    return parser
+
+
+def main() -> None:
+    """Print one table."""
+    parser = matrix_parser(__doc__)
     parser.add_argument("--max-staleness", type=float, default=DEFAULT_MAX_STALENESS)
     parser.add_argument("--batch-nnz", type=int, default=DEFAULT_BATCH_NNZ)
     parser.add_argument("--seconds", type=float, default=5.0, help="time a vector size")

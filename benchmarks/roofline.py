@@ -21,18 +21,22 @@ that is reached.
 
 from __future__ import annotations
 
-import argparse
 import os
 import time
 from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.kernel import nonzeros_per_second, one_cell, stored_matrix, zipfian_matrix
+from benchmarks.kernel import (
+    matrix_parser,
+    nonzeros_per_second,
+    one_cell,
+    stored_matrix,
+    zipfian_matrix,
+)
 from benchmarks.records import processor
 from glove_spark.kernels.batching import batch_cell
 from glove_spark.kernels.cells import BatchedCell, Lists
@@ -181,14 +185,7 @@ def share_row(
 
 def main() -> None:
     """Print the peaks and the table of shares."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--cooccurrence", type=Path, help="folder of co-occurrence Parquet files")
-    parser.add_argument("--vocabulary-size", type=int, default=50_000)
-    parser.add_argument("--num-pairs", type=int, default=30_000_000)
-    parser.add_argument("--num-blocks", type=int, default=2)
-    parser.add_argument("--vector-sizes", type=int, nargs="+", default=[50, 100, 300])
+    parser = matrix_parser(__doc__)
     given = parser.parse_args()
     if os.environ.get("OMP_NUM_THREADS") != "1":
         print("OMP_NUM_THREADS is not 1: BLAS may use more than one core")

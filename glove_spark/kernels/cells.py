@@ -176,11 +176,6 @@ class BatchedCell:
             return Tiles(row_ids, col_ids, log_count.reshape(-1, side, side))
         return Sparse(row_ids, col_ids, self.row_ptr[k], self.col_index[k], log_count)
 
-    def batches(self) -> Iterator[Batch]:
-        """Yield all batches in stored order."""
-        for k in range(self.num_batches):
-            yield self.batch(k)
-
     def visits(self, rng: np.random.Generator | None = None) -> Iterator[tuple[Batch, bool]]:
         """Yield every batch and whether it is to be taken as its transpose.
 

@@ -63,12 +63,11 @@ class CellLoss:
     """What training one cell cost.
 
     `cost_sum` is ``sum 0.5 f r^2`` over the cell's nonzeros, each measured before its batch's
-    update; divided by `nnz` and added up over cells it is the published cost. `weight_sum` is
-    ``sum f``. `finite` is False where training was stopped because the cost no longer was.
+    update; divided by `nnz` and added up over cells it is the published cost. `finite` is False
+    where training was stopped because the cost no longer was.
     """
 
     cost_sum: float
-    weight_sum: float
     nnz: int
 
     @property
@@ -116,18 +115,16 @@ def train_cell(
         Side(columns, of_cols * alpha, is_row=False),
     )
     trainer = _Trainer(settings, rows.vectors.shape[1])
-    cost_sum = weight_sum = 0.0
+    cost_sum = 0.0
     # An overflow shows in the cost, which the caller is told about.
     with np.errstate(over="ignore", invalid="ignore"):
         for batch, turned in cell.visits(rng):
-            cost, weight = trainer.train(batch, *(sides if turned == transposed else sides[::-1]))
-            cost_sum += cost
-            weight_sum += weight
+            cost_sum += trainer.train(batch, *(sides if turned == transposed else sides[::-1]))
             if not math.isfinite(cost_sum):
                 break
     for side in sides:
         side.store()
-    return CellLoss(cost_sum, weight_sum, cell.total_nnz)
+    return CellLoss(cost_sum, cell.total_nnz)
 
 
 class _Trainer:
@@ -144,8 +141,8 @@ class _Trainer:
         scale = settings.learning_rate**2
         self.gradsq_scale = np.array([*shares, 1.0], dtype=np.float32) * np.float32(scale)
 
-    def train(self, batch: Batch, first: Side, second: Side) -> tuple[float, float]:
-        """Update one batch, whose rows are of `first`; return ``sum 0.5 f r^2`` and ``sum f``."""
+    def train(self, batch: Batch, first: Side, second: Side) -> float:
+        """Update one batch, whose rows are of `first`; return ``sum 0.5 f r^2``."""
         products: Products = (
             TileProducts(batch)
             if isinstance(batch, Tiles)
@@ -167,7 +164,7 @@ class _Trainer:
         products.inner(values[:n], values[n:], r)
         r -= batch.log_count
         e = np.multiply(f, r, out=array("e", *products.shape))
-        cost, weight = 0.5 * float(np.dot(e.ravel(), r.ravel())), float(f.sum())
+        cost = 0.5 * float(np.dot(e.ravel(), r.ravel()))
         squared_e = np.multiply(e, e, out=r)
 
         # what both sides' words mean to the other: [|u|^2, 1] or [u_1^2 ... u_d^2, 1]
@@ -192,7 +189,7 @@ class _Trainer:
         values[n:, second.one_at] = 1
         first.scatter(batch.row_ids, values[:n], state[:n])
         second.scatter(batch.col_ids, values[n:], state[n:])
-        return cost, weight
+        return cost
 
     def _step(
         self,

@@ -69,7 +69,8 @@ def test_a_triangle_stands_for_both_triangles(coo, max_staleness):
 
 @given(cells, st.sampled_from([1.0, 4.0, 1e9]))
 def test_sparse_batches_are_canonical_csr(coo, max_staleness):
-    for batch in batch_cell(*coo, max_staleness=max_staleness, batch_nnz=100).batches():
+    cell = batch_cell(*coo, max_staleness=max_staleness, batch_nnz=100)
+    for batch, _ in cell.visits():
         assert (np.diff(batch.row_ids) > 0).all()
         if isinstance(batch, Tiles):
             continue
@@ -169,7 +170,7 @@ def test_an_empty_and_a_single_nonzero_cell():
     assert (empty.num_batches, empty.total_nnz) == (0, 0)
     assert empty.log_count.offsets.tolist() == empty.row_ids.offsets.tolist() == [0]
     single = batch_cell(np.array([7]), np.array([3]), np.float32([1]))
-    (batch,) = single.batches()
+    ((batch, _),) = single.visits()
     assert batch.row_ids.tolist() == [7]
     assert batch.col_ids.tolist() == [3]
     assert batch.row_ptr.tolist() == [0, 1]
@@ -180,7 +181,7 @@ def test_an_empty_and_a_single_nonzero_cell():
 def test_staleness_one_of_a_dense_square_gives_permutation_batches():
     i, j = np.divmod(np.arange(64), 8)
     cell = batch_cell(i, j, np.ones(64, np.float32), max_staleness=1.0)
-    assert [len(batch.log_count) for batch in cell.batches()] == [8] * 8
+    assert [len(batch.log_count) for batch, _ in cell.visits()] == [8] * 8
 
 
 def test_a_star_is_one_leaf_however_many_rays_it_has():

@@ -14,19 +14,6 @@ from glove_spark.word_vectors import WordVectors
 pytestmark = pytest.mark.filterwarnings("ignore:Call to deprecated:DeprecationWarning")
 
 
-@pytest.fixture
-def royals():
-    """Royalty and sex are the two dimensions, 'noise' has a third."""
-    table = {
-        "man": [0, 1, 0],
-        "woman": [0, -1, 0],
-        "king": [1, 1, 0],
-        "queen": [1, -1, 0],
-        "noise": [0, 0, 1],
-    }
-    return WordVectors(list(table), np.array(list(table.values()), dtype=np.float32))
-
-
 def test_most_similar_leaves_out_the_word_itself_and_keeps_order_of_equals(royals):
     found = royals.most_similar("king", topn=3)
     assert found == [
