@@ -18,6 +18,7 @@ from glove_spark.commands.exchange import add_convert, add_export_c, add_import_
 from glove_spark.commands.explore import add_analogy, add_neighbors, add_ratio
 from glove_spark.commands.parser import EXIT_CODES, add_command
 from glove_spark.commands.report import add_plot_neighbors, add_report
+from glove_spark.commands.verify import add_verify
 from glove_spark.config import (
     SETTINGS,
     STAGES,
@@ -123,6 +124,7 @@ def build_parser() -> argparse.ArgumentParser:
     add_import_c(commands)
     add_export_c(commands)
     add_report(commands)
+    add_verify(commands)
     add_plot_neighbors(commands)
     _add_demo(commands)
     add_completion(commands, parser)

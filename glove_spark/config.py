@@ -53,8 +53,11 @@ class RunSettings(Settings):
         metavar="KEY=VALUE",
     )
     overwrite: bool = option(
-        False, "single stages: redo a dataset that other settings made, instead of refusing"
+        False,
+        "single stages: redo a dataset that other settings made or that is damaged, "
+        "instead of refusing",
     )
+    verify: bool = option(True, "compare the checksums of what earlier runs made before it is used")
 
 
 @dataclass(frozen=True)

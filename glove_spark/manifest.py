@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import platform
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import datetime, timezone
 from importlib.metadata import version
@@ -19,10 +19,14 @@ from typing import Any
 from pyarrow import fs
 
 from glove_spark import __version__
+from glove_spark.checksums import FileState, Hasher, file_states
 from glove_spark.errors import DatasetError
 from glove_spark.storage import Location
 
 SUFFIX = ".manifest.json"
+
+MANIFEST_VERSION = 2
+"""Of the manifest itself; 1 knew sizes and no checksums."""
 
 
 def fingerprint(content: Any) -> str:
@@ -93,12 +97,14 @@ class Manifest:
     recipe
         What determined the content.
     files
-        Size in bytes of every file, by its path within the dataset; the empty
-        path where the dataset is a single file.
+        State of every file, by its path within the dataset; the empty path
+        where the dataset is a single file.
     facts
         What is known of the content: row counts, sums, shapes.
     timings
         Seconds by name.
+    lineage
+        Fingerprint of every dataset that this one came from, directly or not.
     software
         Versions that made it.
     created
@@ -106,9 +112,10 @@ class Manifest:
     """
 
     recipe: Recipe
-    files: Mapping[str, int]
+    files: Mapping[str, FileState]
     facts: Mapping[str, Any]
     timings: Mapping[str, float] = field(default_factory=dict)
+    lineage: Mapping[str, str] = field(default_factory=dict)
     software: Mapping[str, str] = field(default_factory=software_versions)
     created: str = field(
         default_factory=lambda: datetime.now(timezone.utc).isoformat(timespec="seconds")
@@ -128,19 +135,21 @@ class Manifest:
         """Write beside ``dataset``: from here on it exists."""
         recipe = asdict(self.recipe)
         content = {
+            "manifest_version": MANIFEST_VERSION,
             "dataset": dataset.name,
             "stage": recipe["stage"],
             "format_version": recipe["format_version"],
             "fingerprint": self.fingerprint,
             "settings": recipe["settings"],
             "inputs": recipe["inputs"],
+            "lineage": dict(self.lineage),
             "facts": dict(self.facts),
             "timings": {name: round(seconds, 3) for name, seconds in self.timings.items()},
-            "files": dict(self.files),
+            "files": {name: state._asdict() for name, state in self.files.items()},
             "software": dict(self.software),
             "created": self.created,
         }
-        self.location(dataset).write_json(content)
+        self.location(dataset).write_json(content | {"checksum": fingerprint(content)})
 
     @classmethod
     def read(cls, dataset: Location) -> Manifest | None:
@@ -149,43 +158,132 @@ class Manifest:
         Raises
         ------
         DatasetError
-            If it is not a manifest of ours, or its recipe does not give its
-            fingerprint.
+            If it is not a manifest of ours, was changed, or is of a version
+            that this one does not know.
         """
         location = cls.location(dataset)
         if not location.exists():
             return None
         try:
             content = json.loads(location.read_bytes())
-            manifest = cls(
-                recipe=Recipe(
-                    stage=content["stage"],
-                    format_version=content["format_version"],
-                    settings=content["settings"],
-                    inputs=content["inputs"],
-                ),
-                files=content["files"],
-                facts=content["facts"],
-                timings=content["timings"],
-                software=content["software"],
-                created=content["created"],
-            )
-            honest = content["fingerprint"] == manifest.fingerprint
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            version = content.get("manifest_version", 1)
+        except (ValueError, AttributeError, RecursionError, OSError) as error:
             raise DatasetError(
                 f"{location.shown} is not a manifest ({error}); delete it to redo the stage"
             ) from None
-        if not honest:
+        if version != MANIFEST_VERSION:
             raise DatasetError(
-                f"{location.shown} was changed by hand: its fingerprint does not fit; "
+                f"{location.shown} is a manifest of version {version!r:.40} and this glove_spark "
+                f"reads {MANIFEST_VERSION}; use the one that made it, or delete it to redo the "
+                "stage"
+            )
+        if content.pop("checksum", None) != fingerprint(content):
+            raise DatasetError(
+                f"{location.shown} is damaged or was changed by hand: its checksum does not fit; "
                 "delete it to redo the stage"
             )
-        return manifest
+        try:
+            return cls(
+                recipe=Recipe(
+                    stage=_text(content["stage"]),
+                    format_version=_whole(content["format_version"]),
+                    settings=_members(content["settings"], _anything),
+                    inputs=_members(content["inputs"], _text),
+                ),
+                files=_files(content["files"]),
+                facts=Facts(_members(content["facts"], _anything), location.shown),
+                timings=_members(content["timings"], _number),
+                lineage=_members(content["lineage"], _text),
+                software=_members(content["software"], _text),
+                created=_text(content["created"]),
+            )
+        except (ValueError, KeyError, TypeError) as error:
+            raise DatasetError(
+                f"{location.shown} is not a manifest ({error}); delete it to redo the stage"
+            ) from None
 
-    def missing_files(self, dataset: Location) -> list[str]:
-        """Name the files that are not there or have another size."""
+    def damaged_files(self, dataset: Location, hasher: Hasher | None = file_states) -> list[str]:
+        """Name the files that are not as they were written.
+
+        Parameters
+        ----------
+        hasher
+            What reads them; ``None`` leaves it at their sizes.
+        """
         present = file_sizes(dataset)
-        return [name for name, size in self.files.items() if present.get(name) != size]
+        damaged = [name for name, state in self.files.items() if present.get(name) != state.bytes]
+        if damaged or hasher is None:
+            return damaged
+        names = list(self.files)
+        found = hasher([located(dataset, name) for name in names])
+        return [name for name, state in zip(names, found, strict=True) if self.files[name] != state]
+
+
+class Facts(dict[str, Any]):
+    """The facts of a manifest: one that is missing is an error of the dataset, not of the code.
+
+    Parameters
+    ----------
+    shown
+        The manifest, for the message.
+    """
+
+    def __init__(self, content: Mapping[str, Any], shown: str) -> None:
+        super().__init__(content)
+        self._shown = shown
+
+    def __missing__(self, name: str) -> Any:
+        raise DatasetError(f"{self._shown} has no fact {name!r}; delete it to redo the stage")
+
+
+def _anything(value: Any) -> Any:
+    return value
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str):
+        raise TypeError(f"{value!r:.40} must be a string")
+    return value
+
+
+def _whole(value: Any) -> int:
+    if not isinstance(value, int) or isinstance(value, bool) or value < 0:
+        raise TypeError(f"{value!r:.40} must be a whole number")
+    return value
+
+
+def _number(value: Any) -> float:
+    if not isinstance(value, (int, float)) or isinstance(value, bool):
+        raise TypeError(f"{value!r:.40} must be a number")
+    return value
+
+
+def _members(value: Any, check: Callable[[Any], Any]) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        raise TypeError(f"{value!r:.40} must be an object")
+    return {name: check(item) for name, item in value.items()}
+
+
+def _files(value: Any) -> dict[str, FileState]:
+    found = _members(value, lambda state: FileState(_whole(state["bytes"]), _text(state["sha256"])))
+    for name in found:
+        # an untrusted manifest must not name files outside its dataset
+        inside = all(part not in ("", ".", "..") for part in name.split("/"))
+        if not (inside or name == "") or "\\" in name or "\0" in name:
+            raise ValueError(f"{name!r} is no path within the dataset")
+    return found
+
+
+def located(dataset: Location, name: str) -> Location:
+    """Return the file of a dataset that a manifest calls ``name``."""
+    return dataset / name if name else dataset
+
+
+def list_files(dataset: Location, hasher: Hasher = file_states) -> dict[str, FileState]:
+    """Find the state of every file of a dataset, by its path within."""
+    names = list(file_sizes(dataset))
+    states = hasher([located(dataset, name) for name in names])
+    return dict(zip(names, states, strict=True))
 
 
 def file_sizes(dataset: Location) -> dict[str, int]:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from pyspark.sql import SparkSession
 
 from glove_spark.config import PipelineConfig
 from glove_spark.manifest import Dataset
 from glove_spark.publication import claim_folder
+from glove_spark.run_lock import hold_lock
 from glove_spark.stage import Stage, run_stage
 from glove_spark.stages.blocks import BLOCKS
 from glove_spark.stages.cooccurrence import COOCCURRENCE
@@ -39,12 +42,8 @@ def run_pipeline(spark: SparkSession, config: PipelineConfig) -> dict[str, Datas
     dict
         The datasets by name.
     """
-    root = Location.of(config.run.output)
-    claim_folder(root)
-    return {
-        stage.dataset: run_stage(stage, spark, getattr(config, stage.command), root, overwrite=True)
-        for stage in STAGES
-    }
+    made = _run_stages(spark, "run", STAGES, config, overwrite=True)
+    return {stage.dataset: made[stage.dataset] for stage in STAGES}
 
 
 def run_command(spark: SparkSession, command: str, config: PipelineConfig) -> list[Dataset]:
@@ -58,18 +57,35 @@ def run_command(spark: SparkSession, command: str, config: PipelineConfig) -> li
     InputError
         If an earlier stage has not been run.
     """
-    root = Location.of(config.run.output)
-    claim_folder(root)
     chosen = [stage for stage in STAGES if stage.command == command]
-    reuse = Location.of(config.run.reuse) if config.run.reuse else None
-    return [
-        run_stage(
-            stage,
-            spark,
-            getattr(config, command),
-            root,
-            inputs_root=reuse,
-            overwrite=config.run.overwrite,
-        )
-        for stage in chosen
-    ]
+    made = _run_stages(spark, command, chosen, config, overwrite=config.run.overwrite)
+    return [made[stage.dataset] for stage in chosen]
+
+
+def _run_stages(
+    spark: SparkSession,
+    command: str,
+    stages: Sequence[Stage],
+    config: PipelineConfig,
+    *,
+    overwrite: bool,
+) -> dict[str, Dataset]:
+    """Run some stages while no other run works on the output folder."""
+    run = config.run
+    root = Location.of(run.output)
+    claim_folder(root)
+    known: dict[str, Dataset] = {}
+    with hold_lock(root, f"glove-spark {command}") as lock:
+        for stage in stages:
+            run_stage(
+                stage,
+                spark,
+                getattr(config, stage.command),
+                root,
+                inputs_root=Location.of(run.reuse) if run.reuse else None,
+                overwrite=overwrite,
+                verify=run.verify,
+                known=known,
+                lock=lock,
+            )
+    return known

@@ -7,8 +7,10 @@ from typing import Any
 
 from pyarrow import fs
 
+from glove_spark.checksums import Hasher, file_states
+from glove_spark.datasets.versions import FORMAT_VERSIONS
 from glove_spark.errors import DatasetError, InputError, OutputError
-from glove_spark.manifest import SUFFIX, Dataset, Manifest, Recipe, file_sizes
+from glove_spark.manifest import SUFFIX, Dataset, Manifest, Recipe, list_files
 from glove_spark.storage import Location
 
 MARKER = ".glove_spark"
@@ -39,9 +41,12 @@ def publish_dataset(
     recipe: Recipe,
     facts: Mapping[str, Any],
     timings: Mapping[str, float],
+    *,
+    lineage: Mapping[str, str],
+    hasher: Hasher = file_states,
 ) -> Dataset:
     """Move a whole dataset into place, instead of what is there, and write its manifest."""
-    manifest = Manifest(recipe, file_sizes(unfinished), facts, timings)
+    manifest = Manifest(recipe, list_files(unfinished, hasher), facts, timings, lineage)
     # the old manifest goes first: a crash between these lines leaves no dataset, never a mixed one
     Manifest.location(target).delete()
     target.delete()
@@ -50,26 +55,87 @@ def publish_dataset(
     return Dataset(target, manifest)
 
 
-def open_dataset(location: Location) -> Dataset:
+def published(location: Location) -> Manifest | None:
+    """Read a dataset's manifest, if it has one of a layout that this version knows.
+
+    Raises
+    ------
+    DatasetError
+        If it is no manifest, or of a newer version: what a newer glove_spark made is not touched.
+    """
+    manifest = Manifest.read(location)
+    known = FORMAT_VERSIONS.get(location.name)
+    if manifest is not None and known is not None and manifest.recipe.format_version > known:
+        raise DatasetError(
+            f"{location.shown} is of format version {manifest.recipe.format_version}, this "
+            f"glove_spark knows {known}; upgrade it, or name another output folder"
+        )
+    return manifest
+
+
+def open_dataset(location: Location, *, hasher: Hasher | None = file_states) -> Dataset:
     """Open a published dataset, checking that it is whole.
+
+    Parameters
+    ----------
+    hasher
+        What compares checksums; ``None`` leaves it at the files' sizes.
 
     Raises
     ------
     InputError
         If it has not been made yet.
     DatasetError
-        If files are missing or have another size.
+        If it is of another format version, or files are missing or not as they were written.
     """
-    manifest = Manifest.read(location)
+    manifest = published(location)
     if manifest is None:
         raise InputError(
             f"{location.shown} has not been made yet (no {location.name}{SUFFIX}); "
             "run the stage that makes it first"
         )
-    missing = manifest.missing_files(location)
-    if missing:
+    known = FORMAT_VERSIONS.get(location.name, manifest.recipe.format_version)
+    if manifest.recipe.format_version < known:
         raise DatasetError(
-            f"{location.shown} is not whole: {', '.join(missing[:3])} missing or of another size; "
-            "run the stage again with --overwrite"
+            f"{location.shown} is of format version {manifest.recipe.format_version}, this "
+            f"glove_spark reads {known}; run its stage again with --overwrite"
+        )
+    damaged = manifest.damaged_files(location, hasher)
+    if damaged:
+        raise DatasetError(
+            f"{location.shown} is not whole: {name_some(damaged, location)} missing or not as "
+            "written; run its stage again with --overwrite"
         )
     return Dataset(location, manifest)
+
+
+def name_some(files: list[str], dataset: Location) -> str:
+    """Name the first of some files of a dataset."""
+    shown = [name or dataset.name for name in files[:3]]
+    rest = f" and {len(files) - 3} more" if len(files) > 3 else ""
+    return ", ".join(shown) + rest
+
+
+def lineage_of(inputs: Mapping[str, Dataset]) -> dict[str, str]:
+    """Name every dataset that the inputs are or came from, with its fingerprint.
+
+    Raises
+    ------
+    DatasetError
+        If two of them came from different ones, such as a vocabulary and a model that was trained
+        with another.
+    """
+    known: dict[str, tuple[str, str]] = {}
+    for name, dataset in inputs.items():
+        for source, found in {
+            **dataset.manifest.lineage,
+            name: dataset.manifest.fingerprint,
+        }.items():
+            other, by = known.setdefault(source, (found, name))
+            if other != found:
+                raise DatasetError(
+                    f"{inputs[by].location.shown} and {dataset.location.shown} do not belong "
+                    f"together: they come from different datasets {source!r}; run the stage of the "
+                    "older one again with --overwrite"
+                )
+    return {source: found for source, (found, _) in known.items()}

@@ -13,20 +13,29 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from pyarrow import fs
 from pyspark.sql import SparkSession
 
+from glove_spark.checksums import FileState, Hasher, file_state, file_states
 from glove_spark.errors import DatasetError
 from glove_spark.failures import task_errors
 from glove_spark.logs import fields
 from glove_spark.manifest import Dataset, Manifest, Recipe
 from glove_spark.options import Settings
 from glove_spark.progress import StageProgress, shown_progress
-from glove_spark.publication import open_dataset, publish_dataset
+from glove_spark.publication import (
+    lineage_of,
+    name_some,
+    open_dataset,
+    publish_dataset,
+    published,
+)
+from glove_spark.run_lock import RunLock
+from glove_spark.session import cores, describe
 from glove_spark.storage import TEMPORARY, Location
 
 log = logging.getLogger(__name__)
@@ -49,6 +58,8 @@ class Job:
         can resume.
     progress
         Where a stage says how far it is, if it knows more than Spark's tasks tell.
+    hasher
+        What finds the checksums of files.
     """
 
     spark: SparkSession
@@ -57,6 +68,7 @@ class Job:
     output: Location
     timings: dict[str, float] = field(default_factory=dict)
     progress: StageProgress = field(default_factory=lambda: StageProgress(""))
+    hasher: Hasher = file_states
 
 
 @dataclass(frozen=True)
@@ -98,6 +110,9 @@ def run_stage(
     *,
     inputs_root: Location | None = None,
     overwrite: bool = False,
+    verify: bool = True,
+    known: MutableMapping[str, Dataset] | None = None,
+    lock: RunLock | None = None,
 ) -> Dataset:
     """Bring one dataset up to date.
 
@@ -108,17 +123,34 @@ def run_stage(
     inputs_root
         Where to find the inputs that ``root`` does not hold.
     overwrite
-        Redo a dataset that another recipe made, instead of refusing.
+        Redo a dataset that another recipe made or that is damaged, instead of
+        refusing.
+    verify
+        Compare the checksums of what is there; without, sizes only.
+    known
+        Datasets that this run made or verified before, by name, which are not
+        verified again; this one is added.
+    lock
+        The lock of ``root``, without which nothing is published.
 
     Raises
     ------
     DatasetError
-        If the dataset was made by another recipe and ``overwrite`` is not set.
+        If the dataset was made by another recipe or is damaged and
+        ``overwrite`` is not set; if an input is damaged, or inputs do not
+        belong together.
     InputError
         If an input has not been made yet.
     """
+    known = {} if known is None else known
+    hasher = hasher_of(spark, stage.dataset)
+    for name in stage.inputs:
+        if name not in known:
+            holder = _holder(name, root, inputs_root)
+            known[name] = open_dataset(holder / name, hasher=hasher if verify else None)
+    inputs = {name: known[name] for name in stage.inputs}
+    lineage = lineage_of(inputs)
     target = root / stage.dataset
-    inputs = {name: open_dataset(_holder(name, root, inputs_root) / name) for name in stage.inputs}
     recipe = Recipe(
         stage=stage.command,
         format_version=stage.format_version,
@@ -128,13 +160,15 @@ def run_stage(
             **{name: dataset.manifest.fingerprint for name, dataset in inputs.items()},
         },
     )
-    present = Manifest.read(target)
+    present = published(target)
     if present is not None:
-        missing = present.missing_files(target)
-        if present.fingerprint == recipe.fingerprint and not missing:
-            log.info("%s: done already, skipped", stage.dataset)
-            return Dataset(target, present)
-        reasons = present.recipe.differences(recipe) or [f"{len(missing)} files are not as written"]
+        reasons = present.recipe.differences(recipe)
+        if not reasons:
+            damaged = present.damaged_files(target, hasher if verify else None)
+            if not damaged:
+                log.info("%s: done already, skipped", stage.dataset)
+                return known.setdefault(stage.dataset, Dataset(target, present))
+            reasons = [f"{name_some(damaged, target)} missing or not as written"]
         if not overwrite:
             raise DatasetError(
                 f"{target.shown} was made differently: {'; '.join(reasons)}. "
@@ -144,14 +178,18 @@ def run_stage(
     unfinished = root / f".{stage.dataset}.{recipe.fingerprint[:12]}{TEMPORARY}"
     _delete_leftovers(stage, root, keep=unfinished if stage.resumable else None)
     with shown_progress(spark, stage.dataset) as progress:
-        job = Job(spark, settings, inputs, unfinished, progress=progress)
+        job = Job(spark, settings, inputs, unfinished, progress=progress, hasher=hasher)
         log.info("%s: started", stage.dataset)
         started = time.perf_counter()
         with task_errors():
             facts = stage.build(job)
-        _delete_strays(unfinished)
-        job.timings["total"] = time.perf_counter() - started
-        dataset = publish_dataset(unfinished, target, recipe, facts, job.timings)
+            _delete_strays(unfinished)
+            job.timings["total"] = time.perf_counter() - started
+            if lock is not None:
+                lock.check()
+            dataset = publish_dataset(
+                unfinished, target, recipe, facts, job.timings, lineage=lineage, hasher=hasher
+            )
         seconds = round(job.timings["total"], 3)
         log.info(
             "%s: finished in %.1f s",
@@ -159,7 +197,26 @@ def run_stage(
             seconds,
             extra=fields(seconds=seconds, facts=dict(facts)),
         )
+    known[stage.dataset] = dataset
     return dataset
+
+
+def hasher_of(spark: SparkSession | None, name: str) -> Hasher:
+    """Return what finds the checksums of a dataset's files: threads, or the cluster's tasks.
+
+    Where the master is local, threads do it without the cost of a job.
+    """
+    if spark is None or str(spark.sparkContext.master).startswith("local"):
+        return file_states
+
+    def in_tasks(files: Sequence[Location]) -> list[FileState]:
+        if not files:
+            return []
+        describe(spark, f"{name}: checksums of {len(files):,} files")
+        slices = min(len(files), cores(spark))
+        return spark.sparkContext.parallelize(files, slices).map(file_state).collect()
+
+    return in_tasks
 
 
 def _holder(name: str, root: Location, inputs_root: Location | None) -> Location:

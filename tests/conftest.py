@@ -16,7 +16,7 @@ import pytest
 from glove_spark.datasets.cooccurrence import SCHEMA
 from glove_spark.datasets.vectors import write_parquet
 from glove_spark.datasets.vocabulary import Vocabulary
-from glove_spark.manifest import Dataset, Manifest, Recipe, file_sizes
+from glove_spark.manifest import Dataset, Manifest, Recipe, list_files
 from glove_spark.publication import claim_folder
 from glove_spark.storage import Location
 
@@ -53,7 +53,7 @@ def publish_matrix() -> Callable[..., dict[str, Dataset]]:
         made = {}
         for name, settings in (("vocabulary", {"unk": None}), ("cooccurrence", {})):
             recipe = Recipe(name, 1, settings | {"symmetric": symmetric}, {})
-            manifest = Manifest(recipe, file_sizes(root / name), facts)
+            manifest = Manifest(recipe, list_files(root / name), facts)
             manifest.write(root / name)
             made[name] = Dataset(root / name, manifest)
         return made
@@ -112,7 +112,7 @@ def trained_folder(publish_matrix, tmp_path) -> Location:
         stage = {"model": "train", "vectors": "export"}.get(name, name)
         recipe = Recipe(stage, 1, {"epochs": 3} if name == "model" else {"unk": None}, {})
         timings = {"total": 12.5}
-        Manifest(recipe, file_sizes(root / name), facts, timings).write(root / name)
+        Manifest(recipe, list_files(root / name), facts, timings).write(root / name)
     return root
 
 

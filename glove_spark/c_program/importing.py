@@ -18,12 +18,14 @@ from glove_spark.datasets.cooccurrence import (
     write_nonzeros,
 )
 from glove_spark.datasets.model import SIDES, block_file, write_parameters
+from glove_spark.datasets.versions import FORMAT_VERSIONS
 from glove_spark.datasets.vocabulary import UNKNOWN, Vocabulary
 from glove_spark.errors import ConfigurationError, DatasetError, InputError
 from glove_spark.exchange.matrix_file import MatrixFile
 from glove_spark.kernels.parameters import Parameters
-from glove_spark.manifest import Dataset, Manifest, Recipe, fingerprint
-from glove_spark.publication import claim_folder, publish_dataset
+from glove_spark.manifest import Dataset, Recipe, fingerprint
+from glove_spark.publication import claim_folder, publish_dataset, published
+from glove_spark.run_lock import hold_lock
 from glove_spark.stages.checkpoints import EpochRecord, commit_epoch
 from glove_spark.storage import TEMPORARY, Location
 
@@ -69,9 +71,20 @@ def import_c(
     """
     if gradsq is not None and parameters is None:
         raise ConfigurationError("gradsq is of use with parameters only; give --parameters too")
-    root, vocab_file = Location.of(output), Location.of(vocab)
-    vocabulary = read_vocab(vocab_file)
+    root, vocabulary = Location.of(output), read_vocab(Location.of(vocab))
     claim_folder(root)
+    with hold_lock(root, "glove-spark import-c"):
+        return _import(root, vocabulary, cooccurrence, parameters, gradsq, overwrite)
+
+
+def _import(
+    root: Location,
+    vocabulary: Vocabulary,
+    cooccurrence: str | Location | None,
+    parameters: str | Location | None,
+    gradsq: str | Location | None,
+    overwrite: bool,
+) -> list[Dataset]:
     words = _publish(
         root / "vocabulary",
         {"unk": None},
@@ -132,10 +145,10 @@ def _publish(
     overwrite: bool,
 ) -> Dataset:
     """Write a dataset and its manifest, unless the same is there."""
-    recipe = Recipe(STAGE, 1, settings, inputs)
-    present = Manifest.read(target)
+    recipe = Recipe(STAGE, FORMAT_VERSIONS[target.name], settings, inputs)
+    present = published(target)
     if present is not None:
-        if present.fingerprint == recipe.fingerprint and not present.missing_files(target):
+        if present.fingerprint == recipe.fingerprint and not present.damaged_files(target):
             log.info("%s: done already, skipped", target.name)
             return Dataset(target, present)
         if not overwrite:
@@ -153,7 +166,9 @@ def _publish(
         unfinished.delete()
         raise
     timings = {"total": time.perf_counter() - started}
-    return publish_dataset(unfinished, target, recipe, facts, timings)
+    # what is imported beside a vocabulary was made with it
+    lineage = {name: inputs[name] for name in ("vocabulary",) if name in inputs}
+    return publish_dataset(unfinished, target, recipe, facts, timings, lineage=lineage)
 
 
 def _state(file: Location) -> str:

@@ -8,7 +8,7 @@ from glove_spark.datasets.model import ModelVectors
 from glove_spark.datasets.vocabulary import read_table
 from glove_spark.errors import DatasetError
 from glove_spark.exchange.source import Chunk, MemorySource, SliceableSource
-from glove_spark.publication import open_dataset
+from glove_spark.publication import lineage_of, open_dataset
 from glove_spark.storage import Location
 
 SIDES = ("sum", "word", "context")
@@ -33,7 +33,9 @@ class ModelSource(SliceableSource):
         self.shown = f"{(folder / 'model').shown} ({side})"
         model = open_dataset(folder / "model")
         self._vectors = ModelVectors(model, side)
-        self._vocabulary = open_dataset(folder / "vocabulary").location
+        vocabulary = open_dataset(folder / "vocabulary")
+        lineage_of({"model": model, "vocabulary": vocabulary})
+        self._vocabulary = vocabulary.location
         self.num_words, self.vector_size = self._vectors.shape
         words = read_table(self._vocabulary).num_rows
         if words != self.num_words:

@@ -134,7 +134,7 @@ def stages(manifests: Manifests) -> Section:
                 name,
                 ", ".join(counts),
                 "" if taken is None else seconds(taken),
-                size(sum(manifest.files.values())),
+                size(sum(state.bytes for state in manifest.files.values())),
                 manifest.created.replace("T", " ").removesuffix("+00:00"),
             ]
         )

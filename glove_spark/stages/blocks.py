@@ -20,6 +20,7 @@ from glove_spark.datasets.blocks import (
     write_cell,
     write_held_out,
 )
+from glove_spark.datasets.versions import FORMAT_VERSIONS
 from glove_spark.kernels.batching import batch_cell
 from glove_spark.kernels.grid import BlockGrid
 from glove_spark.kernels.held_out import HeldOut, is_held_out
@@ -215,7 +216,7 @@ def _read(group: RowGroup) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any]]:
 BLOCKS = Stage(
     dataset="blocks",
     command="blocks",
-    format_version=2,
+    format_version=FORMAT_VERSIONS["blocks"],
     inputs=("cooccurrence",),
     build=build_blocks,
 )

@@ -12,9 +12,10 @@ from dataclasses import asdict, dataclass, field
 from datetime import datetime, timezone
 from typing import Any
 
+from glove_spark.checksums import FileState, Hasher, file_states
 from glove_spark.datasets.model import SIDES, block_file, epoch_folder
 from glove_spark.errors import DatasetError
-from glove_spark.manifest import file_sizes
+from glove_spark.manifest import list_files
 from glove_spark.storage import TEMPORARY, Location
 
 METRICS = "metrics.jsonl"
@@ -55,7 +56,10 @@ def record_file(model: Location, epoch: int) -> Location:
 
 
 def commit_epoch(
-    model: Location, record: EpochRecord, placement: Mapping[tuple[str, int], Location]
+    model: Location,
+    record: EpochRecord,
+    placement: Mapping[tuple[str, int], Location],
+    hasher: Hasher = file_states,
 ) -> None:
     """Give the epoch's files their names, delete all others, and write the record."""
     folder = epoch_folder(model, record.epoch)
@@ -64,7 +68,8 @@ def commit_epoch(
     for info in folder.walk():
         if info.path.endswith(TEMPORARY):
             (folder / info.base_name).delete()
-    content = asdict(record) | {"files": file_sizes(folder)}
+    files = {name: state._asdict() for name, state in list_files(folder, hasher).items()}
+    content = asdict(record) | {"files": files}
     record_file(model, record.epoch).write_json(content)
 
 
@@ -96,10 +101,11 @@ def write_metrics(model: Location, history: Iterable[EpochRecord]) -> None:
     (model / METRICS).write_bytes("".join(lines).encode())
 
 
-def is_whole(model: Location, record: EpochRecord) -> bool:
-    """Tell whether the epoch's files are all there in their size."""
-    wanted = json.loads(record_file(model, record.epoch).read_bytes())["files"]
-    return bool(file_sizes(epoch_folder(model, record.epoch)) == wanted)
+def is_whole(model: Location, record: EpochRecord, hasher: Hasher = file_states) -> bool:
+    """Tell whether the epoch's files are all there as they were written."""
+    files = json.loads(record_file(model, record.epoch).read_bytes())["files"]
+    wanted = {name: FileState(**state) for name, state in files.items()}
+    return list_files(epoch_folder(model, record.epoch), hasher) == wanted
 
 
 def placement_of(model: Location, epoch: int, num_blocks: int) -> dict[tuple[str, int], Location]:

@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from glove_spark.config import CooccurrenceSettings
 from glove_spark.datasets.cooccurrence import file_name, write_rows
 from glove_spark.datasets.tokens import DocumentBatch, TokenSlice, plan_slices, read_slice
+from glove_spark.datasets.versions import FORMAT_VERSIONS
 from glove_spark.datasets.vocabulary import UNKNOWN, Vocabulary, read_table
 from glove_spark.kernels.runs import RunStack, cut_rows
 from glove_spark.kernels.windows import (
@@ -214,7 +215,7 @@ def write_blocks(
 COOCCURRENCE = Stage(
     dataset="cooccurrence",
     command="cooccurrence",
-    format_version=1,
+    format_version=FORMAT_VERSIONS["cooccurrence"],
     inputs=("tokens", "vocabulary"),
     build=build_cooccurrence,
 )

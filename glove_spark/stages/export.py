@@ -11,6 +11,7 @@ import pyarrow as pa
 from glove_spark.config import ExportSettings
 from glove_spark.datasets.model import ModelVectors
 from glove_spark.datasets.vectors import write_parquet
+from glove_spark.datasets.versions import FORMAT_VERSIONS
 from glove_spark.datasets.vocabulary import UNKNOWN, Vocabulary
 from glove_spark.exchange.formats import FORMATS
 from glove_spark.exchange.parquet import ParquetSource
@@ -63,7 +64,7 @@ def build_text(job: Job) -> Mapping[str, Any]:
 VECTORS = Stage(
     dataset="vectors",
     command="export",
-    format_version=1,
+    format_version=FORMAT_VERSIONS["vectors"],
     inputs=("vocabulary", "model"),
     build=build_vectors,
 )
@@ -71,7 +72,7 @@ VECTORS = Stage(
 VECTORS_TEXT = Stage(
     dataset="vectors.txt",
     command="export",
-    format_version=1,
+    format_version=FORMAT_VERSIONS["vectors.txt"],
     inputs=("vectors",),
     build=build_text,
 )

@@ -22,6 +22,7 @@ from glove_spark.corpus import (
     corpus_fingerprint,
     find_files,
 )
+from glove_spark.datasets.versions import FORMAT_VERSIONS
 from glove_spark.errors import InputError
 from glove_spark.manifest import fingerprint
 from glove_spark.session import describe, starting_workers
@@ -218,7 +219,7 @@ def _external_inputs(settings: TokenizeSettings) -> Mapping[str, str]:
 TOKENS = Stage(
     dataset="tokens",
     command="tokenize",
-    format_version=1,
+    format_version=FORMAT_VERSIONS["tokens"],
     inputs=(),
     build=build_tokens,
     external_inputs=_external_inputs,

@@ -16,6 +16,7 @@ from pyspark import Broadcast
 
 from glove_spark.config import TrainSettings
 from glove_spark.datasets.model import SIDES, block_file, write_parameters
+from glove_spark.datasets.versions import FORMAT_VERSIONS
 from glove_spark.datasets.vocabulary import Vocabulary
 from glove_spark.errors import ConfigurationError, DivergenceError
 from glove_spark.kernels.grid import BlockGrid
@@ -64,7 +65,7 @@ def build_model(job: Job) -> Mapping[str, Any]:
     grid = BlockGrid(len(vocabulary), int(blocks.facts["num_blocks"]))
     check_settings(settings, grid, vocabulary)
     model = job.output.make_folder()
-    history = _resume(model, grid) or [_initialise(job, grid, model)]
+    history = _resume(job, model) or [_initialise(job, grid, model)]
     log_keep = None
     if settings.subsample > 0:
         log_keep = job.spark.sparkContext.broadcast(
@@ -139,10 +140,11 @@ def rounds_of(settings: TrainSettings, grid: BlockGrid, epoch: int) -> list[Roun
     return stratified_rounds(grid.num_blocks, rng)
 
 
-def _resume(model: Location, grid: BlockGrid) -> list[EpochRecord]:
+def _resume(job: Job, model: Location) -> list[EpochRecord]:
     """Return the history up to the last whole epoch; empty where there is none."""
     history = committed_epochs(model)
-    while history and not is_whole(model, history[-1]):
+    while history and not is_whole(model, history[-1], job.hasher):
+        log.warning("train: epoch %d is not as it was written", history[-1].epoch)
         history.pop()
     delete_uncommitted(model, history[-1].epoch if history else -1)
     if history and history[-1].epoch > 0:
@@ -169,7 +171,7 @@ def _initialise(job: Job, grid: BlockGrid, model: Location) -> EpochRecord:
 
     written = job.spark.sparkContext.parallelize(places, len(places)).map(draw).collect()
     record = EpochRecord(epoch=0, cost=None, nnz=0, learning_rate=None, seconds=0.0)
-    commit_epoch(model, record, dict(written))
+    commit_epoch(model, record, dict(written), job.hasher)
     return record
 
 
@@ -224,7 +226,7 @@ def _train_epoch(
     seconds = time.perf_counter() - started
     held_out = _held_out_cost(job, blocks, plan, placement)
     record = EpochRecord(epoch, cost, nnz, rate, seconds, held_out)
-    commit_epoch(job.output, record, placement)
+    commit_epoch(job.output, record, placement, job.hasher)
     return record
 
 
@@ -290,7 +292,7 @@ def _progress(history: list[EpochRecord], epochs: int) -> str:
 MODEL = Stage(
     dataset="model",
     command="train",
-    format_version=1,
+    format_version=FORMAT_VERSIONS["model"],
     inputs=("vocabulary", "blocks"),
     build=build_model,
     resumable=True,

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from glove_spark.config import VocabularySettings
 from glove_spark.datasets.tokens import TokenSlice, plan_slices, read_slice
+from glove_spark.datasets.versions import FORMAT_VERSIONS
 from glove_spark.datasets.vocabulary import UNKNOWN, Vocabulary
 from glove_spark.errors import ConfigurationError, InputError
 from glove_spark.manifest import fingerprint
@@ -290,7 +291,7 @@ def _from_bytes(content: bytes) -> pa.Table:
 VOCABULARY = Stage(
     dataset="vocabulary",
     command="vocabulary",
-    format_version=1,
+    format_version=FORMAT_VERSIONS["vocabulary"],
     inputs=("tokens",),
     build=build_vocabulary,
     external_inputs=_stop_list_fingerprint,

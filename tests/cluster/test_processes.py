@@ -14,7 +14,7 @@ import pyspark
 import pytest
 
 from glove_spark.datasets.model import SIDES
-from glove_spark.manifest import Manifest, file_sizes
+from glove_spark.manifest import Manifest, list_files
 from glove_spark.storage import Location
 
 pytestmark = pytest.mark.cluster
@@ -72,7 +72,7 @@ def results(out):
     return {
         f"{name}/{file}": (out / name / file if file else out / name).read_bytes()
         for name in ("vocabulary", "cooccurrence", "blocks", "model", "vectors", "vectors.txt")
-        for file in file_sizes(Location.of(out / name))
+        for file in list_files(Location.of(out / name))
         if not file.endswith((".json", ".jsonl"))
     }
 

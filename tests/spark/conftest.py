@@ -11,14 +11,20 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pyarrow.parquet as pq
 import pytest
 from pyspark.sql import SparkSession
 
 from glove_spark.config import TokenizeSettings
+from glove_spark.manifest import list_files
 from glove_spark.stage import run_stage
 from glove_spark.stages.tokenize import TOKENS
 from glove_spark.storage import Location
+
+DATASETS = ("tokens", "vocabulary", "cooccurrence", "blocks", "model", "vectors", "vectors.txt")
+SMALL = ["--min-count", "1", "--vector-size", "4", "--epochs", "2", "--num-blocks", "2"]
+"""Options of a run of seconds."""
 
 
 @pytest.fixture(scope="session")
@@ -98,3 +104,27 @@ def write(tmp_path):
         return path
 
     return file
+
+
+@pytest.fixture
+def books(tmp_path):
+    """Three little files of text."""
+    rng = np.random.default_rng(1)
+    words = np.array([f"word{k}" for k in range(30)])
+    folder = tmp_path / "my texts"
+    folder.mkdir()
+    for name in "abc":
+        chosen = words[rng.zipf(1.5, (40, 20)) % 30]
+        (folder / f"{name}.txt").write_text("\n".join(" ".join(line) for line in chosen) + "\n")
+    return folder
+
+
+def contents(out):
+    """Bytes of every data file, without manifests, records and metrics, which hold times."""
+    return {
+        f"{name}/{file}": (out / name / file if file else out / name).read_bytes()
+        for name in DATASETS
+        if name != "tokens"
+        for file in list_files(Location.of(out / name))
+        if not file.endswith((".json", ".jsonl"))
+    }

@@ -20,7 +20,7 @@ from glove_spark.errors import DatasetError, InputError
 from glove_spark.kernels.reference import count_cooccurrences
 from glove_spark.kernels.runs import add_up
 from glove_spark.kernels.windows import distance_weights
-from glove_spark.manifest import Dataset, Manifest, Recipe, file_sizes, fingerprint
+from glove_spark.manifest import Dataset, Manifest, Recipe, fingerprint, list_files
 from glove_spark.stage import run_stage
 from glove_spark.stages import cooccurrence as stage
 from glove_spark.stages.cooccurrence import COOCCURRENCE
@@ -42,7 +42,7 @@ def publish_tokens(root: Location, documents, *, files=1, row_group=1000) -> Dat
         pq.write_table(table, name, row_group_size=row_group)
     tokens = sum(map(len, documents))
     recipe = Recipe("tokenize", 1, {}, {"corpus": fingerprint(documents), "files": str(files)})
-    manifest = Manifest(recipe, file_sizes(folder), {"tokens": tokens})
+    manifest = Manifest(recipe, list_files(folder), {"tokens": tokens})
     manifest.write(folder)
     return Dataset(folder, manifest)
 

@@ -4,6 +4,7 @@ import json
 import logging
 import re
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ import pytest
 from glove_spark.cli import main
 from glove_spark.errors import ConfigurationError, InputError, SetupError, UnknownWordError
 from glove_spark.exchange.source import MemorySource
+from glove_spark.manifest import Manifest
 from glove_spark.report import word_map
 from glove_spark.report.build import ReportOptions, make_page, write_report
 from glove_spark.report.neighbor_plot import lay_out, write_plots
@@ -83,13 +85,9 @@ def test_a_dataset_whose_files_are_gone_is_missing_too(trained_folder):
 
 
 def test_datasets_of_different_runs_are_told_of(trained_folder):
-    file = trained_folder / "vectors.manifest.json"
-    content = json.loads(file.read_bytes())
-    from glove_spark.manifest import Recipe
-
-    content["inputs"] = {"model": "0" * 32}
-    recipe = Recipe("export", 1, content["settings"], content["inputs"])
-    file.write_json(content | {"fingerprint": recipe.fingerprint})
+    manifest = Manifest.read(trained_folder / "vectors")
+    recipe = replace(manifest.recipe, inputs={"model": "0" * 32})
+    replace(manifest, recipe=recipe).write(trained_folder / "vectors")
     text = sections(trained_folder)["stages"].text
     assert "vectors was made from another model than the one here" in text
 

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import pytest
 
+from glove_spark.checksums import file_state
 from glove_spark.errors import DatasetError, InputError, OutputError
 from glove_spark.manifest import Manifest
 from glove_spark.options import Settings, option
@@ -43,7 +44,7 @@ def test_a_finished_stage_leaves_the_dataset_and_its_manifest(root):
     assert names(root) == ["thing", "thing.manifest.json"]
     assert dataset.manifest.recipe == Manifest.read(root / "thing").recipe
     assert dataset.facts == {"letters": 1}
-    assert dataset.manifest.files == {"data": 1}
+    assert dataset.manifest.files == {"data": file_state(root / "thing" / "data")}
 
 
 def test_strays_of_killed_tasks_are_not_published(root):
@@ -52,7 +53,7 @@ def test_strays_of_killed_tasks_are_not_published(root):
         (job.output / "deep" / ".part.123.tmp").write_bytes(b"half")
         return write(job)
 
-    assert run_stage(stage(build), None, Sample(), root).manifest.files == {"data": 1}
+    assert run_stage(stage(build), None, Sample(), root).manifest.files.keys() == {"data"}
 
 
 def test_a_failed_stage_publishes_nothing_and_keeps_what_was(root):
@@ -140,3 +141,42 @@ def test_folder_is_claimed_once_and_foreign_ones_are_refused(tmp_path):
     (foreign / "inner").make_folder()
     with pytest.raises(OutputError, match="holds something else; name a new or empty folder"):
         claim_folder(foreign)
+
+
+def test_a_damaged_dataset_is_refused_or_redone(root, log_lines):
+    run_stage(stage(), None, Sample(), root)
+    (root / "thing" / "data").write_bytes(b"x")
+    with pytest.raises(DatasetError, match=r"made differently: data missing or not as written\. G"):
+        run_stage(stage(), None, Sample(), root)
+    # of the same size, and nobody asked for more
+    assert run_stage(stage(), None, Sample(), root, verify=False).name == "thing"
+    run_stage(stage(), None, Sample(), root, overwrite=True)
+    assert (root / "thing" / "data").read_bytes() == b"a"
+    assert "thing: redone, because data missing or not as written" in log_lines
+
+
+def test_a_damaged_input_is_refused(root):
+    run_stage(stage(), None, Sample(), root)
+    (root / "thing" / "data").write_bytes(b"x")
+    second = Stage("next", "sample", 1, ("thing",), write)
+    with pytest.raises(DatasetError, match=r"thing is not whole: data missing or not as written"):
+        run_stage(second, None, Sample(), root)
+
+
+def test_what_a_run_made_itself_is_not_read_again(root, monkeypatch):
+    known = {}
+    run_stage(stage(), None, Sample(), root, known=known)
+    (root / "thing" / "data").write_bytes(b"x")
+    second = Stage("next", "sample", 1, ("thing",), write)
+    assert run_stage(second, None, Sample(), root, known=known).manifest.lineage == {
+        "thing": known["thing"].manifest.fingerprint
+    }
+    assert set(known) == {"thing", "next"}
+
+
+def test_what_a_newer_version_made_is_not_overwritten(root):
+    newer = Stage("vocabulary", "sample", 99, (), write)
+    run_stage(newer, None, Sample(), root)
+    older = Stage("vocabulary", "sample", 1, (), write)
+    with pytest.raises(DatasetError, match="is of format version 99, this glove_spark knows 1"):
+        run_stage(older, None, Sample("b"), root, overwrite=True)

@@ -1,0 +1,12 @@
+"""The layouts that this version writes and reads, by dataset; see docs/FORMATS.md."""
+
+FORMAT_VERSIONS = {
+    "tokens": 1,
+    "vocabulary": 1,
+    "cooccurrence": 1,
+    "blocks": 2,
+    "model": 1,
+    "vectors": 1,
+    "vectors.txt": 1,
+}
+"""A version goes up when a reader of the older one would fail or be misled."""
