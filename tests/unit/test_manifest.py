@@ -73,7 +73,7 @@ def test_what_has_no_version_that_we_read_is_refused(dataset, content):
 @pytest.mark.parametrize("version", [1, 3, "2", None])
 def test_another_version_of_manifests_is_refused(dataset, version):
     rewritten(dataset, manifest_version=version)
-    with pytest.raises(DatasetError, match="a manifest of version .* glove_spark reads 2"):
+    with pytest.raises(DatasetError, match=r"a manifest of version .* glove_spark reads 2"):
         Manifest.read(dataset)
 
 
