@@ -62,8 +62,7 @@ def find_files(settings: TokenizeSettings, *, announce: bool = True) -> list[Cor
     hidden = empty = 0
     for pattern in settings.input:
         root = Location.of(pattern)
-        for info in _expand(pattern, root):
-            location = Location(root.uri[: len(root.uri) - len(root.path)] + info.path)
+        for location, info in _expand(pattern, root):
             if _is_hidden(info.base_name):
                 hidden += 1
             elif info.size == 0:
@@ -84,26 +83,22 @@ def find_files(settings: TokenizeSettings, *, announce: bool = True) -> list[Cor
     return [found[uri] for uri in sorted(found)]
 
 
-def _expand(pattern: str, root: Location) -> Iterator[fs.FileInfo]:
+def _expand(pattern: str, root: Location) -> Iterator[tuple[Location, fs.FileInfo]]:
     """List the files of one path or pattern."""
     try:
         kind = root.kind()
         if kind == fs.FileType.File:
-            yield root.filesystem().get_file_info(root.path)
+            yield root, root.filesystem().get_file_info(root.path)
             return
         if kind == fs.FileType.Directory:
-            yield from (info for info in root.walk() if info.type == fs.FileType.File)
+            yield from ((root.found(info), info) for info in root.walk() if info.is_file)
             return
         matches = []
         if re.search(r"[*?\[]", root.path):
-            fixed = re.split(r"[^/]*[*?\[]", root.path, maxsplit=1)[0]
-            base = Location(root.uri[: len(root.uri) - len(root.path)] + fixed.rstrip("/"))
-            wanted = glob_to_regex(root.path)
-            matches = [
-                info
-                for info in base.walk()
-                if info.type == fs.FileType.File and wanted.match(info.path)
-            ]
+            base = Location(re.split(r"[^/]*[*?\[]", root.uri, maxsplit=1)[0].rstrip("/"))
+            wanted = glob_to_regex(root.uri)
+            files = ((base.found(info), info) for info in base.walk() if info.is_file)
+            matches = [(file, info) for file, info in files if wanted.match(file.uri)]
     except OSError as error:
         raise InputError(f"input={pattern} cannot be read: {error}") from None
     if not matches:
@@ -142,7 +137,7 @@ def _is_hidden(name: str) -> bool:
 
 def _check_file(file: CorpusFile, settings: TokenizeSettings) -> None:
     shown, name = file.location.shown, file.location.name
-    if ":" in name:
+    if ":" in name and not file.location.is_in_object_store:
         raise InputError(
             f"input={shown} has a ':' in its name, which Hadoop cannot open; rename it"
         )

@@ -12,17 +12,29 @@ import os
 import re
 import uuid
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import pyarrow as pa
 from pyarrow import fs
 
-from glove_spark.errors import InputError, OutputError
+from glove_spark.errors import ConfigurationError, InputError, OutputError
 
-_HADOOP_SCHEMES = {"s3": "s3a", "gs": "gs", "abfs": "abfs", "abfss": "abfss", "hdfs": "hdfs"}
-"""Schemes that both sides know: pyarrow's name and Hadoop's."""
+OBJECT_STORES = ("s3", "gs", "gcs", "abfs", "abfss")
+"""Schemes whose files come whole or not at all, and cannot be renamed."""
+
+SCHEMES = ("file", "hdfs", "viewfs", *OBJECT_STORES)
+
+S3_ATTEMPTS = 10
+"""Of a request, with pauses that double up to 20 s: a store may be away for about a minute."""
+
+_COPIES_AT_ONCE = 16
+
+_LARGEST_SERVER_COPY = 5 << 30
+"""Bytes; S3 copies larger objects in parts only, which pyarrow does not do."""
 
 TEMPORARY = ".tmp"
 """Ending of what is being written and has not been published."""
@@ -43,13 +55,32 @@ class Location:
 
     @classmethod
     def of(cls, path: str | os.PathLike[str] | Location) -> Location:
-        """Make a location from a local path (relative ones too) or a URI."""
+        """Make a location from a local path (relative ones too) or a URI.
+
+        Raises
+        ------
+        ConfigurationError
+            If the URI's scheme is not known, or it holds a password or key.
+        """
         if isinstance(path, Location):
             return path
         text = os.fspath(path)
         if "://" not in text:
             # the path is kept as it is, not percent-encoded: names may hold spaces and '%'
             text = "file://" + os.path.abspath(os.path.expanduser(text))
+        scheme, rest = text.split("://", 1)
+        authority = rest.split("/", 1)[0]
+        if scheme not in SCHEMES:
+            raise ConfigurationError(
+                f"{scheme}:// is not known; name a local path or a URI of {', '.join(SCHEMES)}"
+            )
+        user, at, _ = authority.rpartition("@")
+        if at and (":" in user or scheme in ("s3", "gs", "gcs")):
+            # it would be shown in logs and manifests; so the message does not repeat it either
+            raise ConfigurationError(
+                f"a {scheme}:// URI holds a key or password; give it by the environment "
+                "(AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY) or the store's own configuration"
+            )
         return cls(text.rstrip("/"))
 
     @property
@@ -58,9 +89,20 @@ class Location:
         return self.uri.startswith("file://")
 
     @property
+    def is_in_object_store(self) -> bool:
+        """Whether files come whole or not at all here, and cannot be renamed."""
+        return self.uri.split("://", 1)[0] in OBJECT_STORES
+
+    @property
     def path(self) -> str:
         """The path within its file system: what `pyarrow.fs` calls take."""
-        return self.uri.split("://", 1)[1]
+        scheme, rest = self.uri.split("://", 1)
+        authority, slash, inner = rest.partition("/")
+        if scheme in ("hdfs", "viewfs"):
+            return "/" + inner
+        if scheme in ("abfs", "abfss"):
+            return authority.partition("@")[0] + slash + inner
+        return rest
 
     @property
     def name(self) -> str:
@@ -81,21 +123,22 @@ class Location:
         return Location(f"{self.uri}/{name}")
 
     def filesystem(self) -> fs.FileSystem:
-        """Open the file system that holds it."""
+        """Open the file system that holds it; credentials come from the environment."""
         if self.is_local:
             return fs.LocalFileSystem()
-        return fs.FileSystem.from_uri(self.uri)[0]
-
-    def for_spark(self) -> str:
-        """Name it as Spark's writers want it: Hadoop takes paths literally, not encoded."""
-        if self.is_local:
-            return self.uri
         scheme, rest = self.uri.split("://", 1)
-        return f"{_HADOOP_SCHEMES.get(scheme, scheme)}://{rest}"
+        return _remote_filesystem(scheme, rest.split("/", 1)[0], os.getpid())
+
+    def found(self, info: fs.FileInfo) -> Location:
+        """Return the location of what `walk` found here, or of this itself."""
+        return Location(self.uri + info.path[len(self.path) :])
 
     def for_spark_reader(self) -> str:
-        """Name it as Spark's readers want it: they take patterns, so special characters escape."""
-        return re.sub(r"([\\{}\[\]*?])", r"\\\1", self.for_spark())
+        """Name it as Spark's readers want it: they take patterns, so special characters escape.
+
+        Its writers take the URI as it is: Hadoop takes paths literally, not encoded.
+        """
+        return re.sub(r"([\\{}\[\]*?])", r"\\\1", self.uri)
 
     def kind(self) -> fs.FileType:
         """Tell file, directory or not found."""
@@ -132,19 +175,32 @@ class Location:
     def publish_to(self, target: Location) -> None:
         """Move this file or folder to ``target``, which must not exist as a folder.
 
-        On a local file system this is one atomic rename. Object stores have no
-        rename: the files are moved one by one, and readers are kept off by the
+        On a disk this is one atomic rename. An object store has no rename: files are copied
+        within the store and deleted when all copies are there; readers are kept off by the
         manifest, which is written last.
         """
         system = self.filesystem()
         with writing(target):
-            if self.is_local or self.kind() == fs.FileType.File:
+            if not self.is_in_object_store:
                 system.move(self.path, target.path)
                 return
-            for info in self.walk():
-                if info.type == fs.FileType.File:
-                    system.move(info.path, target.path + info.path[len(self.path) :])
-            system.delete_dir(self.path)
+            sources = [self]
+            if self.kind() != fs.FileType.File:
+                sources = [self.found(info) for info in self.walk() if info.is_file]
+            with ThreadPoolExecutor(_COPIES_AT_ONCE) as threads:
+                list(threads.map(lambda file: file.copy_to(self._moved(file, target)), sources))
+            self.delete()
+
+    def _moved(self, file: Location, target: Location) -> Location:
+        return Location(target.uri + file.uri[len(self.uri) :])
+
+    def copy_to(self, target: Location) -> None:
+        """Copy this file within its file system."""
+        system = self.filesystem()
+        if system.get_file_info(self.path).size <= _LARGEST_SERVER_COPY:
+            system.copy_file(self.path, target.path)
+        else:
+            fs.copy_files(self.path, target.path, system, system, use_threads=False)
 
     @contextmanager
     def written_whole(self) -> Iterator[Location]:
@@ -207,3 +263,21 @@ def writing(target: Location) -> Iterator[None]:
         else:
             reason = str(error)
         raise OutputError(f"cannot write {target.shown}: {reason}") from error
+
+
+@lru_cache(maxsize=16)
+def _remote_filesystem(scheme: str, authority: str, process: int) -> fs.FileSystem:
+    """Open a file system, once a process: a connection does not survive a fork."""
+    if scheme != "s3":
+        return fs.FileSystem.from_uri(f"{scheme}://{authority}/")[0]
+    # the region of a bucket is looked up, but not where another server stands in for Amazon's
+    region = os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION")
+    endpoint = os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL")
+    with writing(Location(f"s3://{authority}")):
+        if region is None and endpoint is None:
+            region = fs.resolve_s3_region(authority)
+    return fs.S3FileSystem(
+        region=region,
+        endpoint_override=endpoint,
+        retry_strategy=fs.AwsStandardS3RetryStrategy(max_attempts=S3_ATTEMPTS),
+    )

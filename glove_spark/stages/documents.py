@@ -21,6 +21,7 @@ from glove_spark.config import TokenizeSettings
 from glove_spark.corpus import CorpusFile, check_json_field, file_format
 from glove_spark.errors import ConfigurationError, InputError
 from glove_spark.failures import text_of
+from glove_spark.stages.object_store import read_values
 from glove_spark.storage import Location
 
 ZSTD_SINCE = (4, 1)
@@ -46,13 +47,12 @@ def read_documents(
     ConfigurationError
         If a table has no column ``settings.text_column`` of strings.
     """
-    by_format: dict[str, list[Location]] = {}
+    alike: dict[tuple[str, bool], list[Location]] = {}
     for file in files:
-        by_format.setdefault(file_format(file.location, settings), []).append(file.location)
+        name = file_format(file.location, settings), file.location.is_in_object_store
+        alike.setdefault(name, []).append(file.location)
     readers = {"text": _read_text, "jsonl": _read_json, "parquet": _read_table, "orc": _read_table}
-    frames = [
-        readers[name](spark, name, locations, settings) for name, locations in by_format.items()
-    ]
+    frames = [readers[name](spark, name, some, settings) for (name, _), some in alike.items()]
     return reduce(DataFrame.union, frames)
 
 
@@ -99,6 +99,13 @@ def _read_table(
     spark: SparkSession, name: str, files: list[Location], settings: TokenizeSettings
 ) -> DataFrame:
     column = settings.text_column
+    if files[0].is_in_object_store:
+        values = read_values(spark, files, name, column)
+        return values.select(
+            _repaired("value").alias("text"),
+            F.lit(False).alias("unparsed"),
+            F.coalesce(~F.is_valid_utf8("value"), F.lit(False)).alias("repaired"),
+        )
     reader = spark.read.format(name).option("recursiveFileLookup", "true")
     with corpus_errors():
         table = reader.load([file.for_spark_reader() for file in files])
@@ -122,6 +129,8 @@ def _read_table(
 
 
 def _lines(spark: SparkSession, files: list[Location], *, whole: bool) -> DataFrame:
+    if files[0].is_in_object_store:
+        return read_values(spark, files, "whole" if whole else "lines")
     zstd = next((file for file in files if file.name.lower().endswith(".zst")), None)
     if zstd is not None and tuple(map(int, spark.version.split(".")[:2])) < ZSTD_SINCE:
         raise InputError(

@@ -241,7 +241,7 @@ def test_export_writes_what_the_model_holds(spark, tmp_path, blocks_at, combine,
         loaded = WordVectors.load(path)
         assert loaded.words == [f"w{k}" for k in range(20)]
         np.testing.assert_array_equal(loaded.vectors, expected)
-    frame = spark.read.parquet(vectors.location.for_spark())
+    frame = spark.read.parquet(vectors.location.uri)
     assert frame.dtypes == [("word", "string"), ("vector", "array<float>")]
     assert frame.count() == 20
 

@@ -3,8 +3,9 @@
 import errno
 
 import pytest
+from pyarrow import fs
 
-from glove_spark.errors import InputError, OutputError
+from glove_spark.errors import ConfigurationError, InputError, OutputError
 from glove_spark.storage import Location, writing
 
 
@@ -24,11 +25,37 @@ def test_odd_names_survive(tmp_path, name):
     assert [info.base_name for info in file.parent.walk()] == ["data"]
 
 
-def test_uri_for_spark_names_hadoops_scheme():
-    location = Location.of("s3://bucket/folder/")
-    assert (location / "x").uri == "s3://bucket/folder/x"
-    assert location.for_spark() == "s3a://bucket/folder"
+@pytest.mark.parametrize(
+    ("uri", "path"),
+    [
+        ("s3://bucket/folder/", "bucket/folder/x y"),
+        ("gs://bucket/folder", "bucket/folder/x y"),
+        ("abfss://container@account.dfs.core.windows.net/folder", "container/folder/x y"),
+        ("hdfs://name-node:8020/folder", "/folder/x y"),
+        ("hdfs:///folder", "/folder/x y"),
+    ],
+)
+def test_paths_of_uris_are_those_of_pyarrow(uri, path):
+    location = Location.of(uri) / "x y"
+    assert location.path == path
+    assert location.name == "x y"
     assert not location.is_local
+    assert location.is_in_object_store == (not uri.startswith("hdfs"))
+    assert location.found(fs.FileInfo(path + "/deep/z")).uri == location.uri + "/deep/z"
+
+
+def test_unknown_schemes_are_refused():
+    with pytest.raises(ConfigurationError, match="ftp:// is not known; name a local path or a URI"):
+        Location.of("ftp://host/folder")
+
+
+@pytest.mark.parametrize(
+    "uri", ["s3://key:secret@bucket/x", "gs://secret@bucket", "hdfs://user:secret@host/x"]
+)
+def test_credentials_in_a_uri_are_refused_and_not_repeated(uri):
+    with pytest.raises(ConfigurationError, match="holds a key or password; give it by") as found:
+        Location.of(uri)
+    assert "secret@" not in str(found.value)
 
 
 def test_publish_replaces_a_file_and_leaves_nothing_behind(tmp_path):
