@@ -7,7 +7,7 @@ export PYTHON
 # the interpreter by a relative path: the folder's name may hold spaces
 RUN = .venv/bin/python -m
 
-.PHONY: demo test test-unit test-slow lint format docs benchmark clean
+.PHONY: demo test test-unit test-slow fuzz lint format docs benchmark clean
 
 demo:
 	@scripts/setup.sh run
@@ -25,6 +25,11 @@ test-unit:
 test-slow:
 	@scripts/setup.sh dev
 	$(RUN) pytest -m slow
+
+# readers of every format on damaged bytes, for some half an hour
+fuzz:
+	@scripts/setup.sh dev
+	HYPOTHESIS_PROFILE=fuzz $(RUN) pytest tests/unit/test_hostile_bytes.py
 
 lint:
 	@scripts/setup.sh dev

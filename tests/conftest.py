@@ -22,7 +22,8 @@ from glove_spark.storage import Location
 
 # a busy machine is not a defect: no test asserts a time
 hypothesis.settings.register_profile("glove_spark", deadline=None)
-hypothesis.settings.load_profile("glove_spark")
+hypothesis.settings.register_profile("fuzz", deadline=None, max_examples=8000)
+hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "glove_spark"))
 
 
 @pytest.fixture

@@ -20,7 +20,7 @@ def read_record_batch(source: Location, schema: pa.Schema) -> pa.RecordBatch:
     Raises
     ------
     DatasetError
-        If the file is missing, cut short, or of another schema.
+        If the file is missing, cut short, of another schema, or has nulls.
     """
     try:
         reader = pa.ipc.open_file(source.open_input())
@@ -28,8 +28,17 @@ def read_record_batch(source: Location, schema: pa.Schema) -> pa.RecordBatch:
             raise DatasetError(
                 f"{source.shown} holds other columns than expected; redo its stage with --overwrite"
             )
-        return reader.get_batch(0)
-    except (pa.ArrowInvalid, OSError) as error:
+        batch = reader.get_batch(0)
+        batch.validate(full=True)
+        if any(_has_nulls(column) for column in batch.columns):
+            raise DatasetError(f"{source.shown} has gaps; redo its stage with --overwrite")
+        return batch
+    except (pa.ArrowException, OSError) as error:
         raise DatasetError(
             f"{source.shown} cannot be read ({error}); redo its stage with --overwrite"
         ) from error
+
+
+def _has_nulls(column: pa.Array) -> bool:
+    nested = hasattr(column, "values")
+    return bool(column.null_count) or (nested and _has_nulls(column.values))

@@ -13,6 +13,8 @@ import numpy as np
 import pyarrow as pa
 
 from glove_spark.datasets.arrow_files import read_record_batch, write_record_batch
+from glove_spark.errors import DatasetError
+from glove_spark.kernels.cell_check import cell_problem
 from glove_spark.kernels.cells import BatchedCell, Lists
 from glove_spark.kernels.held_out import HeldOut
 from glove_spark.storage import Location
@@ -82,12 +84,28 @@ def write_cell(cell: BatchedCell, target: Location) -> None:
     write_record_batch(pa.record_batch(columns, schema=SCHEMA), target)
 
 
-def read_cell(source: Location) -> BatchedCell:
-    """Read one cell; on a local file system its lists are views of a memory map."""
+def read_cell(source: Location, shape: tuple[int, int] | None = None) -> BatchedCell:
+    """Read one cell; on a local file system its lists are views of a memory map.
+
+    Parameters
+    ----------
+    shape
+        Words of its row block and of its column block, as stored: look through all indices. Once
+        a run is enough.
+
+    Raises
+    ------
+    DatasetError
+        If the file cannot be read, or is not a cell of that shape.
+    """
     columns = dict(zip(SCHEMA.names, read_record_batch(source, SCHEMA).columns, strict=True))
     numbers = {name: columns[name].to_numpy(zero_copy_only=False) for name in NUMBERS}
     lists: dict[str, Any] = {name: _lists(columns[name]) for name in LISTS}
-    return BatchedCell(**numbers, **lists)
+    cell = BatchedCell(**numbers, **lists)
+    problem = None if shape is None else cell_problem(cell, *shape)
+    if problem is not None:
+        raise DatasetError(f"{source.shown} {problem}; redo the stage blocks with --overwrite")
+    return cell
 
 
 def _list_array(lists: Lists) -> pa.Array:

@@ -100,7 +100,7 @@ def read_nonzeros(file: Location) -> Iterator[Nonzeros]:
             for index in range(source.num_row_groups):
                 table = source.read_row_group(index)
                 yield Nonzeros(*(column.to_numpy() for column in table.columns))
-    except (pa.ArrowInvalid, OSError) as error:
+    except (pa.ArrowException, OSError) as error:
         raise DatasetError(
             f"{file.shown} cannot be read ({error}); redo the stage cooccurrence with --overwrite"
         ) from error

@@ -125,7 +125,7 @@ def read_slice(part: TokenSlice) -> Iterator[DocumentBatch]:
     """
     try:
         table = _open(part.file).read_row_group(part.row_group, columns=[COLUMN])
-    except (pa.ArrowInvalid, OSError) as error:
+    except (pa.ArrowException, OSError) as error:
         raise _unreadable(part.file, error) from error
     documents = table.column(COLUMN).slice(part.start, part.stop - part.start)
     del table
@@ -140,7 +140,7 @@ def _open(file: Location) -> pq.ParquetFile:
         return pq.ParquetFile(file.open_input(), read_dictionary=["tokens.list.element"])
     except KeyError:
         raise _unreadable(file, "it has no column tokens of array<string>") from None
-    except (pa.ArrowInvalid, OSError) as error:
+    except (pa.ArrowException, OSError) as error:
         raise _unreadable(file, error) from error
 
 

@@ -108,7 +108,7 @@ def read_table(location: Location) -> pa.Table:
     file = location / FILE
     try:
         table = pq.read_table(file.open_input())
-    except (pa.ArrowInvalid, OSError) as error:
+    except (pa.ArrowException, OSError) as error:
         raise DatasetError(
             f"{file.shown} cannot be read ({error}); redo the stage vocabulary with --overwrite"
         ) from error

@@ -74,7 +74,8 @@ def _matrix_of(location: Location) -> MatrixFile:
             (2, 0): np.lib.format.read_array_header_2_0,
         }[version]
         shape, by_columns, dtype = read_header(head)
-    except (ValueError, KeyError, EOFError) as error:
+    except Exception as error:
+        # numpy reads the header as a Python literal, and hands on whatever its parser raises
         raise InputError(f"{location.shown} is no .npy file: {error}") from None
     if len(shape) != 2 or 0 in shape or by_columns or dtype.kind != "f" or dtype.itemsize > 8:
         layout = "columns" if by_columns else "rows"

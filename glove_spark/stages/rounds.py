@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pyspark import Broadcast, SparkContext
 
-from glove_spark.datasets.blocks import cell_file, read_cell
+from glove_spark.datasets.blocks import CellFile, cell_file, read_cell
 from glove_spark.datasets.model import (
     SIDES,
     block_file,
@@ -57,6 +57,8 @@ class EpochPlan:
         The epoch's learning rate and the objective's constants.
     log_keep
         ``ln k`` of every word, float32 (V,), or None without subsampling.
+    check_cells
+        Whether to look through the cells before they are trained, as in a run's first epoch.
     """
 
     epoch: int
@@ -68,6 +70,7 @@ class EpochPlan:
     vector_size: int
     update: UpdateSettings
     log_keep: Broadcast[NDArray[np.float32]] | None
+    check_cells: bool
 
     @property
     def folder(self) -> Location:
@@ -83,6 +86,15 @@ class EpochPlan:
         file = block_file(self.model, self.epoch, side, block).temporary_sibling()
         write_parameters(parameters, file)
         return file
+
+    def stored_shape(
+        self, row_block: int, column_block: int, source: CellFile
+    ) -> tuple[int, int] | None:
+        """Return the shape that a cell's file is to be checked for; None once that was done."""
+        if not self.check_cells:
+            return None
+        shape = self.grid.block_size(row_block), self.grid.block_size(column_block)
+        return shape[::-1] if source.transposed else shape
 
     def log_keep_of(self, block: int) -> NDArray[np.float32] | None:
         """Slice ``ln k`` to a block's words."""
@@ -165,7 +177,7 @@ def train_task(
     losses: list[tuple[int, CellLoss]] = []
     for block, file in zip(task.column_blocks, column_files, strict=True):
         source = cell_file(plan.blocks, task.row_block, block, symmetric=plan.symmetric)
-        cell = read_cell(source.location)
+        cell = read_cell(source.location, plan.stored_shape(task.row_block, block, source))
         side = plan.read(file)
         col_log_keep = plan.log_keep_of(block)
         loss = train_cell(

@@ -72,8 +72,11 @@ def build_model(job: Job) -> Mapping[str, Any]:
             log_keep_factors(vocabulary.counts, settings.subsample)
         )
     stopped = False
-    for epoch in range(history[-1].epoch + 1, settings.epochs + 1):
-        record = _train_epoch(job, blocks, grid, log_keep, history, epoch)
+    first = history[-1].epoch + 1
+    for epoch in range(first, settings.epochs + 1):
+        record = _train_epoch(
+            job, blocks, grid, log_keep, history, epoch, check_cells=epoch == first
+        )
         prune_epochs(model, epoch, settings.keep_epochs)
         history.append(record)
         write_metrics(model, history)
@@ -182,6 +185,8 @@ def _train_epoch(
     log_keep: Broadcast[Any] | None,
     history: list[EpochRecord],
     epoch: int,
+    *,
+    check_cells: bool,
 ) -> EpochRecord:
     settings: TrainSettings = job.settings
     rate = learning_rate_of(settings, epoch)
@@ -201,6 +206,7 @@ def _train_epoch(
             adagrad=settings.adagrad,  # type: ignore[arg-type]
         ),
         log_keep=log_keep,
+        check_cells=check_cells,
     )
     plan.folder.make_folder()
     placement: Placement = placement_of(job.output, epoch - 1, grid.num_blocks)

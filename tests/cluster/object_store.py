@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
-import http.client
+import socket
+import socketserver
 import subprocess
 import sys
 import threading
 import time
 import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from contextlib import contextmanager, suppress
 from urllib.error import URLError
 
 SECRET = "a-secret-that-nobody-may-see"
 
 
-class Door(ThreadingHTTPServer):
-    """Hands requests on to the server, or answers 503 (slow down) while it is shut.
+REFUSAL = b"HTTP/1.1 503 Slow Down\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+
+
+class Door(socketserver.ThreadingTCPServer):
+    """Hands bytes on to the server, or answers 503 (slow down) while it is shut.
 
     Attributes
     ----------
@@ -30,7 +33,7 @@ class Door(ThreadingHTTPServer):
     daemon_threads = True
 
     def __init__(self, server_port: int) -> None:
-        super().__init__(("127.0.0.1", 0), _Handler)
+        super().__init__(("127.0.0.1", 0), _Connection)
         self.behind = server_port
         self.shut = False
         self.refused = 0
@@ -39,7 +42,7 @@ class Door(ThreadingHTTPServer):
     def environment(self) -> dict[str, str]:
         """Variables that lead a process to the store."""
         return {
-            "AWS_ENDPOINT_URL": f"http://127.0.0.1:{self.server_port}",
+            "AWS_ENDPOINT_URL": f"http://127.0.0.1:{self.server_address[1]}",
             "AWS_ACCESS_KEY_ID": "a-key",
             "AWS_SECRET_ACCESS_KEY": SECRET,
             "AWS_REGION": "us-east-1",
@@ -47,45 +50,33 @@ class Door(ThreadingHTTPServer):
         }
 
 
-class _Handler(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
+class _Connection(socketserver.BaseRequestHandler):
     server: Door
 
-    def handle_any(self) -> None:
-        body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-        if self.server.shut:
-            self.server.refused += 1
-            self._answer(503, {}, b"<Error><Code>SlowDown</Code></Error>")
-            return
-        behind = http.client.HTTPConnection("127.0.0.1", self.server.behind, timeout=60)
-        behind.request(self.command, self.path, body, dict(self.headers.items()))
-        answer = behind.getresponse()
-        content = answer.read()
-        self._answer(answer.status, dict(answer.getheaders()), content)
-        behind.close()
+    def handle(self) -> None:
+        with socket.create_connection(("127.0.0.1", self.server.behind)) as behind:
+            threading.Thread(target=self._hand_back, args=(behind,), daemon=True).start()
+            # either side may go away at any moment
+            with suppress(OSError):
+                while sent := self.request.recv(1 << 16):
+                    if self.server.shut:
+                        self.server.refused += 1
+                        self.request.sendall(REFUSAL)
+                        return
+                    behind.sendall(sent)
 
-    do_GET = do_PUT = do_POST = do_DELETE = do_HEAD = handle_any
-
-    def _answer(self, status: int, headers: dict[str, str], content: bytes) -> None:
-        self.send_response(status)
-        for name, value in headers.items():
-            if name.lower() not in ("transfer-encoding", "connection", "server", "date"):
-                self.send_header(name, value)
-        if "content-length" not in {name.lower() for name in headers}:
-            self.send_header("Content-Length", str(len(content)))
-        self.end_headers()
-        if self.command != "HEAD":
-            self.wfile.write(content)
-
-    def log_message(self, format: str, *arguments: object) -> None:
-        """Say nothing."""
+    def _hand_back(self, behind: socket.socket) -> None:
+        with suppress(OSError):
+            while answered := behind.recv(1 << 16):
+                self.request.sendall(answered)
+            self.request.shutdown(socket.SHUT_RDWR)
 
 
 @contextmanager
 def s3_server(bucket: str) -> Iterator[Door]:
     """Run a server with one empty bucket."""
-    with ThreadingHTTPServer(("127.0.0.1", 0), BaseHTTPRequestHandler) as free:
-        port = free.server_port
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
     process = subprocess.Popen(
         [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)],
         stdout=subprocess.DEVNULL,
