@@ -23,6 +23,9 @@ else:
     import tomli as tomllib
 
 
+_HALF_LIFE = re.compile(r"(?!0+(\.0*)?d)\d+(\.\d+)?d")
+
+
 def _is_tokenizer(value: str) -> bool:
     if value in ("words", "whitespace"):
         return True
@@ -142,6 +145,22 @@ class BlocksSettings(Settings):
         "0 is none",
         between(0, 0.5),
     )
+    half_life: str | None = option(
+        None,
+        "batches (glove-spark update) of so many days before the newest count half, of twice as "
+        "many a quarter, and so on; default: all count in full",
+        matching(lambda text: _HALF_LIFE.fullmatch(text) is not None, "be days, such as 90d"),
+        metavar="DAYS",
+    )
+
+
+def half_life_days(text: str) -> float:
+    """Read the days of a half-life.
+
+    >>> half_life_days("90d")
+    90.0
+    """
+    return float(text.removesuffix("d"))
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from glove_spark.datasets.cooccurrence import Nonzeros, iterate_matrix
+from glove_spark.datasets.cooccurrence import Nonzeros
+from glove_spark.datasets.matrix_parts import iterate_matrix
 from glove_spark.datasets.vocabulary import Vocabulary
 from glove_spark.errors import InputError
 from glove_spark.publication import open_dataset

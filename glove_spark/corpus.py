@@ -12,8 +12,9 @@ from dataclasses import dataclass
 import pyarrow as pa
 from pyarrow import fs
 
+from glove_spark.checksums import Hasher, file_states
 from glove_spark.config import TokenizeSettings
-from glove_spark.errors import ConfigurationError, InputError
+from glove_spark.errors import ConfigurationError, EmptyInputError, InputError
 from glove_spark.manifest import fingerprint
 from glove_spark.storage import Location
 
@@ -74,7 +75,7 @@ def find_files(settings: TokenizeSettings, *, announce: bool = True) -> list[Cor
     if empty and announce:
         log.warning("tokenize: %d empty files skipped", empty)
     if not found:
-        raise InputError(
+        raise EmptyInputError(
             f"input={', '.join(settings.input)} holds no file to read ({hidden} hidden and "
             f"{empty} empty ones skipped); name files, folders or patterns that do"
         )
@@ -162,6 +163,15 @@ def file_format(location: Location, settings: TokenizeSettings) -> str:
 def corpus_fingerprint(files: Sequence[CorpusFile]) -> str:
     """Identify the corpus by its files' paths, sizes and times of change."""
     return fingerprint([[file.location.uri, file.size, file.modified_ns] for file in files])
+
+
+def corpus_content(settings: TokenizeSettings, hasher: Hasher = file_states) -> str:
+    """Identify the corpus by what its files hold, whatever they are called; reads them all."""
+    try:
+        files = [file.location for file in find_files(settings, announce=False)]
+    except EmptyInputError:
+        files = []
+    return fingerprint(sorted(state.sha256 for state in hasher(files)))
 
 
 def check_json_field(file: Location, field: str) -> None:

@@ -26,6 +26,10 @@ class InputError(GloveSparkError):
     exit_code = 3
 
 
+class EmptyInputError(InputError):
+    """What was named is there, and holds no text."""
+
+
 class UnknownWordError(InputError, KeyError):
     """A word that was asked for has no vector or no counts; a `KeyError` as gensim raises."""
 

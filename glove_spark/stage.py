@@ -40,6 +40,9 @@ from glove_spark.storage import TEMPORARY, Location
 
 log = logging.getLogger(__name__)
 
+FOLLOWED = "update"
+"""The maker of datasets that grow batch by batch, which no stage makes anew."""
+
 
 @dataclass(frozen=True)
 class Job:
@@ -162,6 +165,11 @@ def run_stage(
     )
     present = published(target)
     if present is not None:
+        if present.recipe.stage == FOLLOWED and stage.command != FOLLOWED:
+            raise DatasetError(
+                f"{target.shown} follows a corpus in batches; add text by glove-spark update, or "
+                "name another output folder"
+            )
         reasons = present.recipe.differences(recipe)
         if not reasons:
             damaged = present.damaged_files(target, hasher if verify else None)

@@ -10,7 +10,7 @@ from pyarrow import fs
 
 from glove_spark.c_program.files import RECORD, write_vocab
 from glove_spark.c_program.records import Records, RecordTally, in_order
-from glove_spark.datasets.cooccurrence import iterate_matrix
+from glove_spark.datasets.matrix_parts import iterate_matrix
 from glove_spark.datasets.model import SIDES, block_file, read_parameters
 from glove_spark.datasets.vocabulary import Vocabulary
 from glove_spark.errors import ConfigurationError, OutputError

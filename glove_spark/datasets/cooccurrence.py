@@ -16,7 +16,6 @@ from numpy.typing import NDArray
 
 from glove_spark.errors import DatasetError
 from glove_spark.kernels.runs import Run
-from glove_spark.manifest import Dataset
 from glove_spark.storage import Location
 
 SCHEMA = pa.schema(
@@ -81,6 +80,43 @@ def write_nonzeros(parts: Iterable[Nonzeros], target: Location) -> None:
             writer.write_table(table, row_group_size=ROW_GROUP_ROWS)
 
 
+def open_matrix_file(file: Location) -> pq.ParquetFile:
+    """Open one file.
+
+    Raises
+    ------
+    DatasetError
+        If it cannot be read or has other columns.
+    """
+    try:
+        source = pq.ParquetFile(file.open_input())
+        found = source.schema_arrow
+    except (pa.ArrowException, OSError) as error:
+        raise _unreadable(file, error) from error
+    if not found.equals(SCHEMA):
+        raise DatasetError(
+            f"{file.shown} has the columns {', '.join(found.names)} and "
+            "must have row_id int32, col_id int32, count double; redo the stage "
+            "cooccurrence with --overwrite"
+        )
+    return source
+
+
+def read_row_group(source: pq.ParquetFile, file: Location, number: int) -> Nonzeros:
+    """Read one row group of an open file.
+
+    Raises
+    ------
+    DatasetError
+        If it cannot be read.
+    """
+    try:
+        table = source.read_row_group(number)
+        return Nonzeros(*(column.to_numpy() for column in table.columns))
+    except (pa.ArrowException, OSError) as error:
+        raise _unreadable(file, error) from error
+
+
 def read_nonzeros(file: Location) -> Iterator[Nonzeros]:
     """Read the stored nonzeros of one file, a row group at a time.
 
@@ -89,21 +125,15 @@ def read_nonzeros(file: Location) -> Iterator[Nonzeros]:
     DatasetError
         If the file cannot be read or has other columns.
     """
-    try:
-        with pq.ParquetFile(file.open_input()) as source:
-            if not source.schema_arrow.equals(SCHEMA):
-                raise DatasetError(
-                    f"{file.shown} has the columns {', '.join(source.schema_arrow.names)} and "
-                    "must have row_id int32, col_id int32, count double; redo the stage "
-                    "cooccurrence with --overwrite"
-                )
-            for index in range(source.num_row_groups):
-                table = source.read_row_group(index)
-                yield Nonzeros(*(column.to_numpy() for column in table.columns))
-    except (pa.ArrowException, OSError) as error:
-        raise DatasetError(
-            f"{file.shown} cannot be read ({error}); redo the stage cooccurrence with --overwrite"
-        ) from error
+    with open_matrix_file(file) as source:
+        for number in range(source.num_row_groups):
+            yield read_row_group(source, file, number)
+
+
+def _unreadable(file: Location, error: object) -> DatasetError:
+    return DatasetError(
+        f"{file.shown} cannot be read ({error}); redo the stage cooccurrence with --overwrite"
+    )
 
 
 def both_triangles(stored: Iterable[Nonzeros]) -> Iterator[Nonzeros]:
@@ -115,11 +145,3 @@ def both_triangles(stored: Iterable[Nonzeros]) -> Iterator[Nonzeros]:
         yield batch
         mirrored = batch.row_ids != batch.col_ids
         yield Nonzeros(batch.col_ids[mirrored], batch.row_ids[mirrored], batch.counts[mirrored])
-
-
-def iterate_matrix(matrix: Dataset) -> Iterator[Nonzeros]:
-    """Read every nonzero of the matrix in batches of bounded size, both triangles."""
-    symmetric = bool(matrix.manifest.recipe.settings["symmetric"])
-    for file in matrix.files(".parquet"):
-        stored = read_nonzeros(file)
-        yield from both_triangles(stored) if symmetric else stored

@@ -2,8 +2,8 @@
 
 FORMAT_VERSIONS = {
     "tokens": 1,
-    "vocabulary": 1,
-    "cooccurrence": 1,
+    "vocabulary": 2,
+    "cooccurrence": 2,
     "blocks": 2,
     "model": 1,
     "vectors": 1,

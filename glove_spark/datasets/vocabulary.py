@@ -1,6 +1,7 @@
 """The vocabulary dataset: one Parquet file of ``id int32, word string, count int64``.
 
-Ids are ranks by frequency: count descending, ties by code point.
+Ids are ranks by frequency: count descending, ties by code point. In a vocabulary that follows a
+corpus they are the ranks that words had when they entered, and never change.
 """
 
 from __future__ import annotations
@@ -38,7 +39,7 @@ class Vocabulary:
     words
         The words in the order of their ids.
     counts
-        int64[V], how often each occurs in the corpus, descending.
+        int64[V], how often each occurs in the corpus.
 
     >>> vocabulary = Vocabulary(["the", "of"], np.array([7, 5]))
     >>> vocabulary.ids_of(["of", "whale"])
@@ -83,16 +84,16 @@ class Vocabulary:
         Raises
         ------
         DatasetError
-            If the file is missing, not Parquet, of other columns, or its ids or counts are out
-            of order.
+            If the file is missing, not Parquet, of other columns, its ids are out of order, or a
+            count is negative.
         """
         table = read_table(location)
         counts = table.column("count").to_numpy()
         ids = table.column("id").to_numpy()
-        if not np.array_equal(ids, np.arange(len(ids))) or np.any(np.diff(counts) > 0):
+        if not np.array_equal(ids, np.arange(len(ids))) or np.any(counts < 0):
             raise DatasetError(
-                f"{(location / FILE).shown} is out of order: ids must count up from 0 and counts "
-                "fall; redo the stage vocabulary with --overwrite"
+                f"{(location / FILE).shown} is out of order: ids must count up from 0, and no "
+                "count be negative; redo the stage vocabulary with --overwrite"
             )
         return cls(table.column("word").to_pylist(), counts)
 

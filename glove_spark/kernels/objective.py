@@ -30,7 +30,7 @@ def log_keep_factors(counts: NDArray[np.int64], subsample: float) -> NDArray[np.
     Parameters
     ----------
     counts
-        int64 (V,), tokens of each word in the corpus, at least 1.
+        int64 (V,), tokens of each word in the corpus.
     subsample
         t, usually 1e-4; 0 keeps every word in full. A word of average frequency is always kept in
         full: t is at least 1 / V.
@@ -43,7 +43,7 @@ def log_keep_factors(counts: NDArray[np.int64], subsample: float) -> NDArray[np.
     if subsample == 0:
         return np.zeros(len(counts), dtype=np.float32)
     # in a vocabulary of a few hundred words all are frequent, and none is too frequent
-    ratio = max(subsample, 1 / len(counts)) * counts.sum() / counts
+    ratio = max(subsample, 1 / len(counts)) * counts.sum() / np.maximum(counts, 1)
     keep = np.minimum(1.0, np.sqrt(ratio) + ratio)
     log_keep: NDArray[np.float32] = np.log(keep).astype(np.float32)
     return log_keep

@@ -10,20 +10,27 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
-import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from glove_spark.config import BlocksSettings
+from glove_spark.config import BlocksSettings, half_life_days
 from glove_spark.datasets.blocks import (
     cell_file,
     held_out_file,
     write_cell,
     write_held_out,
 )
+from glove_spark.datasets.cooccurrence import Nonzeros, open_matrix_file, read_row_group
+from glove_spark.datasets.matrix_parts import (
+    RowRange,
+    cut_ranges,
+    stored_parts,
+    weighted_parts,
+)
 from glove_spark.datasets.versions import FORMAT_VERSIONS
 from glove_spark.kernels.batching import batch_cell
 from glove_spark.kernels.grid import BlockGrid
 from glove_spark.kernels.held_out import HeldOut, is_held_out
+from glove_spark.manifest import Dataset
 from glove_spark.session import cores, describe
 from glove_spark.stage import Job, Stage
 from glove_spark.storage import Location
@@ -32,20 +39,41 @@ LARGEST_CELL = 32_000_000
 """Nonzeros of a file; a task holds them in memory, some 60 bytes each while it cuts."""
 
 
-class RowGroup(NamedTuple):
-    """One row group of a co-occurrence file."""
+class StoredPiece(NamedTuple):
+    """A row group of a matrix that is one part."""
 
     file: Location
     number: int
 
+    def nonzeros(self) -> Nonzeros:
+        """Read it."""
+        with open_matrix_file(self.file) as source:
+            return read_row_group(source, self.file, self.number)
+
+
+class SummedPiece(NamedTuple):
+    """Some rows of a matrix that is a sum of parts."""
+
+    rows: RowRange
+    unit: int
+
+    def nonzeros(self) -> Nonzeros:
+        """Read the parts and add them up."""
+        return self.rows.read(self.unit)
+
+
+Piece = StoredPiece | SummedPiece
+
 
 class CellFacts(NamedTuple):
-    """What the driver learns of a file that was written; `nnz` counts both triangles."""
+    """What the driver learns of a file that was written; `nnz` counts both triangles, `largest`
+    is the largest count."""
 
     pair: tuple[int, int]
     held_out: bool
     nnz: int
     batches: int
+    largest: float
 
 
 def build_blocks(job: Job) -> Mapping[str, Any]:
@@ -58,16 +86,12 @@ def build_blocks(job: Job) -> Mapping[str, Any]:
     grid = BlockGrid(int(matrix.facts["vocabulary_size"]), num_blocks)
     pairs = grid.stored_cells(symmetric=symmetric)
     number_of = {pair: number for number, pair in enumerate(pairs)}
-    row_groups = [
-        RowGroup(file, index)
-        for file in matrix.files(".parquet")
-        for index in range(pq.read_metadata(file.open_input()).num_row_groups)
-    ]
+    pieces = plan_pieces(matrix, settings)
     output = job.output.make_folder()
 
-    def deal(groups: Iterable[RowGroup]) -> Iterator[tuple[int, bytes]]:
-        for group in groups:
-            for kind, stored in enumerate(split_held_out(*_read(group), settings.held_out)):
+    def deal(some: Iterable[Piece]) -> Iterator[tuple[int, bytes]]:
+        for piece in some:
+            for kind, stored in enumerate(split_held_out(*piece.nonzeros(), settings.held_out)):
                 for pair, nonzeros in deal_to_pairs(*stored, grid, symmetric):
                     yield number_of[pair] + kind * len(pairs), nonzeros
 
@@ -83,7 +107,7 @@ def build_blocks(job: Job) -> Mapping[str, Any]:
     describe(job.spark, f"blocks: deal {nnz:,} nonzeros to {num_blocks} x {num_blocks} cells")
     context = job.spark.sparkContext
     written = (
-        context.parallelize(row_groups, max(1, len(row_groups)))
+        context.parallelize(pieces, max(1, len(pieces)))
         .mapPartitions(deal)
         .partitionBy(len(pairs) * (2 if settings.held_out else 1), int)
         .mapPartitions(cut)
@@ -101,9 +125,32 @@ def build_blocks(job: Job) -> Mapping[str, Any]:
         "nnz": sum(cell.nnz for cell in cells),
         "held_out_nnz": sum(cell.nnz for cell in written if cell.held_out),
         "batches": sum(cell.batches for cell in cells),
-        "largest_count": float(matrix.facts["largest_count"]),
+        "largest_count": max(cell.largest for cell in cells),
         "largest_cell": max(cell.nnz for cell in cells),
     }
+
+
+def plan_pieces(matrix: Dataset, settings: BlocksSettings) -> list[Piece]:
+    """List what tasks read on their own.
+
+    Raises
+    ------
+    ConfigurationError
+        If ``half_life`` is given and the matrix is not a sum of batches that are called by days.
+    """
+    if settings.half_life is None:
+        parts = stored_parts(matrix)
+    else:
+        parts = weighted_parts(matrix, half_life_days(settings.half_life))
+    if len(parts) == 1 and parts[0].weight == 1.0:
+        return [
+            StoredPiece(file, number)
+            for file in parts[0].files
+            for number in range(open_matrix_file(file).num_row_groups)
+        ]
+    unit = int(matrix.facts["unit"])
+    ranges = cut_ranges(parts, int(matrix.facts["vocabulary_size"]))
+    return [SummedPiece(rows, unit) for rows in ranges]
 
 
 def default_num_blocks(nnz: int, parallel_tasks: int) -> int:
@@ -171,7 +218,7 @@ def write_pair(
     with cell_file(output, *pair, symmetric=symmetric).location.written_whole() as temporary:
         write_cell(cell, temporary)
     both = 2 if symmetric and pair[0] != pair[1] else 1
-    return CellFacts(pair, False, both * cell.total_nnz, cell.num_batches)
+    return CellFacts(pair, False, both * cell.total_nnz, cell.num_batches, _largest(nonzeros[2]))
 
 
 def write_held_out_pair(
@@ -185,7 +232,11 @@ def write_held_out_pair(
         write_held_out(held_out, temporary)
     on_diagonal = int(np.count_nonzero(rows == cols)) if pair[0] == pair[1] else 0
     nnz = 2 * len(rows) - on_diagonal if symmetric else len(rows)
-    return CellFacts(pair, True, nnz, 0)
+    return CellFacts(pair, True, nnz, 0, _largest(log_counts))
+
+
+def _largest(log_counts: NDArray[np.float32]) -> float:
+    return float(np.exp(log_counts.max(initial=-np.inf), dtype=np.float64))
 
 
 def _joined(
@@ -204,13 +255,6 @@ def _joined(
             target[start : start + size] = values
         start += size
     return rows, cols, log_counts
-
-
-def _read(group: RowGroup) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any]]:
-    with pq.ParquetFile(group.file.open_input()) as source:
-        table = source.read_row_group(group.number, columns=["row_id", "col_id", "count"])
-    row_ids, col_ids, counts = (column.to_numpy() for column in table.columns)
-    return row_ids, col_ids, counts
 
 
 BLOCKS = Stage(

@@ -18,6 +18,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
+from pyspark.sql import SparkSession
 
 from glove_spark.config import CooccurrenceSettings
 from glove_spark.datasets.cooccurrence import file_name, write_rows
@@ -33,6 +34,7 @@ from glove_spark.kernels.windows import (
     lay_out,
     pair_counts,
 )
+from glove_spark.manifest import Dataset
 from glove_spark.session import cores, describe
 from glove_spark.stage import Job, Stage
 from glove_spark.stages.matrix_facts import BlockFacts, Tally, block_facts, matrix_facts
@@ -98,13 +100,40 @@ class Part(NamedTuple):
 def build_cooccurrence(job: Job) -> Mapping[str, Any]:
     """Write the matrix of `Job.inputs` ``tokens`` and ``vocabulary`` to `Job.output`."""
     settings: CooccurrenceSettings = job.settings
-    tokens, words = job.inputs["tokens"], job.inputs["vocabulary"]
-    counts = Vocabulary.read(words.location).counts
+    vocabulary = job.inputs["vocabulary"]
+    counts = Vocabulary.read(vocabulary.location).counts
+    weights = distance_weights(settings.window_size, settings.weighting, int(counts.max()))
+    written = count_matrix(
+        job.spark, job.inputs["tokens"], vocabulary, counts, settings, weights, job.output
+    )
+    return matrix_facts(written, settings, weights, len(counts))
+
+
+def count_matrix(
+    spark: SparkSession,
+    tokens: Dataset,
+    vocabulary: Dataset,
+    counts: NDArray[np.int64],
+    settings: CooccurrenceSettings,
+    weights: Weights,
+    target: Location,
+) -> list[BlockFacts]:
+    """Count the windows of a dataset of tokens, and write a file for every block of rows.
+
+    Parameters
+    ----------
+    vocabulary
+        The words that have ids; the others are out of the vocabulary.
+    counts
+        int64[V], how often each word occurs in these tokens: sizes the blocks.
+    target
+        The folder to write to.
+    """
     plan = Plan(
         settings,
-        words.location,
-        words.manifest.fingerprint,
-        distance_weights(settings.window_size, settings.weighting, int(counts[0])),
+        vocabulary.location,
+        vocabulary.manifest.fingerprint,
+        weights,
         cut_rows(
             counts, settings.window_size, symmetric=settings.symmetric, target=NONZEROS_PER_BLOCK
         ),
@@ -114,19 +143,18 @@ def build_cooccurrence(job: Job) -> Mapping[str, Any]:
     num_blocks = len(plan.edges) - 1
     tasks = plan_slices(
         tokens,
-        tasks_at_once=cores(job.spark),
+        tasks_at_once=cores(spark),
         tokens_per_task=max(1, min(PAIRS_PER_TASK // settings.window_size, TOKENS_PER_TASK)),
     )
-    output = job.output.make_folder()
-    describe(job.spark, f"cooccurrence: {len(tasks):,} tasks, {num_blocks:,} blocks of rows")
-    written = (
-        job.spark.sparkContext.parallelize(tasks, len(tasks))
+    output = target.make_folder()
+    describe(spark, f"cooccurrence: {len(tasks):,} tasks, {num_blocks:,} blocks of rows")
+    return (
+        spark.sparkContext.parallelize(tasks, len(tasks))
         .flatMap(lambda slices: count_slices(slices, plan))
         .reduceByKey(Part.plus, num_blocks, int)
         .mapPartitions(lambda parts: write_blocks(parts, plan, output))
         .collect()
     )
-    return matrix_facts(written, plan.settings, plan.weights, plan.vocabulary_size)
 
 
 def count_slices(slices: Iterable[TokenSlice], plan: Plan) -> Iterator[tuple[int, Part]]:

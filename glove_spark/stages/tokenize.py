@@ -23,7 +23,7 @@ from glove_spark.corpus import (
     find_files,
 )
 from glove_spark.datasets.versions import FORMAT_VERSIONS
-from glove_spark.errors import InputError
+from glove_spark.errors import EmptyInputError
 from glove_spark.manifest import fingerprint
 from glove_spark.session import describe, starting_workers
 from glove_spark.stage import Job, Stage
@@ -208,7 +208,7 @@ def _report(facts: Mapping[str, int], settings: TokenizeSettings) -> None:
         if facts[name]:
             log.warning("tokenize: %s %s", f"{facts[name]:,}", text)
     if facts["tokens"] == 0:
-        raise InputError(
+        raise EmptyInputError(
             f"input={', '.join(settings.input)} holds no token in "
             f"{facts['documents_empty']:,} documents; check the corpus, tokenizer="
             f"{settings.tokenizer!r} and min_token_length={settings.min_token_length}"

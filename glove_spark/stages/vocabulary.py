@@ -16,13 +16,15 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
+from pyspark.sql import SparkSession
 
 from glove_spark.config import VocabularySettings
+from glove_spark.datasets.lexicon import WORD_COUNTS
 from glove_spark.datasets.tokens import TokenSlice, plan_slices, read_slice
 from glove_spark.datasets.versions import FORMAT_VERSIONS
 from glove_spark.datasets.vocabulary import UNKNOWN, Vocabulary
 from glove_spark.errors import ConfigurationError, InputError
-from glove_spark.manifest import fingerprint
+from glove_spark.manifest import Dataset, fingerprint
 from glove_spark.session import cores, describe
 from glove_spark.stage import Job, Stage
 from glove_spark.storage import Location
@@ -34,8 +36,6 @@ TOKENS_PER_TASK = 16_000_000
 
 PENDING_ROWS = 4_000_000
 """Rows of partial counts that are gathered before they are added up."""
-
-COUNTS = pa.schema([("word", pa.string()), ("count", pa.int64())])
 
 
 class BucketCounts(NamedTuple):
@@ -53,25 +53,17 @@ class BucketCounts(NamedTuple):
     distinct: int
     tokens: int
 
+    def table(self) -> pa.Table:
+        """Return the words that were kept, as columns of `WORD_COUNTS`."""
+        return _from_bytes(self.kept)
+
 
 def build_vocabulary(job: Job) -> Mapping[str, Any]:
     """Write the vocabulary of `Job.inputs` ``tokens`` to `Job.output`."""
     settings: VocabularySettings = job.settings
     stop_words = read_stop_words(settings.stop_words)
-    tokens = job.inputs["tokens"]
-    at_once = cores(job.spark)
-    tasks = plan_slices(tokens, tasks_at_once=at_once, tokens_per_task=TOKENS_PER_TASK)
-    num_buckets = max(at_once, len(tasks) // 4)
-    min_count = settings.min_count
-    describe(job.spark, f"vocabulary: count the words of {int(tokens.facts['tokens']):,} tokens")
-    buckets = (
-        job.spark.sparkContext.parallelize(tasks, len(tasks))
-        .flatMap(lambda slices: count_words(slices, num_buckets))
-        .partitionBy(num_buckets, int)
-        .mapPartitions(lambda pairs: add_up(pairs, min_count))
-        .collect()
-    )
-    kept = pa.concat_tables([_from_bytes(bucket.kept) for bucket in buckets])
+    buckets = count_all_words(job.spark, job.inputs["tokens"], settings.min_count)
+    kept = pa.concat_tables([bucket.table() for bucket in buckets])
     vocabulary, facts = choose_words(
         kept,
         settings,
@@ -81,6 +73,21 @@ def build_vocabulary(job: Job) -> Mapping[str, Any]:
     )
     vocabulary.write(job.output)
     return facts
+
+
+def count_all_words(spark: SparkSession, tokens: Dataset, min_count: int) -> list[BucketCounts]:
+    """Count the words of a dataset of tokens, and bring those of ``min_count`` to the driver."""
+    at_once = cores(spark)
+    tasks = plan_slices(tokens, tasks_at_once=at_once, tokens_per_task=TOKENS_PER_TASK)
+    num_buckets = max(at_once, len(tasks) // 4)
+    describe(spark, f"vocabulary: count the words of {int(tokens.facts['tokens']):,} tokens")
+    return (
+        spark.sparkContext.parallelize(tasks, len(tasks))
+        .flatMap(lambda slices: count_words(slices, num_buckets))
+        .partitionBy(num_buckets, int)
+        .mapPartitions(lambda pairs: add_up(pairs, min_count))
+        .collect()
+    )
 
 
 def count_words(slices: Iterable[TokenSlice], num_buckets: int) -> Iterator[tuple[int, bytes]]:
@@ -97,7 +104,7 @@ def count_words(slices: Iterable[TokenSlice], num_buckets: int) -> Iterator[tupl
             counts = np.bincount(batch.codes, minlength=len(batch.words))
             seen = np.flatnonzero(counts)
             words = batch.words.take(pa.array(seen))
-            pending.append(pa.table([words, pa.array(counts[seen])], schema=COUNTS))
+            pending.append(pa.table([words, pa.array(counts[seen])], schema=WORD_COUNTS))
             pending = _collapse(pending, PENDING_ROWS)
     table = _sum(pending)
     bucket_of = _buckets(table.column("word"), num_buckets)
@@ -271,14 +278,14 @@ def _collapse(tables: list[pa.Table], limit: int) -> list[pa.Table]:
 
 def _sum(tables: list[pa.Table]) -> pa.Table:
     if not tables:
-        return COUNTS.empty_table()
+        return WORD_COUNTS.empty_table()
     summed = pa.concat_tables(tables).group_by("word").aggregate([("count", "sum")])
     return summed.select(["word", "count_sum"]).rename_columns(["word", "count"])
 
 
 def _to_bytes(table: pa.Table) -> bytes:
     sink = pa.BufferOutputStream()
-    with pa.ipc.new_stream(sink, COUNTS) as writer:
+    with pa.ipc.new_stream(sink, WORD_COUNTS) as writer:
         writer.write_table(table)
     content: bytes = sink.getvalue().to_pybytes()
     return content

@@ -13,7 +13,8 @@ from chispa import assert_df_equality
 
 from glove_spark.config import CooccurrenceSettings, VocabularySettings
 from glove_spark.datasets import cooccurrence as matrix_files
-from glove_spark.datasets.cooccurrence import SCHEMA, iterate_matrix, read_nonzeros
+from glove_spark.datasets.cooccurrence import SCHEMA, read_nonzeros
+from glove_spark.datasets.matrix_parts import iterate_matrix
 from glove_spark.datasets.tokens import TokenSlice, plan_slices, read_slice
 from glove_spark.datasets.vocabulary import Vocabulary
 from glove_spark.errors import DatasetError, InputError

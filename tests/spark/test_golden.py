@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from glove_spark.config import CooccurrenceSettings, TokenizeSettings, VocabularySettings
-from glove_spark.datasets.cooccurrence import iterate_matrix
+from glove_spark.datasets.matrix_parts import iterate_matrix
 from glove_spark.datasets.vocabulary import Vocabulary
 from glove_spark.stage import run_stage
 from glove_spark.stages.cooccurrence import COOCCURRENCE

@@ -12,7 +12,7 @@ from glove_spark.c_program.exporting import export_c
 from glove_spark.c_program.files import RECORD, parameters_file, read_vocab, write_vocab
 from glove_spark.c_program.importing import import_c
 from glove_spark.c_program.records import RecordTally, in_order, read_records
-from glove_spark.datasets.cooccurrence import iterate_matrix
+from glove_spark.datasets.matrix_parts import iterate_matrix
 from glove_spark.datasets.model import block_file, read_parameters
 from glove_spark.datasets.vocabulary import Vocabulary
 from glove_spark.errors import (

@@ -1,0 +1,206 @@
+"""The ledger of a matrix that follows a corpus: which batches it is the sum of.
+
+It stands in the facts of the manifest of ``cooccurrence``, which is thereby the one commit point of
+an update: files that it does not name do not count. A batch keeps files of its own, so that it can
+be taken out or weighted down; a *sum* adds batches up, so that readers open fewer files.
+"""
+
+from __future__ import annotations
+
+import datetime
+import re
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any
+
+from glove_spark.errors import ConfigurationError, DatasetError
+from glove_spark.manifest import Dataset
+from glove_spark.storage import Location
+
+FACT = "batches"
+"""The fact that holds the ledger."""
+
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
+"""What a batch may be called: it becomes the name of a folder."""
+
+MATRIX_SUFFIX = ".parquet"
+COUNTS_FILE = "words.counts"
+"""The counts of a batch's words, beside its files of the matrix."""
+
+
+@dataclass(frozen=True)
+class Batch:
+    """One batch.
+
+    Attributes
+    ----------
+    folder
+        Within the dataset.
+    corpus
+        Hash of its text: the checksums of its files.
+    nnz
+        Stored nonzeros.
+    tokens, documents
+        Counted. A batch without any is a batch all the same.
+    new_words, missed_tokens
+        Words that entered the vocabulary with it, and how often these had occurred before, which
+        the matrix does not know of.
+    added
+        ISO 8601 time in UTC.
+    """
+
+    folder: str
+    corpus: str
+    nnz: int
+    tokens: int
+    documents: int
+    new_words: int
+    missed_tokens: int
+    added: str
+
+
+@dataclass(frozen=True)
+class Sum:
+    """The sum of some batches, by name."""
+
+    folder: str
+    batches: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Ledger:
+    """What a matrix consists of.
+
+    Attributes
+    ----------
+    revision
+        Goes up with every change; part of the names of new files.
+    lexicon
+        The file of all words, within the dataset.
+    batches
+        By name, in the order in which they were added.
+    sum
+        The sum of the older ones, if they were added up.
+    """
+
+    revision: int = 0
+    lexicon: str = ""
+    batches: Mapping[str, Batch] = field(default_factory=dict)
+    sum: Sum | None = None
+
+    @classmethod
+    def of(cls, facts: Mapping[str, Any]) -> Ledger | None:
+        """Read it from a manifest's facts; None where the matrix was counted at once.
+
+        Raises
+        ------
+        DatasetError
+            If it is not what `as_fact` gives.
+        """
+        content = facts.get(FACT)
+        if content is None:
+            return None
+        try:
+            batches = {name: Batch(**batch) for name, batch in content["batches"].items()}
+            found = content["sum"]
+            total = found and Sum(str(found["folder"]), tuple(found["batches"]))
+            ledger = cls(int(content["revision"]), str(content["lexicon"]), batches, total)
+        except (TypeError, KeyError, ValueError, AttributeError) as error:
+            raise DatasetError(
+                f"the ledger of batches cannot be read ({error!r}); make the counts anew in "
+                "another output folder"
+            ) from None
+        if total and not set(total.batches) <= set(batches):
+            raise DatasetError(
+                "the ledger of batches adds up batches that it does not list; make the counts "
+                "anew in another output folder"
+            )
+        return ledger
+
+    def as_fact(self) -> dict[str, Any]:
+        """Return it as JSON."""
+        return asdict(self)
+
+    def with_batch(self, name: str, batch: Batch) -> Ledger:
+        """Return it with a batch more."""
+        return replace(self, batches={**self.batches, name: batch})
+
+    def without(self, name: str) -> Ledger:
+        """Return it without a batch, and without a sum that holds it."""
+        rest = {other: batch for other, batch in self.batches.items() if other != name}
+        total = self.sum if self.sum and name not in self.sum.batches else None
+        return replace(self, batches=rest, sum=total)
+
+    def not_in_sum(self) -> list[str]:
+        """Name the batches that the sum does not hold."""
+        held = self.sum.batches if self.sum else ()
+        return [name for name in self.batches if name not in held]
+
+    def folders(self) -> list[str]:
+        """Name all folders that count."""
+        found = [batch.folder for batch in self.batches.values()]
+        return [*found, self.sum.folder] if self.sum else found
+
+    def files_to_add(self, matrix: Dataset) -> list[tuple[Location, ...]]:
+        """List the files of the sum and of every batch that it does not hold."""
+        folders = [self.batches[name].folder for name in self.not_in_sum()]
+        if self.sum:
+            folders.insert(0, self.sum.folder)
+        return [files for files in (_files(matrix, folder) for folder in folders) if files]
+
+    def weighted_files(
+        self, matrix: Dataset, half_life_days: float
+    ) -> list[tuple[float, tuple[Location, ...]]]:
+        """List every batch's weight and files; a batch of the newest day has weight 1.
+
+        Raises
+        ------
+        ConfigurationError
+            If a batch's name does not begin with a day.
+        """
+        days = {name: day_of(name) for name in sorted(self.batches)}
+        newest = max(days.values())
+        weights = {
+            name: 0.5 ** ((newest - day).days / half_life_days) for name, day in days.items()
+        }
+        listed = [(weights[name], _files(matrix, self.batches[name].folder)) for name in days]
+        return [(weight, files) for weight, files in listed if files]
+
+
+def day_of(name: str) -> datetime.date:
+    """Return the day that a batch is called by, such as 2026-11-20 or 2026-11-20-evening.
+
+    Raises
+    ------
+    ConfigurationError
+        If it is not called by a day.
+    """
+    try:
+        return datetime.date.fromisoformat(name[:10])
+    except ValueError:
+        raise ConfigurationError(
+            f"batch={name} does not begin with a day, such as 2026-11-20, so half_life cannot tell "
+            "how old it is; leave half_life away, or name batches by days"
+        ) from None
+
+
+def check_name(name: str) -> str:
+    """Return a batch's name, if it is one.
+
+    Raises
+    ------
+    ConfigurationError
+        If it cannot be the name of a folder.
+    """
+    if not NAME.fullmatch(name):
+        raise ConfigurationError(
+            f"batch={name!r} must be of letters, digits, '.', '_' and '-', at most 100, and not "
+            "begin with a sign"
+        )
+    return name
+
+
+def _files(matrix: Dataset, folder: str) -> tuple[Location, ...]:
+    """List a folder's files of the matrix."""
+    names = (name for name in sorted(matrix.manifest.files) if name.endswith(MATRIX_SUFFIX))
+    return tuple(matrix.location / name for name in names if name.rpartition("/")[0] == folder)

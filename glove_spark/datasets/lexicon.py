@@ -1,0 +1,208 @@
+"""Every word that was ever counted: those of the vocabulary, and those that wait to enter it.
+
+A word keeps the id that it once got. One that waits has none, and its count is remembered until it
+reaches ``min_count``. One Parquet file: ``word string, count int64, id int32, missed int64``.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from glove_spark.datasets.vocabulary import UNKNOWN, Vocabulary
+from glove_spark.errors import DatasetError
+from glove_spark.storage import Location
+
+WORD_COUNTS = pa.schema([("word", pa.string()), ("count", pa.int64())])
+"""Words and how often they occur: of a batch, or of many."""
+
+SCHEMA = pa.schema([*WORD_COUNTS, ("id", pa.int32()), ("missed", pa.int64())])
+
+
+@dataclass(frozen=True)
+class Rules:
+    """Which words may enter the vocabulary.
+
+    Attributes
+    ----------
+    min_count
+        How often a word has to occur, in all batches together.
+    max_vocabulary
+        So many words at most; None is no limit.
+    stop_words
+        Words that never enter.
+    """
+
+    min_count: int
+    max_vocabulary: int | None = None
+    stop_words: frozenset[str] = frozenset()
+
+
+class Lexicon:
+    """All words and their counts; in memory some 50 bytes a word.
+
+    Attributes
+    ----------
+    table
+        Columns of `SCHEMA`: ``id`` is null for a word that waits; ``missed`` is how often it
+        occurred before it entered, which the matrix does not know of.
+    """
+
+    def __init__(self, table: pa.Table) -> None:
+        self.table = table
+
+    @classmethod
+    def empty(cls) -> Lexicon:
+        """Make a lexicon of no word."""
+        return cls(SCHEMA.empty_table())
+
+    @property
+    def vocabulary_size(self) -> int:
+        """How many words have an id."""
+        return len(self.table) - int(self.table["id"].null_count)
+
+    @property
+    def tokens(self) -> int:
+        """How often all words occur."""
+        return int(pc.sum(self.table["count"]).as_py() or 0)
+
+    def plus(self, counts: pa.Table, sign: int = 1) -> Lexicon:
+        """Add the counts of some words, or take them away.
+
+        Parameters
+        ----------
+        counts
+            Columns of `WORD_COUNTS`, each word once.
+        sign
+            -1 to take away what was added before; words that wait and are left without a count
+            are forgotten.
+
+        Raises
+        ------
+        DatasetError
+            If more would be taken away than there is.
+        """
+        change = counts.append_column(
+            "change", pc.multiply(counts["count"], pa.scalar(sign, pa.int64()))
+        ).select(["word", "change"])
+        joined = self.table.join(change, "word", join_type="full outer")
+        total = pc.add(pc.fill_null(joined["count"], 0), pc.fill_null(joined["change"], 0))
+        if pc.any(pc.less(total, 0)).as_py():
+            raise DatasetError(
+                "a batch holds words that were never added; the counts of words are damaged, make "
+                "them anew in another output folder"
+            )
+        table = pa.table(
+            [joined["word"], total, joined["id"], pc.fill_null(joined["missed"], 0)], schema=SCHEMA
+        )
+        return Lexicon(table.filter(pc.or_(pc.greater(total, 0), pc.is_valid(table["id"]))))
+
+    def grown(self, rules: Rules, latest: pa.Table) -> Lexicon:
+        """Give ids to the words that have become frequent enough, after all there are.
+
+        New words are ordered by count, descending, ties by code point: the first batch of all
+        makes the vocabulary that the whole pipeline would make.
+
+        Parameters
+        ----------
+        latest
+            The counts of the batch that was added last, in which the new words are counted; what
+            they occurred before is missed.
+        """
+        table = self.table.append_column("row", pa.array(np.arange(len(self.table))))
+        waits = pc.and_(pc.is_null(table["id"]), pc.greater_equal(table["count"], rules.min_count))
+        barred = pa.array(sorted({UNKNOWN, *rules.stop_words}), pa.string())
+        new = table.filter(pc.and_(waits, pc.invert(pc.is_in(table["word"], barred))))
+        new = new.sort_by([("count", "descending"), ("word", "ascending")])
+        if rules.max_vocabulary is not None:
+            new = new.slice(0, max(0, rules.max_vocabulary - self.vocabulary_size))
+        if not len(new):
+            return self
+        rows = new["row"].to_numpy()
+        ids = self.table["id"].to_numpy(zero_copy_only=False).astype(np.float64)
+        ids[rows] = np.arange(self.vocabulary_size, self.vocabulary_size + len(new))
+        counted = new.select(["word", "count"]).join(
+            latest.rename_columns(["word", "now"]), "word", join_type="left outer"
+        )
+        before = pc.subtract(counted["count"], pc.fill_null(counted["now"], 0))
+        missed_of = dict(zip(counted["word"].to_pylist(), before.to_pylist(), strict=True))
+        missed = self.table["missed"].to_numpy().copy()
+        missed[rows] = [missed_of[word] for word in new["word"].to_pylist()]
+        columns = [
+            self.table["word"],
+            self.table["count"],
+            pa.array(ids, pa.int32(), from_pandas=True),
+            pa.array(missed),
+        ]
+        return Lexicon(pa.table(columns, schema=SCHEMA))
+
+    def vocabulary(self) -> Vocabulary:
+        """Return the words that have ids, in the order of these."""
+        known = self.table.filter(pc.is_valid(self.table["id"])).sort_by("id")
+        return Vocabulary(known["word"].to_pylist(), known["count"].to_numpy())
+
+    def missed(self, since_id: int = 0) -> tuple[int, int]:
+        """Count the words from an id on, and how often they occurred before they entered."""
+        new = self.table.filter(pc.greater_equal(self.table["id"], since_id))
+        return len(new), int(pc.sum(new["missed"]).as_py() or 0)
+
+    def write(self, target: Location) -> None:
+        """Write one file, ordered by word so that equal lexicons are equal bytes."""
+        with target.open_output() as sink:
+            pq.write_table(self.table.sort_by("word"), sink, compression="zstd")
+
+    @classmethod
+    def read(cls, source: Location) -> Lexicon:
+        """Read what `write` wrote.
+
+        Raises
+        ------
+        DatasetError
+            If it cannot be read, has other columns, or ids that do not count up from 0.
+        """
+        table = read_columns(source, SCHEMA)
+        ids = np.sort(table["id"].drop_null().to_numpy())
+        if not np.array_equal(ids, np.arange(len(ids))):
+            raise DatasetError(
+                f"{source.shown} has ids that do not count up from 0; replace or remove the last "
+                "batch, or make the counts anew in another output folder"
+            )
+        return cls(table)
+
+
+def write_counts(counts: pa.Table, target: Location) -> None:
+    """Write the words of a batch and their counts."""
+    with target.open_output() as sink:
+        pq.write_table(counts.sort_by("word").cast(WORD_COUNTS), sink, compression="zstd")
+
+
+def read_counts(source: Location) -> pa.Table:
+    """Read what `write_counts` wrote."""
+    return read_columns(source, WORD_COUNTS)
+
+
+def read_columns(source: Location, schema: pa.Schema) -> pa.Table:
+    """Read a Parquet file of exactly these columns.
+
+    Raises
+    ------
+    DatasetError
+        If it cannot be read or has others.
+    """
+    try:
+        table = pq.read_table(source.open_input())
+    except (pa.ArrowException, OSError) as error:
+        raise DatasetError(
+            f"{source.shown} cannot be read ({error}); make the counts anew in another output "
+            "folder"
+        ) from error
+    if not table.schema.equals(schema) or table["word"].null_count or table["count"].null_count:
+        raise DatasetError(
+            f"{source.shown} has the columns {', '.join(table.schema.names)} and must have "
+            f"{', '.join(schema.names)}; make the counts anew in another output folder"
+        )
+    return table

@@ -1,0 +1,211 @@
+"""Batches: added, refused twice, replaced, taken out, added up; exactly the matrix of all at once."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from glove_spark.config import CooccurrenceSettings, TokenizeSettings, VocabularySettings
+from glove_spark.datasets.matrix_parts import iterate_matrix
+from glove_spark.datasets.vocabulary import Vocabulary
+from glove_spark.errors import ConfigurationError, DatasetError, InputError
+from glove_spark.publication import claim_folder, open_dataset
+from glove_spark.run_lock import hold_lock
+from glove_spark.stages import update
+from glove_spark.stages.update import CountSettings, add_batch, compact, remove_batch
+from glove_spark.storage import Location
+
+pytestmark = pytest.mark.spark
+
+WORDS = np.array([f"w{k}" for k in range(60)])
+
+
+@pytest.fixture
+def root(tmp_path):
+    root = Location.of(tmp_path / "out")
+    claim_folder(root)
+    return root
+
+
+@pytest.fixture(scope="module")
+def days(tmp_path_factory):
+    """Ten days of text: a file each, in which every word occurs."""
+    folder = tmp_path_factory.mktemp("days")
+    rng = np.random.default_rng(5)
+    for day in range(10):
+        lines = [" ".join(WORDS[rng.zipf(1.4, 12) % 60]) for _ in range(40)]
+        (folder / f"2026-11-{day + 1:02}.txt").write_text("\n".join([" ".join(WORDS), *lines]))
+    return folder
+
+
+def settings(path, **vocabulary):
+    return CountSettings(
+        TokenizeSettings(input=(str(path),)),
+        VocabularySettings(**{"min_count": 1, **vocabulary}),
+        CooccurrenceSettings(window_size=4),
+    )
+
+
+def add(spark, root, path, name, *, min_count=1, **options):
+    with hold_lock(root, "update") as lock:
+        return add_batch(spark, root, name, settings(path, min_count=min_count), lock, **options)
+
+
+def remove(root, name):
+    with hold_lock(root, "update") as lock:
+        return remove_batch(root, name, settings("x"), lock)
+
+
+def by_words(root):
+    """The matrix as a dictionary of pairs of words."""
+    words = Vocabulary.read(open_dataset(root / "vocabulary").location).words
+    matrix = open_dataset(root / "cooccurrence")
+    return {
+        (words[row], words[col]): count
+        for part in iterate_matrix(matrix)
+        for row, col, count in zip(*(column.tolist() for column in part), strict=True)
+    }
+
+
+def counts(root):
+    vocabulary = Vocabulary.read(root / "vocabulary")
+    return dict(zip(vocabulary.words, vocabulary.counts.tolist(), strict=True))
+
+
+def folders(root):
+    return sorted(info.base_name for info in (root / "cooccurrence").walk(recursive=False))
+
+
+@pytest.fixture(scope="module")
+def at_once(spark, days, tmp_path_factory):
+    root = Location.of(tmp_path_factory.mktemp("once") / "out")
+    claim_folder(root)
+    add(spark, root, days, "all")
+    return by_words(root), counts(root)
+
+
+def test_ten_batches_are_one_count_bit_for_bit(spark, root, days, at_once):
+    for file in sorted(days.iterdir()):
+        add(spark, root, file, file.stem)
+    assert by_words(root) == at_once[0]
+    assert counts(root) == at_once[1]
+    with hold_lock(root, "update") as lock:
+        compact(spark, root, settings("x"), lock)
+    assert by_words(root) == at_once[0]
+    # every batch is there still, and the next one is added to the sum
+    followed = remove(root, "2026-11-10")
+    assert followed.ledger.sum is None
+    add(spark, root, days / "2026-11-10.txt", "2026-11-10")
+    assert by_words(root) == at_once[0]
+
+
+def test_a_batch_twice_is_refused_skipped_or_replaced(spark, root, days):
+    first, second = days / "2026-11-01.txt", days / "2026-11-02.txt"
+    add(spark, root, first, "a")
+    before = by_words(root)
+    with pytest.raises(DatasetError, match=r"batch=a was added on .*, with the same text; give"):
+        add(spark, root, first, "a")
+    add(spark, root, first, "a", skip_existing=True)
+    with pytest.raises(DatasetError, match=r"batch=a was added on .*, with other text; give --rep"):
+        add(spark, root, second, "a", skip_existing=True)
+    with pytest.raises(
+        DatasetError, match=r"batch=b holds the same text as batch a, which was add"
+    ):
+        add(spark, root, first, "b")
+    assert by_words(root) == before
+    add(spark, root, second, "a", replacing=True)
+    replaced = by_words(root)
+    assert replaced != before
+    add(spark, root, first, "a", replacing=True)
+    assert by_words(root) == before
+
+
+def test_a_batch_that_is_removed_was_never_there(spark, root, days):
+    first, second = days / "2026-11-01.txt", days / "2026-11-02.txt"
+    add(spark, root, first, "a")
+    before, words = by_words(root), counts(root)
+    add(spark, root, second, "b")
+    with hold_lock(root, "update") as lock:
+        compact(spark, root, settings("x"), lock)
+    remove(root, "b")
+    assert by_words(root) == before
+    assert counts(root) == words
+    assert not [name for name in folders(root) if name.startswith(("batch=b", "sum"))]
+    with pytest.raises(ConfigurationError, match=r"remove=b is no batch of .*; there are 1, which"):
+        remove(root, "b")
+
+
+def test_words_wait_until_they_are_frequent_and_keep_their_ids(spark, root, tmp_path):
+    (tmp_path / "1.txt").write_text("a b a b a b rare\n")
+    (tmp_path / "2.txt").write_text("rare a c c c b\n")
+    (tmp_path / "3.txt").write_text("c rare\n")
+    add(spark, root, tmp_path / "1.txt", "1", min_count=3)
+    assert counts(root) == {"a": 3, "b": 3}
+    add(spark, root, tmp_path / "2.txt", "2", min_count=3)
+    assert list(counts(root).items()) == [("a", 4), ("b", 4), ("c", 3)]
+    followed = add(spark, root, tmp_path / "3.txt", "3", min_count=3)
+    # c is more frequent than a by now: ids are not ranks any more, but stable
+    assert list(counts(root).items()) == [("a", 4), ("b", 4), ("c", 4), ("rare", 3)]
+    assert followed.ledger.batches["3"].new_words == 1
+    assert followed.ledger.batches["3"].missed_tokens == 2
+    facts = open_dataset(root / "cooccurrence").facts
+    assert facts["missed_tokens"] == 2
+    assert facts["tokens"] == 15
+    # what is counted is counted with the words that were known
+    assert ("c", "rare") in by_words(root)
+    assert ("a", "rare") not in by_words(root)
+
+
+def test_an_empty_batch_is_a_batch(spark, root, days, tmp_path, log_lines):
+    add(spark, root, days / "2026-11-01.txt", "a")
+    before = by_words(root)
+    (tmp_path / "empty.txt").write_text("\n \n")
+    (tmp_path / "nothing").mkdir()
+    add(spark, root, tmp_path / "empty.txt", "b")
+    add(spark, root, tmp_path / "nothing", "c")
+    assert by_words(root) == before
+    assert any("update: the batch is empty" in line for line in log_lines)
+    with pytest.raises(InputError, match="does not exist"):
+        add(spark, root, tmp_path / "missing", "d")
+    assert set(open_dataset(root / "cooccurrence").facts["batches"]["batches"]) == {"a", "b", "c"}
+
+
+def test_a_folder_may_begin_with_an_empty_batch(spark, root, days, tmp_path):
+    (tmp_path / "empty.txt").write_text("\n")
+    add(spark, root, tmp_path / "empty.txt", "0")
+    add(spark, root, days / "2026-11-01.txt", "1")
+    assert by_words(root)
+
+
+@pytest.mark.parametrize("moment", ["commit", "_publish_vocabulary", "_count_matrix"])
+def test_a_crash_at_any_moment_is_recovered_from(spark, root, days, monkeypatch, moment, at_once):
+    files = sorted(days.iterdir())
+    for file in files[:-1]:
+        add(spark, root, file, file.stem)
+
+    def crash(*arguments, **options):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(update, moment, crash)
+        with pytest.raises(KeyboardInterrupt):
+            add(spark, root, files[-1], files[-1].stem)
+    add(spark, root, files[-1], files[-1].stem, skip_existing=True)
+    assert by_words(root) == at_once[0]
+    assert counts(root) == at_once[1]
+
+
+def test_other_settings_are_refused(spark, root, days):
+    add(spark, root, days / "2026-11-01.txt", "a")
+    with pytest.raises(DatasetError, match="was counted differently: min_count was 1 and is now 2"):
+        add(spark, root, days / "2026-11-02.txt", "b", min_count=2)
+    with hold_lock(root, "x") as lock, pytest.raises(ConfigurationError, match="drop_most_freque"):
+        add_batch(spark, root, "b", settings(days, drop_most_frequent=1), lock)
+
+
+def test_a_damaged_file_is_named_before_anything_is_counted(spark, root, days):
+    followed = add(spark, root, days / "2026-11-01.txt", "a")
+    lexicon = root / "cooccurrence" / followed.ledger.lexicon
+    lexicon.write_bytes(lexicon.read_bytes()[:-1])
+    with pytest.raises(DatasetError, match=r"lexicon.* is missing or not as written; restore it"):
+        add(spark, root, days / "2026-11-02.txt", "b")
