@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import signal
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
@@ -43,8 +43,8 @@ class Node:
         }[kind]
 
 
-def busy_nodes(cluster: StandaloneCluster) -> list[Node]:
-    """List the nodes whose executor has Python workers at work."""
+def nodes_of(cluster: StandaloneCluster) -> list[Node]:
+    """List the nodes that have an executor."""
     cluster.descendants()
     nodes = []
     for name in WORKERS:
@@ -55,11 +55,21 @@ def busy_nodes(cluster: StandaloneCluster) -> list[Node]:
                     process
                     for process in executor.children(recursive=True)
                     if _is_daemon(process.parent())
-                    and sum(process.cpu_times()[:2]) >= BUSY_SECONDS
                 ]
-                if python_workers:
+                if executor.status() != psutil.STATUS_ZOMBIE:
                     nodes.append(Node(worker, executor, python_workers))
     return nodes
+
+
+def busy_nodes(cluster: StandaloneCluster) -> list[Node]:
+    """List the nodes whose executor has Python workers at work."""
+    return [node for node in nodes_of(cluster) if any(map(_is_busy, node.python_workers))]
+
+
+def _is_busy(process: psutil.Process) -> bool:
+    with suppress(psutil.NoSuchProcess):
+        return sum(process.cpu_times()[:2]) >= BUSY_SECONDS
+    return False
 
 
 def _is_daemon(process: psutil.Process | None) -> bool:
@@ -81,17 +91,20 @@ def held(processes: list[psutil.Process]) -> Iterator[None]:
                 process.send_signal(signal.SIGCONT)
 
 
-def kill(cluster: StandaloneCluster, kind: str, choose: Callable[[list[Node]], Node]) -> None:
-    """Kill a process of one kind on one of the busy nodes, in the middle of a task.
+def kill(node: Node, kind: str) -> int:
+    """Kill a node's processes of one kind as they are; return how many there were."""
+    victims = node.processes_of(kind)
+    for process in victims:
+        with suppress(psutil.NoSuchProcess):
+            process.kill()
+    return len(victims)
 
-    The node's Python workers are held before, so that none is between two tasks.
-    """
-    node = choose(busy_nodes(cluster))
+
+def kill_in_a_task(node: Node, kind: str) -> None:
+    """Kill a node's processes of one kind while its Python workers are in the middle of a task."""
     with held(node.python_workers):
         time.sleep(MIDDLE_SECONDS)
-        for process in node.processes_of(kind):
-            with suppress(psutil.NoSuchProcess):
-                process.kill()
+        kill(node, kind)
         if kind == "worker":
             # its executor ends because it is alone, which it notices a moment later
             node.executor.wait(ALONE_SECONDS)

@@ -3,13 +3,12 @@
 import os
 import signal
 import time
-from contextlib import suppress
 
 import psutil
 import pytest
 
-from benchmarks.small_run import OPTIONS, RUN_OPTIONS, results
-from benchmarks.victims import KINDS, busy_nodes, held, kill
+from benchmarks.small_run import OPTIONS, results
+from benchmarks.victims import KINDS, busy_nodes, held, kill_in_a_task
 from tests.cluster.processes import events_of, finish, wait_for
 
 pytestmark = pytest.mark.cluster
@@ -45,17 +44,13 @@ def failed_tasks(events):
     return [end for end in ends if end["Task End Reason"]["Reason"] != "Success"]
 
 
-def first(nodes):
-    return nodes[0]
-
-
 @pytest.mark.parametrize("stage", DATASETS)
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_killed_process_changes_nothing(
     cluster, logs_before, begin, undisturbed_out, stage, kind
 ):
     process, out = begin(stage, cluster)
-    kill(cluster, kind, first)
+    kill_in_a_task(busy_nodes(cluster)[0], kind)
     code, output = finish(process)
     assert code == 0, output
     assert failed_tasks(events_of(cluster, logs_before)), "the kill hit no task"
@@ -65,7 +60,7 @@ def test_a_killed_process_changes_nothing(
 
 def test_an_executor_that_hangs_is_given_up(cluster, logs_before, begin, undisturbed_out):
     process, out = begin("train", cluster)
-    node = first(busy_nodes(cluster))
+    node = busy_nodes(cluster)[0]
     with held([node.executor]):
         code, output = finish(process)
     assert code == 0, output
@@ -81,7 +76,7 @@ def test_an_executor_that_hangs_is_given_up(cluster, logs_before, begin, undistu
 def test_a_slow_task_is_overtaken_by_its_copy(cluster, logs_before, begin, undisturbed_out):
     soon = ["--spark-conf", "spark.speculation.minTaskRuntime=500ms"]
     process, out = begin("train", cluster, *soon)
-    with held(first(busy_nodes(cluster)).python_workers):
+    with held(busy_nodes(cluster)[0].python_workers):
         code, output = finish(process)
     assert code == 0, output
     copies = [
@@ -134,14 +129,3 @@ def test_a_stopped_driver_resumes_to_the_same_bytes(
     assert found == 0, output
     assert "train: resumes after epoch" in output
     assert results(out, ["model"]) == results(undisturbed_out, ["model"])
-
-
-def test_a_cluster_gives_the_bytes_of_local_threads(
-    cluster, submit, long_corpus, undisturbed_out, tmp_path
-):
-    out = tmp_path / "out"
-    process = submit("run", "--input", long_corpus, "--output", out, *RUN_OPTIONS)
-    code, output = finish(process)
-    assert code == 0, output
-    assert "Traceback" not in output
-    assert results(out) == results(undisturbed_out)
