@@ -1,7 +1,7 @@
 """A standalone cluster on this machine, by the very commands of docker-compose.yml.
 
 Every service runs as a process of its own with the entrypoint, command and environment of the
-compose file. What a container changes is given anew: hosts and ports (127.0.0.1, free ones),
+compose file. What a container changes is given anew: hosts and ports (127.0.0.1 and .2, free ones),
 folders, and sizes for a small machine.
 """
 
@@ -32,6 +32,11 @@ IN_CONTAINER = "/opt/glove_spark/"
 
 WORKERS = ("worker-1", "worker-2")
 
+HOST = "127.0.0.1"
+HOSTS = {"worker-2": "127.0.0.2"}
+"""Where a service is, if not on `HOST`: Spark starts no copy of a slow task on the same host. Linux
+takes all of 127.0.0.0/8 for itself."""
+
 FAST_JAVA = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"
 """For Javas that live for seconds: half of their start is the second compiler and its threads."""
 
@@ -50,8 +55,8 @@ FAST_SETTINGS = {
     "spark.eventLog.compress": "false",
     "spark.eventLog.rolling.enabled": "false",
     # the test machine's name need not resolve
-    "spark.driver.host": "127.0.0.1",
-    "spark.driver.bindAddress": "127.0.0.1",
+    "spark.driver.host": HOST,
+    "spark.driver.bindAddress": HOST,
 }
 """On top of conf/spark-defaults.conf, for a cluster of a few minutes on one machine."""
 
@@ -81,7 +86,7 @@ class StandaloneCluster:
         self.services = compose_services()
         names = (*self.services, "rpc")
         self.ports = dict(zip(names, free_ports(len(names)), strict=True))
-        self.master_url = f"spark://127.0.0.1:{self.ports['rpc']}"
+        self.master_url = f"spark://{HOST}:{self.ports['rpc']}"
         self.processes: dict[str, subprocess.Popen[bytes]] = {}
         self._seen: dict[int, psutil.Process] = {}
         self._defaults = folder / "spark-defaults.conf"
@@ -121,7 +126,7 @@ class StandaloneCluster:
         here = {
             "GLOVE_SPARK_MASTER": self.master_url,
             "GLOVE_SPARK_SECRET": str(self.secret),
-            "SPARK_MASTER_HOST": "127.0.0.1",
+            "SPARK_MASTER_HOST": HOST,
             "SPARK_MASTER_PORT": str(self.ports["rpc"]),
             "SPARK_MASTER_WEBUI_PORT": str(self.ports["master"]),
             "SPARK_WORKER_WEBUI_PORT": str(self.ports[service]),
@@ -142,7 +147,7 @@ class StandaloneCluster:
             "SPARK_WORKER_DIR": str(self.folder / "work" / service),
             "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
             # what a small machine needs
-            "SPARK_LOCAL_IP": "127.0.0.1",
+            "SPARK_LOCAL_IP": HOSTS.get(service, HOST),
             "SPARK_LOCAL_DIRS": str(self.folder / "local"),
             "SPARK_DAEMON_JAVA_OPTS": FAST_JAVA,
             "SPARK_DAEMON_MEMORY": DAEMON_MEMORY,
@@ -162,14 +167,15 @@ class StandaloneCluster:
 
     def page(self, service: str, path: str = "/json/") -> Any:
         """Read a page of JSON."""
-        address = f"http://127.0.0.1:{self.ports[service]}{path}"
+        address = f"http://{HOSTS.get(service, HOST)}:{self.ports[service]}{path}"
         with urllib.request.urlopen(address, timeout=5) as answer:
             return json.load(answer)
 
     def health_command(self, service: str) -> list[str]:
         """Word a service's health check."""
         _, *words, address = self.services[service]["healthcheck"]["test"]
-        address = re.sub(r"//[\w-]+:\d+", f"//127.0.0.1:{self.ports[service]}", address)
+        here = f"//{HOSTS.get(service, HOST)}:{self.ports[service]}"
+        address = re.sub(r"//[\w-]+:\d+", here, address)
         return [word.replace(IN_CONTAINER, f"{PROJECT}/") for word in words] + [address]
 
     def wait_until_healthy(self, service: str) -> None:
@@ -245,5 +251,5 @@ def free_ports(number: int) -> list[int]:
     with ExitStack() as held:
         probes = [held.enter_context(socket.socket()) for _ in range(number)]
         for probe in probes:
-            probe.bind(("127.0.0.1", 0))
+            probe.bind((HOST, 0))
         return [probe.getsockname()[1] for probe in probes]
