@@ -4,7 +4,7 @@ import pytest
 
 from benchmarks.small_run import COMMAND, RUN_OPTIONS, write_corpus
 from benchmarks.standalone import StandaloneCluster
-from tests.cluster.processes import PROJECT, finish, start
+from tests.cluster.processes import EXECUTORS_FIND_THE_CHECKOUT, finish, start
 
 
 @pytest.fixture(scope="session")
@@ -43,9 +43,8 @@ def submit(cluster):
     started = []
 
     def run(*arguments, **kwargs):
-        # nodes have the project installed; these executors find it in the checkout
-        found = ["--spark-conf", f"spark.executorEnv.PYTHONPATH={PROJECT}"]
-        command = cluster.command("submit", *map(str, arguments), *found)
+        words = [*map(str, arguments), *EXECUTORS_FIND_THE_CHECKOUT]
+        command = cluster.command("submit", *words)
         process = start(command, env=cluster.environment("submit"), **kwargs)
         started.append(process)
         return process

@@ -7,6 +7,9 @@ from pathlib import Path
 
 PROJECT = Path(__file__).parents[2]
 
+EXECUTORS_FIND_THE_CHECKOUT = ["--spark-conf", f"spark.executorEnv.PYTHONPATH={PROJECT}"]
+"""Where a node of a real cluster has the project installed."""
+
 
 def start(command, **kwargs):
     """Start a command with its output in one pipe, in the project's folder."""

@@ -170,6 +170,17 @@ def test_start_refuses_other_roles():
     assert "start: manager is none of master, worker, history, submit" in found.stderr
 
 
+def test_start_refuses_to_go_without_a_secret(tmp_path):
+    (tmp_path / "empty").touch()
+    for name in ("missing", "empty"):
+        environment = {"PATH": "/usr/bin:/bin", "GLOVE_SPARK_SECRET": str(tmp_path / name)}
+        found = subprocess.run([START, "master"], env=environment, capture_output=True, text=True)
+        assert found.returncode == 6
+        assert re.search(
+            rf"{name} holds no secret; make one by: start secret$", found.stderr.strip()
+        )
+
+
 def test_secret_is_random_kept_and_for_its_owner_alone(tmp_path):
     def make(folder):
         file = tmp_path / folder / "cluster"
