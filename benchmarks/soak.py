@@ -18,6 +18,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
+from contextlib import suppress
 from pathlib import Path
 
 from benchmarks.records import HERE, Record, append_record, provenance
@@ -26,6 +27,8 @@ from benchmarks.standalone import PROJECT, StandaloneCluster
 from benchmarks.victims import KINDS, kill, nodes_of
 
 VICTIMS = (*KINDS, "driver")
+
+TOKENS = 200_000
 
 TIMEOUT_SECONDS = 300
 """A run that takes longer hangs."""
@@ -129,16 +132,18 @@ def main() -> int:
     parser.add_argument("--record", type=Path, default=HERE / "soak.jsonl", metavar="FILE")
     given = parser.parse_args()
     rng = random.Random(given.seed)
-    records = []
+    records: list[Record] = []
     with tempfile.TemporaryDirectory(prefix="soak-") as scratch:
         folder = Path(scratch)
-        corpus = write_corpus(folder / "corpus")
+        corpus = write_corpus(folder / "corpus", tokens=TOKENS)
         with StandaloneCluster(folder / "cluster") as cluster:
             soak = Soak(cluster, corpus, folder)
             print(f"undisturbed: {soak.seconds:.1f} s", flush=True)
-            for number in range(1, given.runs + 1):
-                records.append(soak.run(number, rng))
-                print(records[-1], flush=True)
+            # what was found until Ctrl-C is recorded
+            with suppress(KeyboardInterrupt):
+                for number in range(1, given.runs + 1):
+                    records.append(soak.run(number, rng))
+                    print(records[-1], flush=True)
     found = summary(records) | {"undisturbed_seconds": round(soak.seconds, 1)}
     print(found)
     append_record(given.record, {**provenance(), "seed": given.seed, **found, "each": records})
