@@ -41,7 +41,7 @@ def test_a_cluster_gives_the_bytes_of_local_threads(whole_run, undisturbed_out):
 def test_both_workers_run_tasks_in_executors_of_their_own(whole_run):
     _, _, events, arguments = whole_run
     tasks = [event["Task Info"] for event in events if event["Event"] == "SparkListenerTaskEnd"]
-    assert len({task["Executor ID"] for task in tasks}) == 2
+    assert {task["Host"] for task in tasks} == {"127.0.0.1", "127.0.0.2"}
     executors = [line for line in arguments if "CoarseGrainedExecutorBackend" in line]
     assert len(executors) == 2
 
