@@ -13,6 +13,7 @@ from __future__ import annotations
 import argparse
 import random
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -131,6 +132,9 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=1, metavar="N")
     parser.add_argument("--record", type=Path, default=HERE / "soak.jsonl", metavar="FILE")
     given = parser.parse_args()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        # also in the background of a script, where Python would ignore Ctrl-C; the cluster must end
+        signal.signal(number, signal.default_int_handler)
     rng = random.Random(given.seed)
     records: list[Record] = []
     with tempfile.TemporaryDirectory(prefix="soak-") as scratch:
