@@ -1,5 +1,14 @@
-# make demo    environment, Java if it is missing, and the pipeline on a real corpus
-# make test    every test that runs in minutes
+# make demo       environment, Java if it is missing, and the pipeline on a real corpus
+# make test       every test that runs in minutes
+# make test-unit  those without Java, seconds
+# make test-slow  proofs on the reference corpus, and packed environments
+# make lint       ruff, mypy
+# make format     what ruff can mend
+# make dist       what a cluster is sent: wheel, zip for --py-files, environment for --archives
+# make soak       50 runs on a cluster of this machine, something killed in each
+# make benchmark  the standard corpus
+# make docs       what documents repeat of the code
+# make clean      all of it away
 
 PYTHON ?=
 export PYTHON
@@ -7,7 +16,7 @@ export PYTHON
 # the interpreter by a relative path: the folder's name may hold spaces
 RUN = .venv/bin/python -m
 
-.PHONY: demo test test-unit test-slow fuzz lint format docs benchmark clean
+.PHONY: demo test test-unit test-slow fuzz lint format dist soak docs benchmark clean
 
 demo:
 	@scripts/setup.sh run
@@ -41,6 +50,14 @@ format:
 	@scripts/setup.sh dev
 	$(RUN) ruff format .
 	$(RUN) ruff check --fix .
+
+dist:
+	@scripts/setup.sh dev
+	scripts/dist.sh dist
+
+soak:
+	@scripts/setup.sh dev
+	$(RUN) benchmarks.soak --runs 50
 
 # what documents repeat of the code
 docs:

@@ -21,7 +21,7 @@ from pyarrow import fs
 from glove_spark import __version__
 from glove_spark.checksums import FileState, Hasher, file_states
 from glove_spark.errors import DatasetError
-from glove_spark.storage import Location
+from glove_spark.storage import TEMPORARY, Location
 
 SUFFIX = ".manifest.json"
 
@@ -295,7 +295,8 @@ def file_sizes(dataset: Location) -> dict[str, int]:
         info.path[len(dataset.path) + 1 :]: info.size
         for info in dataset.walk()
         if info.type == fs.FileType.File
-        and not info.base_name.endswith(".crc")
+        # an attempt of a task that another overtook may still be writing
+        and not info.base_name.endswith((".crc", TEMPORARY))
         and info.base_name != "_SUCCESS"
     }
 

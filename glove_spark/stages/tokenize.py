@@ -55,10 +55,11 @@ def build_tokens(job: Job) -> Mapping[str, Any]:
         _load_case_mapping(job.spark)
     tokenize = make_tokenizer(job.spark, settings.tokenizer)
     files = find_files(settings)
+    # before the documents: a reader of tables looks at their columns by a job
+    describe(job.spark, f"tokenize: {len(files):,} files")
     documents = read_documents(job.spark, files, settings)
     counted = Observation("tokens")
     rows = cut_and_tokenize(documents, settings, tokenize).observe(counted, *_totals())
-    describe(job.spark, f"tokenize: {len(files):,} files")
     with starting_workers(job.spark), corpus_errors():
         _write(rows.where(F.size("tokens") > 0).select("tokens"), job.output)
     facts = {"files": len(files), **{name: int(value) for name, value in counted.get.items()}}

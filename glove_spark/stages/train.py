@@ -243,7 +243,7 @@ def _held_out_cost(
     nnz = int(blocks.facts["held_out_nnz"])
     if not nnz:
         return None
-    describe(job.spark, f"train: epoch {plan.epoch}, held-out cost")
+    describe(job.spark, f"train: epoch {plan.epoch}/{job.settings.epochs}, held-out cost")
     cells = plan.grid.stored_cells(symmetric=plan.symmetric)
     return held_out_cost(job.spark.sparkContext, plan, cells, placement, nnz)
 

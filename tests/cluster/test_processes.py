@@ -4,24 +4,23 @@ import os
 import re
 import shutil
 import signal
-import subprocess
 import sys
 import time
 from pathlib import Path
 
-import numpy as np
 import pyspark
 import pytest
 
+from benchmarks.small_run import COMMAND, results, write_corpus
 from glove_spark.datasets.model import SIDES
-from glove_spark.manifest import Manifest, list_files
+from glove_spark.manifest import Manifest
 from glove_spark.storage import Location
+from tests.cluster.processes import finish, start, wait_for
 
 pytestmark = pytest.mark.cluster
 
-PROJECT = Path(__file__).parents[2]
+RUN = [*COMMAND, "run"]
 OPTIONS = ["--min-count", "2", "--vector-size", "8", "--num-blocks", "2", "--window-size", "4"]
-COMMAND = [sys.executable, "-m", "glove_spark.cli", "run"]
 
 # Spark's own worker daemon says this when Java ends before it; nothing of ours is in it.
 DAEMON_COMPLAINT = re.compile(
@@ -34,47 +33,7 @@ DAEMON_COMPLAINT = re.compile(
 @pytest.fixture(scope="module")
 def corpus(tmp_path_factory):
     """Some 60,000 tokens with the frequencies of a language."""
-    folder = tmp_path_factory.mktemp("a corpus")
-    rng = np.random.default_rng(2)
-    words = np.array([f"word{k}" for k in range(2000)])
-    for name in "abcd":
-        lines = words[np.minimum(rng.zipf(1.3, (500, 30)), 2000) - 1]
-        (folder / f"{name}.txt").write_text("\n".join(" ".join(line) for line in lines))
-    return folder
-
-
-def start(command, **kwargs):
-    return subprocess.Popen(
-        [str(word) for word in command],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        cwd=PROJECT,
-        **kwargs,
-    )
-
-
-def finish(process, timeout=150):
-    output, _ = process.communicate(timeout=timeout)
-    return process.returncode, output
-
-
-def wait_for(process, condition, seconds=120):
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert process.poll() is None, process.communicate()[0]
-        assert time.monotonic() < deadline, "what the test waits for did not happen"
-        time.sleep(0.05)
-
-
-def results(out):
-    """Bytes of what is published, without records of times."""
-    return {
-        f"{name}/{file}": (out / name / file if file else out / name).read_bytes()
-        for name in ("vocabulary", "cooccurrence", "blocks", "model", "vectors", "vectors.txt")
-        for file in list_files(Location.of(out / name))
-        if not file.endswith((".json", ".jsonl"))
-    }
+    return write_corpus(tmp_path_factory.mktemp("a corpus"), tokens=60_000, words=2000, files=4)
 
 
 @pytest.fixture(scope="module")
@@ -82,7 +41,7 @@ def undisturbed(corpus, tmp_path_factory):
     """The results of a run on two cores that nothing disturbed."""
     out = tmp_path_factory.mktemp("undisturbed") / "out"
     code, output = finish(
-        start([*COMMAND, "--input", corpus, "--output", out, *OPTIONS, "--master", "local[2]"])
+        start([*RUN, "--input", corpus, "--output", out, *OPTIONS, "--master", "local[2]"])
     )
     assert code == 0, output
     assert "Traceback" not in output
@@ -92,7 +51,7 @@ def undisturbed(corpus, tmp_path_factory):
 def test_one_core_gives_the_bytes_of_two(corpus, undisturbed, tmp_path):
     out = tmp_path / "out"
     code, output = finish(
-        start([*COMMAND, "--input", corpus, "--output", out, *OPTIONS, "--master", "local[1]"])
+        start([*RUN, "--input", corpus, "--output", out, *OPTIONS, "--master", "local[1]"])
     )
     assert code == 0, output
     assert results(out) == undisturbed
@@ -127,7 +86,17 @@ def test_spark_submit_runs_the_job_and_its_master_holds(corpus, undisturbed, tmp
 )
 def test_a_stopped_training_resumes_to_the_same_bytes(corpus, undisturbed, tmp_path, number, code):
     out = tmp_path / "out"
-    command = [*COMMAND, "--input", corpus, "--output", out, *OPTIONS, "--master", "local[2]"]
+    command = [
+        *COMMAND,
+        "run",
+        "--input",
+        corpus,
+        "--output",
+        out,
+        *OPTIONS,
+        "--master",
+        "local[2]",
+    ]
     process = start(command)
     wait_for(process, lambda: list(out.glob(".model.*.tmp/epoch-0002.json")))
     started = time.monotonic()
@@ -151,7 +120,7 @@ def test_missing_java_is_said_in_one_line(corpus, tmp_path):
     empty.mkdir()
     environment = {"PATH": str(empty), "HOME": str(tmp_path)}
     code, output = finish(
-        start([*COMMAND, "--input", corpus, "--output", tmp_path / "out"], env=environment)
+        start([*RUN, "--input", corpus, "--output", tmp_path / "out"], env=environment)
     )
     assert code == 6
     assert "no Java found by PATH; install Java 17 or later" in output
@@ -162,7 +131,7 @@ def test_missing_java_is_said_in_one_line(corpus, tmp_path):
 def test_two_runs_side_by_side_do_not_meet(corpus, undisturbed, tmp_path):
     outs = [tmp_path / "one", tmp_path / "two"]
     running = [
-        start([*COMMAND, "--input", corpus, "--output", out, *OPTIONS, "--master", "local[1]"])
+        start([*RUN, "--input", corpus, "--output", out, *OPTIONS, "--master", "local[1]"])
         for out in outs
     ]
     for process in running:
@@ -177,7 +146,7 @@ def test_a_line_of_100_mb_passes_with_the_default_memory(tmp_path):
     corpus = tmp_path / "line.txt"
     words = b"the quick brown fox jumps over the lazy dog again and again "
     corpus.write_bytes(words * (100_000_000 // len(words)) + b"\n")
-    command = [sys.executable, "-m", "glove_spark.cli", "tokenize", "--master", "local[2]"]
+    command = [*COMMAND, "tokenize", "--master", "local[2]"]
     code, output = finish(start([*command, "--input", corpus, "--output", tmp_path / "out"]))
     assert code == 0, output
     facts = Manifest.read(Location.of(tmp_path / "out" / "tokens")).facts

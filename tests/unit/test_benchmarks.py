@@ -23,6 +23,7 @@ from benchmarks.scale import (
     cost_tables,
     limit_tables,
 )
+from benchmarks.soak import summary
 from benchmarks.wording import replace_sections
 from glove_spark.kernels.batching import batch_cell
 
@@ -269,6 +270,25 @@ def test_event_log_is_summed_by_stage(tmp_path):
     ]
     log.write_text("\n".join(map(json.dumps, events)))
     assert spark_work(log)["blocks"] == {"jobs": 1, "tasks": 2, "shuffle_bytes": 14}
+
+
+def test_soak_counts_its_runs_by_victim():
+    runs = [
+        {"victim": victim, "killed_processes": killed, "equal": True, "seconds": seconds}
+        for victim, killed, seconds in (
+            ("driver", 1, 9.0),
+            ("executor", 0, 3.0),
+            ("driver", 1, 5.0),
+        )
+    ]
+    assert summary(runs) == {
+        "runs": 3,
+        "equal": 3,
+        "killed": 2,
+        "victims": {"driver": 2, "executor": 1},
+        "seconds_median": 5.0,
+        "seconds_most": 9.0,
+    }
 
 
 def test_roofline_counts_the_places_and_words_of_a_cell():

@@ -1,0 +1,51 @@
+"""A small corpus and a small pipeline, whose results are compared byte by byte."""
+
+from __future__ import annotations
+
+import hashlib
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+
+import numpy as np
+
+from glove_spark.manifest import file_sizes
+from glove_spark.storage import Location
+
+COMPARED = ("vocabulary", "cooccurrence", "blocks", "model", "vectors", "vectors.txt")
+"""Datasets that promise the same bytes. Tokens are of the same content, in files of any cut."""
+
+COMMAND = [sys.executable, "-m", "glove_spark.cli"]
+
+OPTIONS = {
+    "vocabulary": ["--min-count", "2"],
+    "cooccurrence": ["--window-size", "20"],
+    "blocks": ["--num-blocks", "2"],
+    "train": ["--vector-size", "32", "--epochs", "12"],
+}
+"""Of each stage, so that it lasts for seconds on the corpus of `write_corpus`."""
+
+RUN_OPTIONS = [word for words in OPTIONS.values() for word in words]
+
+
+def write_corpus(folder: Path, *, tokens: int = 600_000, words: int = 8000, files: int = 6) -> Path:
+    """Write lines of 30 tokens with the frequencies of a language, always the same."""
+    folder.mkdir(parents=True, exist_ok=True)
+    rng = np.random.default_rng(2)
+    names = np.array([f"word{k}" for k in range(words)])
+    for number in range(files):
+        drawn = rng.zipf(1.15, (tokens // files // 30, 30))
+        lines = names[np.minimum(drawn, words) - 1]
+        text = "\n".join(" ".join(line) for line in lines)
+        (folder / f"part-{number}.txt").write_text(text, encoding="utf-8")
+    return folder
+
+
+def results(out: Path, datasets: Iterable[str] = COMPARED) -> dict[str, str]:
+    """Return a SHA-256 of every published file, but for those that record times."""
+    return {
+        f"{name}/{file}": hashlib.sha256((out / name / file).read_bytes()).hexdigest()
+        for name in datasets
+        for file in file_sizes(Location.of(out / name))
+        if not file.endswith((".json", ".jsonl"))
+    }

@@ -1,0 +1,110 @@
+"""Processes of a running cluster to be killed or frozen, found below the Workers we started."""
+
+from __future__ import annotations
+
+import signal
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+
+import psutil
+
+from benchmarks.standalone import WORKERS, StandaloneCluster
+
+KINDS = ("python worker", "executor", "worker")
+"""What can be killed of a node: a process of Python, the JVM of an executor, Spark's Worker."""
+
+BUSY_SECONDS = 0.3
+"""Processor time that a Python worker has used once it is at work."""
+
+MIDDLE_SECONDS = 0.5
+"""How long a Python worker is held before the kill: by then it has been given a task."""
+
+
+ALONE_SECONDS = 30
+"""How long an executor may go on without its Worker."""
+
+
+@dataclass(frozen=True)
+class Node:
+    """The processes of one Worker: itself, its executor, and that one's Python workers."""
+
+    worker: psutil.Process
+    executor: psutil.Process
+    python_workers: list[psutil.Process]
+
+    def processes_of(self, kind: str) -> list[psutil.Process]:
+        """List the processes of one of `KINDS`."""
+        return {
+            "python worker": self.python_workers,
+            "executor": [self.executor],
+            "worker": [self.worker],
+        }[kind]
+
+
+def nodes_of(cluster: StandaloneCluster) -> list[Node]:
+    """List the nodes that have an executor."""
+    cluster.descendants()
+    nodes = []
+    for name in WORKERS:
+        with suppress(psutil.NoSuchProcess):
+            worker = psutil.Process(cluster.processes[name].pid)
+            for executor in worker.children():
+                python_workers = [
+                    process
+                    for process in executor.children(recursive=True)
+                    if _is_daemon(process.parent())
+                ]
+                if executor.status() != psutil.STATUS_ZOMBIE:
+                    nodes.append(Node(worker, executor, python_workers))
+    return nodes
+
+
+def busy_nodes(cluster: StandaloneCluster) -> list[Node]:
+    """List the nodes whose executor has Python workers at work."""
+    return [node for node in nodes_of(cluster) if any(map(_is_busy, node.python_workers))]
+
+
+def _is_busy(process: psutil.Process) -> bool:
+    with suppress(psutil.NoSuchProcess):
+        return sum(process.cpu_times()[:2]) >= BUSY_SECONDS
+    return False
+
+
+def _is_daemon(process: psutil.Process | None) -> bool:
+    """Tell Spark's daemon, from which Python workers are forked."""
+    return process is not None and "pyspark.daemon" in process.cmdline()
+
+
+@contextmanager
+def held(processes: list[psutil.Process]) -> Iterator[None]:
+    """Freeze processes while the block lasts."""
+    for process in processes:
+        with suppress(psutil.NoSuchProcess):
+            process.send_signal(signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        for process in processes:
+            with suppress(psutil.NoSuchProcess):
+                process.send_signal(signal.SIGCONT)
+
+
+def kill(node: Node, kind: str) -> int:
+    """Kill a node's processes of one kind as they are; return how many there were."""
+    victims = node.processes_of(kind)
+    for process in victims:
+        with suppress(psutil.NoSuchProcess):
+            process.kill()
+    return len(victims)
+
+
+def kill_in_a_task(node: Node, kind: str) -> None:
+    """Kill a node's processes of one kind while its Python workers are in the middle of a task."""
+    with held(node.python_workers):
+        time.sleep(MIDDLE_SECONDS)
+        kill(node, kind)
+        if kind == "worker":
+            # its executor ends because it is alone, which it notices a moment later
+            node.executor.wait(ALONE_SECONDS)

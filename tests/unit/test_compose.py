@@ -1,0 +1,201 @@
+"""The files of the cluster: compose file, image, settings, versions."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+from dockerfile_parse import DockerfileParser
+from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
+from packaging.version import Version
+
+from glove_spark.session import BLAS_THREADS
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+PROJECT = Path(__file__).parents[2]
+COMPOSE = PROJECT / "docker-compose.yml"
+START = PROJECT / "conf" / "docker" / "start"
+IMAGE_START = "/opt/glove_spark/conf/docker/start"
+
+
+@pytest.fixture(scope="module")
+def services():
+    return yaml.safe_load(COMPOSE.read_text("utf-8"))["services"]
+
+
+@pytest.fixture(scope="module")
+def dockerfile(tmp_path_factory):
+    # the parser opens its file for writing
+    copy = tmp_path_factory.mktemp("image") / "Dockerfile"
+    copy.write_text((PROJECT / "conf" / "docker" / "Dockerfile").read_text("utf-8"))
+    return DockerfileParser(str(copy)).structure
+
+
+@pytest.fixture(scope="module")
+def pins():
+    lines = (PROJECT / "conf" / "docker" / "constraints.txt").read_text("utf-8").splitlines()
+    return dict(line.split("==") for line in lines if not line.startswith("#"))
+
+
+@pytest.fixture(scope="module")
+def project():
+    return tomllib.loads((PROJECT / "pyproject.toml").read_text("utf-8"))["project"]
+
+
+def test_compose_file_is_valid():
+    command = [sys.executable, "-m", "check_jsonschema", "--builtin-schema", "vendor.compose-spec"]
+    found = subprocess.run([*command, str(COMPOSE)], capture_output=True, text=True)
+    assert found.returncode == 0, found.stdout + found.stderr
+
+
+def test_services_are_those_of_a_cluster(services):
+    assert set(services) == {"secret", "master", "worker-1", "worker-2", "history", "submit"}
+    for name, service in services.items():
+        assert service["image"] == "glove_spark:cluster"
+        assert service["build"] == {"context": ".", "dockerfile": "conf/docker/Dockerfile"}
+        assert service["security_opt"] == ["no-new-privileges:true"]
+        if name not in ("secret", "submit"):
+            assert service["healthcheck"]["test"][:3] == ["CMD", IMAGE_START, "healthy"]
+            assert service["restart"] == "unless-stopped"
+
+
+def test_commands_are_roles_of_the_start_script(services):
+    roles = set(re.findall(r"^    (\w+)\)$", START.read_text("utf-8"), re.MULTILINE))
+    assert roles == {"secret", "master", "worker", "history", "submit", "healthy"}
+    for name, service in services.items():
+        words = [*service.get("entrypoint", [IMAGE_START]), *service["command"]]
+        assert words[0] == IMAGE_START
+        assert words[1] in roles
+        assert name.startswith(words[1])
+
+
+def test_web_pages_are_for_this_machine_alone(services):
+    ports = [port for service in services.values() for port in service.get("ports", [])]
+    assert len(ports) == 5
+    assert all(re.fullmatch(r"127\.0\.0\.1:(\d+):\1", port) for port in ports)
+
+
+def test_health_checks_ask_the_ports_that_the_services_open(services):
+    for name, service in services.items():
+        if "healthcheck" not in service:
+            continue
+        host, port = re.search(r"//([\w-]+):(\d+)/", service["healthcheck"]["test"][-1]).groups()
+        assert host == name
+        variables = {key: str(value) for key, value in service["environment"].items()}
+        assert any(value.endswith(port) for value in variables.values())
+        assert service["ports"] == [f"127.0.0.1:{port}:{port}"]
+
+
+def test_every_service_sees_the_shared_folder_and_the_secret_read_only(services):
+    for name, service in services.items():
+        if name != "secret":
+            assert "shared:/shared" in service["volumes"]
+            assert "secret:/secret:ro" in service["volumes"]
+    assert services["secret"]["volumes"] == ["secret:/secret"]
+    options = services["submit"]["command"]
+    assert options[options.index("--input") + 1] == "/corpus"
+    assert options[options.index("--output") + 1].startswith("/shared/")
+
+
+def test_image_has_python_java_17_and_no_root(dockerfile, project, pins):
+    base = next(line["value"] for line in dockerfile if line["instruction"] == "FROM")
+    python = re.fullmatch(r"python:(\d+\.\d+)-slim-bookworm", base).group(1)
+    assert python in SpecifierSet(project["requires-python"])
+    installs = [line["value"] for line in dockerfile if line["instruction"] == "RUN"]
+    assert "openjdk-17-jre-headless" in installs[0]
+    (user,) = [line["value"] for line in dockerfile if line["instruction"] == "USER"]
+    assert int(user) > 0
+    last = [line["instruction"] for line in dockerfile][-1]
+    assert last == "ENTRYPOINT"
+
+
+def test_image_copies_files_that_are_there_and_not_ignored(dockerfile):
+    kept = {
+        line[1:]
+        for line in (PROJECT / ".dockerignore").read_text("utf-8").splitlines()
+        if line.startswith("!")
+    }
+    copies = [line["value"].split() for line in dockerfile if line["instruction"] == "COPY"]
+    for *sources, _ in copies:
+        for source in sources:
+            assert (PROJECT / source).exists()
+            assert source.split("/")[0] in kept
+
+
+def test_versions_of_the_image_are_exact_and_allowed(pins, project):
+    needed = [Requirement(text) for text in project["dependencies"]]
+    for requirement in needed:
+        if requirement.marker is None:
+            assert Version(pins[requirement.name]) in requirement.specifier
+    assert set(pins) == {item.name for item in needed if item.marker is None} | {"py4j"}
+
+
+def settings_and_reasons():
+    """Read spark-defaults.conf: each setting and the lines of comment above it."""
+    found, reason = {}, ""
+    for line in (PROJECT / "conf" / "spark-defaults.conf").read_text("utf-8").splitlines():
+        if line.startswith("#"):
+            reason += line[1:]
+        elif not line:
+            reason = ""
+        else:
+            key, value = line.split(maxsplit=1)
+            found[key] = (value, reason)
+    return found
+
+
+def test_every_setting_of_spark_has_its_reason():
+    found = settings_and_reasons()
+    assert len(found) > 10
+    for key, (value, reason) in found.items():
+        assert key.startswith("spark.")
+        assert len(reason.split()) >= 8, f"{key} {value}"
+    assert found["spark.serializer"][0].endswith("KryoSerializer")
+    assert found["spark.python.worker.reuse"][0] == "true"
+    assert found["spark.eventLog.dir"][0] == found["spark.history.fs.logDirectory"][0]
+    for name in BLAS_THREADS:
+        assert found[f"spark.executorEnv.{name}"][0] == "1"
+
+
+def test_start_refuses_other_roles():
+    found = subprocess.run([START, "manager"], capture_output=True, text=True)
+    assert found.returncode == 2
+    assert "start: manager is none of master, worker, history, submit" in found.stderr
+
+
+def test_start_refuses_to_go_without_a_secret(tmp_path):
+    (tmp_path / "empty").touch()
+    for name in ("missing", "empty"):
+        environment = {"PATH": "/usr/bin:/bin", "GLOVE_SPARK_SECRET": str(tmp_path / name)}
+        found = subprocess.run([START, "master"], env=environment, capture_output=True, text=True)
+        assert found.returncode == 6
+        assert re.search(
+            rf"{name} holds no secret; make one by: start secret$", found.stderr.strip()
+        )
+
+
+def test_secret_is_random_kept_and_for_its_owner_alone(tmp_path):
+    def make(folder):
+        file = tmp_path / folder / "cluster"
+        command = subprocess.run(
+            [START, "secret"],
+            env={"PATH": "/usr/bin:/bin", "GLOVE_SPARK_SECRET": str(file)},
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        assert command.stdout == command.stderr == ""
+        assert file.stat().st_mode & 0o777 == 0o600
+        return file.read_text()
+
+    first = make("one")
+    assert re.fullmatch("[0-9a-f]{64}", first)
+    assert make("one") == first
+    assert make("two") != first
