@@ -27,6 +27,7 @@ from glove_spark.manifest import fingerprint
 from glove_spark.session import describe, starting_workers
 from glove_spark.stage import Job, Stage
 from glove_spark.stages.documents import corpus_errors, read_documents
+from glove_spark.stages.token_files import write_tokens
 from glove_spark.tokenizers import BUILT_IN, PUNCTUATION, make_tokenizer, source_of
 
 log = logging.getLogger(__name__)
@@ -37,9 +38,6 @@ so that a file without line ends cannot exhaust the memory; no window crosses a 
 
 CUT_SEARCH = 10_000
 """Characters after a cut in which white space is looked for; without any, a word is cut."""
-
-ROW_GROUP_BYTES = 8 << 20
-"""Of the tokens files, before compression: some 4M tokens, the unit that later tasks read."""
 
 
 def build_tokens(job: Job) -> Mapping[str, Any]:
@@ -54,18 +52,7 @@ def build_tokens(job: Job) -> Mapping[str, Any]:
     rows = cut_and_tokenize(documents, settings, tokenize).observe(counted, *_totals())
     describe(job.spark, f"tokenize: {len(files):,} files")
     with starting_workers(job.spark), corpus_errors():
-        (
-            rows.where(F.size("tokens") > 0)
-            .select("tokens")
-            .write.option("compression", "zstd")
-            .option("parquet.block.size", ROW_GROUP_BYTES)
-            # the default of 1 MB is left behind within 2M tokens; words would be stored out in full
-            .option("parquet.dictionary.page.size", ROW_GROUP_BYTES)
-            # rows may be large: look at the sizes long before the default of every 100th
-            .option("parquet.block.size.row.check.min", 4)
-            .option("parquet.page.size.row.check.min", 4)
-            .parquet(job.output.for_spark())
-        )
+        write_tokens(rows, job.output)
     facts = {"files": len(files), **{name: int(value) for name, value in counted.get.items()}}
     _report(facts, settings)
     dropped = {
