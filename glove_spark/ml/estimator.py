@@ -103,8 +103,8 @@ class GloVe(
 
 
 _SIGNATURE = signature(returns="GloVe")
-for _method in (GloVe.__init__, GloVe.setParams):
-    _method.__signature__ = _SIGNATURE  # type: ignore[attr-defined]
+GloVe.__init__.__signature__ = _SIGNATURE  # type: ignore[attr-defined]
+GloVe.setParams.__signature__ = _SIGNATURE  # type: ignore[attr-defined]
 
 
 def _run(

@@ -8,7 +8,7 @@ from typing import Any
 import pyarrow as pa
 from pyspark.errors import PySparkImportError
 from pyspark.sql import Column
-from pyspark.sql import functions as F
+from pyspark.sql.pandas.functions import pandas_udf
 
 from glove_spark.errors import SetupError
 
@@ -34,7 +34,8 @@ def pandas_column(function: Callable[[pa.Array], Any], kind: Any, argument: Colu
             "batches": Iterator[pd.Series],
             "return": Iterator[pd.Series],
         }
-        return F.pandas_udf(in_pandas, kind)(argument)
+        column: Column = pandas_udf(in_pandas, kind)(argument)
+        return column
     except (ImportError, PySparkImportError) as error:
         raise SetupError(
             f"Spark before 4.1 needs pandas for transform and getVectors ({error}); "

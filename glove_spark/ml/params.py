@@ -74,7 +74,7 @@ def option_params() -> dict[str, tuple[str, OptionSpec]]:
 
 
 def _converter(name: str, spec: OptionSpec) -> Callable[[Any], Any]:
-    """Take what Spark's converters take (numpy's numbers, 5.0 for 5), and hold the option's rule."""
+    """Take what Spark's converters take (numpy's numbers, 5.0 for 5) and check the rule."""
     to_type = {
         int: TypeConverters.toInt,
         float: TypeConverters.toFloat,

@@ -160,7 +160,8 @@ def _arrow_column(function: Callable[[pa.Array], Any], kind: Any, argument: Colu
             for batch in batches:
                 yield function(batch)
 
-        return F.arrow_udf(arrow, kind, F.ArrowUDFType.SCALAR_ITER)(argument)
+        found: Column = F.arrow_udf(arrow, kind)(argument)
+        return found
     from glove_spark.ml.pandas_udf import pandas_column
 
     return pandas_column(function, kind, argument)

@@ -68,7 +68,7 @@ def qualified(spark: SparkSession, path: str) -> Location:
 
 
 def _shared_storage(spark: SparkSession, master: str) -> Location:
-    """Find storage by what the session knows: its checkpoints', else the file system of the cluster."""
+    """Find storage by what the session says: its checkpoints', else the cluster's file system."""
     context: Any = spark.sparkContext
     checkpoints = context._jsc.sc().getCheckpointDir()
     if checkpoints.isDefined():
