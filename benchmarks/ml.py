@@ -165,8 +165,8 @@ def _docstrings(spark: SparkSession) -> DataFrame:
     rows = []
     for package in PACKAGES:
         spec = importlib.util.find_spec(package)
-        assert spec is not None and spec.origin is not None
-        for source in sorted(Path(spec.origin).parent.rglob("*.py")):
+        folder = Path(str(spec and spec.origin)).parent
+        for source in sorted(folder.rglob("*.py")):
             rows += [(text, package) for text in docstrings_of(source)]
     texts, labels = zip(*dict.fromkeys(rows), strict=True)
     table = pa.table({"text": list(texts), "label": list(labels)})

@@ -43,9 +43,8 @@ def average_vectors(
     """
     known = ids >= 0
     words = ids[known]
-    # known tokens before each end
-    known_ends = np.concatenate([[0], np.cumsum(known)])[ends] if len(ids) else np.zeros_like(ends)
-    bounds = np.concatenate([[0], known_ends])
+    known_before = np.concatenate([[0], np.cumsum(known)])
+    bounds = np.concatenate([[0], known_before[ends]])
     counts = np.diff(bounds)
     # dividing first keeps the sums of long documents small
     shares = np.repeat(1 / np.maximum(counts, 1), counts).astype(np.float32)

@@ -34,7 +34,8 @@ def pandas_column(function: Callable[[pa.Array], Any], kind: Any, argument: Colu
             "batches": Iterator[pd.Series],
             "return": Iterator[pd.Series],
         }
-        column: Column = pandas_udf(in_pandas, kind)(argument)
+        made: Any = pandas_udf
+        column: Column = made(in_pandas, kind)(argument)
         return column
     except (ImportError, PySparkImportError) as error:
         raise SetupError(

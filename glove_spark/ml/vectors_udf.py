@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 from pyspark import SparkFiles
 from pyspark.ml.functions import array_to_vector
@@ -49,10 +50,10 @@ class ShippedVectors(NamedTuple):
 
 
 class _Mapped(NamedTuple):
-    words: list[str]
+    words: pa.StringArray
     matrix: Matrix
     counts: NDArray[np.int64]
-    id_of: dict[bytes, int]
+    ended_words: pa.BinaryArray
 
 
 @lru_cache(maxsize=2)
@@ -62,9 +63,10 @@ def _mapped(vectors: str, counts: str) -> _Mapped:
     words = [word for part in source.words() for word in part]
     matrix = source.matrix()
     assert matrix is not None, "safetensors are mapped"
-    id_of = {word.encode() + END: number for number, word in enumerate(words)}
+    ended_words = pa.array([word.encode() + END for word in words], pa.binary())
+    mapped_counts = np.load(counts, mmap_mode="r")
     # a plain array: every slice of numpy's own memory map makes another object of that class
-    return _Mapped(words, np.asarray(matrix), np.load(counts, mmap_mode="r"), id_of)
+    return _Mapped(pa.array(words, pa.string()), np.asarray(matrix), mapped_counts, ended_words)
 
 
 def _opened(shipped: ShippedVectors) -> _Mapped:
@@ -81,7 +83,7 @@ def averaged(tokens: str, shipped: ShippedVectors, frequency_weight: float | Non
     def average(documents: pa.Array) -> Matrix:
         mapped = _opened(shipped)
         weights = None if frequency_weight is None else _weights(shipped, frequency_weight)
-        ids, ends = token_ids(documents, mapped.id_of)
+        ids, ends = token_ids(documents, mapped.ended_words)
         return average_vectors(ids, ends, mapped.matrix, weights)
 
     return _vector_column(average, document)
@@ -91,8 +93,7 @@ def words_of(ids: Column, shipped: ShippedVectors) -> Column:
     """Make the column of the words of a column of ids, bigint."""
 
     def look_up(numbers: pa.Array) -> pa.Array:
-        words = _opened(shipped).words
-        return pa.array([words[number] for number in numbers.to_pylist()], pa.string())
+        return _opened(shipped).words.take(numbers)
 
     return _arrow_column(look_up, "string", ids)
 
@@ -103,7 +104,7 @@ def vectors_of(ids: Column, shipped: ShippedVectors) -> Column:
 
 
 def token_ids(
-    documents: pa.Array, id_of: dict[bytes, int]
+    documents: pa.Array, ended_words: pa.BinaryArray
 ) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
     """Find the ids of the tokens of documents.
 
@@ -111,31 +112,30 @@ def token_ids(
     ----------
     documents
         binary, the tokens of each ended by `END`; null or empty where there is none.
-    id_of
-        By words ended by `END`.
+    ended_words
+        binary, the words of the vocabulary, each ended by `END`.
 
     Returns
     -------
     tuple
         What `average_vectors` takes: ids, -1 where unknown, and where each document ends.
     """
-    documents = documents.cast(pa.large_binary())
+    wide = pa.types.is_large_binary(documents.type)
+    kind = np.int64 if wide else np.int32
     _, offsets_buffer, data = documents.buffers()
-    count = len(documents)
-    if not count or data is None:
-        return np.empty(0, np.int32), np.zeros(count, np.int64)
-    offsets = np.frombuffer(offsets_buffer, np.int64)[documents.offset :][: count + 1]
-    content = np.frombuffer(data, np.uint8)[: offsets[-1]]
-    first = int(offsets[0])
-    token_ends = first + 1 + np.flatnonzero(content[first:] == END[0])
-    bounds = pa.py_buffer(np.concatenate([offsets[:1], token_ends]).astype(np.int64))
-    tokens = pa.LargeBinaryArray.from_buffers(
-        pa.large_binary(), len(token_ends), [None, bounds, data]
-    ).dictionary_encode()
-    # a word is looked up once, however often it occurs
-    ids = np.array([id_of.get(word, -1) for word in tokens.dictionary.to_pylist()], np.int32)
-    found = ids[tokens.indices.to_numpy()] if len(ids) else ids
-    return found, np.searchsorted(token_ends, offsets[1:], side="right")
+    if not len(documents) or data is None:
+        return np.empty(0, np.int32), np.zeros(len(documents), np.int64)
+    offsets = np.frombuffer(offsets_buffer, kind)[documents.offset :][: len(documents) + 1]
+    content = np.frombuffer(data, np.uint8)[offsets[0] : offsets[-1]]
+    ends = np.flatnonzero(content == END[0]) + (int(offsets[0]) + 1)
+    bounds = np.empty(len(ends) + 1, kind)
+    bounds[0], bounds[1:] = offsets[0], ends
+    array = pa.LargeBinaryArray if wide else pa.BinaryArray
+    tokens = array.from_buffers(documents.type, len(ends), [None, pa.py_buffer(bounds), data])
+    words = ended_words.cast(documents.type) if wide else ended_words
+    # a table of all words is made anew, which takes 30 ns each: batches have far more tokens
+    ids = pc.index_in(tokens, words).fill_null(-1).to_numpy()
+    return ids, np.searchsorted(ends, offsets[1:], side="right")
 
 
 @lru_cache(maxsize=2)
