@@ -56,6 +56,7 @@ def token_rows(dataset: DataFrame, column: str) -> DataFrame:
     return rows.select(
         "nul",
         "damaged",
+        F.isnull("given").alias("textless"),
         F.size("given").alias("n_found"),
         F.size(F.array_compact("given")).alias("n_not_null"),
         F.coalesce(tokens, F.array().cast("array<string>")).alias("tokens"),
@@ -121,7 +122,7 @@ _TOTALS = (
 
 def _totals() -> list[Column]:
     """Count documents and tokens; names are those of `_TOTALS`."""
-    written, known = F.size("tokens") > 0, F.col("n_found") >= 0
+    written, textless = F.size("tokens") > 0, F.col("textless")
 
     def count(condition: Column) -> Column:
         return F.coalesce(F.count_if(condition), F.lit(0))
@@ -131,12 +132,13 @@ def _totals() -> list[Column]:
 
     numbers = (
         count(written),
-        count(known & ~written),
-        count(~known),
+        count(~textless & ~written),
+        count(textless),
         count(F.col("damaged")),
         count(F.col("nul")),
-        total(F.greatest("n_found", F.lit(0))),
-        total(F.greatest("n_not_null", F.lit(0))),
+        # the size of null is null, or -1 where spark.sql.ansi.enabled is off
+        total(F.when(~textless, F.col("n_found"))),
+        total(F.when(~textless, F.col("n_not_null"))),
         total(F.size("tokens")),
     )
     return [number.alias(name) for number, name in zip(numbers, _TOTALS, strict=True)]

@@ -87,8 +87,10 @@ def standalone(tmp_path_factory):
     deploy = "org.apache.spark.deploy"
     commands = [
         [f"{deploy}.master.Master", "--host", "127.0.0.1", "--port", port, "--webui-port", web],
-        [f"{deploy}.worker.Worker", "--host", "127.0.0.1", "--webui-port", worker_web]
-        + ["--cores", 2, "--memory", "2g", f"spark://127.0.0.1:{port}"],
+        [
+            *(f"{deploy}.worker.Worker", "--host", "127.0.0.1", "--webui-port", worker_web),
+            *("--cores", 2, "--memory", "2g", f"spark://127.0.0.1:{port}"),
+        ],
     ]
     processes = []
     with open(folder / "log", "w") as log:
@@ -128,8 +130,7 @@ def _wait_for_worker(url, processes, seconds=120):
 def test_standalone(standalone, tmp_path, case):
     assert "DONE [('w" in run(standalone, tmp_path, case)
     if case == "checkpoints":
-        hidden = [file for file in tmp_path.rglob(".glove_spark-fit-*")]
-        assert not hidden
+        assert not list(tmp_path.rglob(".glove_spark-fit-*"))
     else:
         assert len(list((tmp_path / "work").iterdir())) == 1
 
