@@ -54,7 +54,7 @@ spark.stop()
 """
 
 
-def run(master, folder, case, timeout=240):
+def run(master, folder, case, timeout=600):
     environment = os.environ | {
         "PYSPARK_PYTHON": sys.executable,
         "PYTHONPATH": str(PROJECT),
