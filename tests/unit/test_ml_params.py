@@ -3,6 +3,7 @@
 import inspect
 import json
 import re
+import sys
 from dataclasses import MISSING
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from glove_spark.config import SETTINGS
 from glove_spark.errors import ConfigurationError, SetupError
 from glove_spark.ml import GloVe
 from glove_spark.ml.connect import refuse_connect
+from glove_spark.ml.pandas_udf import pandas_column
 from glove_spark.ml.params import SPARK_NAMES, STAGES, option_params, param_name
 
 RESULT_OPTIONS = [
@@ -192,3 +194,9 @@ def test_spark_connect_is_refused_by_name():
 
     with pytest.raises(SetupError, match="Spark Connect does not give; fit in a classic session"):
         refuse_connect(DataFrame())
+
+
+def test_spark_before_arrow_functions_needs_pandas(monkeypatch):
+    monkeypatch.setitem(sys.modules, "pandas", None)
+    with pytest.raises(SetupError, match=r"Spark before 4\.1 needs pandas .*; install pandas, or"):
+        pandas_column(lambda array: array, "int", None)
