@@ -30,6 +30,10 @@ DATASETS = ("vocabulary", "vectors")
 
 SUMMARY = "summary.json"
 
+_served: list[tempfile.TemporaryDirectory[str]] = []
+"""Folders that a SparkContext gives to executors, whenever one starts: kept until the process ends,
+because a DataFrame may outlive the model that made it."""
+
 
 @dataclass(frozen=True)
 class GloVeSummary:
@@ -101,7 +105,8 @@ class GloVeSummary:
 class ModelFiles:
     """A folder of the driver that is deleted with the last model that uses it.
 
-    Copies of a model share it. Nothing is derived before it is asked for.
+    Copies of a model share it. Nothing is derived before it is asked for. Once executors are given
+    files of it, it stays until the driver's process ends.
     """
 
     def __init__(self, source: Location) -> None:
@@ -109,7 +114,7 @@ class ModelFiles:
         self.folder = Location.of(self._temporary.name)
         self._name = f"glove-{uuid.uuid4().hex}"
         self._lock = threading.Lock()
-        self._shipped_to: Any = None
+        self._shipped_to: str | None = None
         copy_model(source, self.folder)
 
     @cached_property
@@ -134,15 +139,20 @@ class ModelFiles:
     def ship(self, spark: SparkSession) -> ShippedVectors:
         """Give every executor the files, once an application; return what they are called there."""
         vectors, counts = self.mapped, self.folder / f"{self._name}.counts.npy"
+        connect = is_connect(spark)
+        session: Any = spark
+        application = session.session_id if connect else session.sparkContext.applicationId
         with self._lock:
-            if self._shipped_to is not spark:
-                self._write_counts(Path(counts.path))
-                if is_connect(spark):
-                    spark.addArtifacts(vectors.path, counts.path, file=True)
+            if self._shipped_to != application:
+                if not counts.exists():
+                    self._write_counts(Path(counts.path))
+                if connect:
+                    session.addArtifacts(vectors.path, counts.path, file=True)
                 else:
                     for file in (vectors, counts):
-                        spark.sparkContext.addFile(file.path)
-                self._shipped_to = spark
+                        session.sparkContext.addFile(file.path)
+                    _served.append(self._temporary)
+                self._shipped_to = application
         return ShippedVectors(vectors.name, counts.name)
 
     def _write_counts(self, file: Path) -> None:

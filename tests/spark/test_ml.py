@@ -1,5 +1,6 @@
 """The Estimator and its model: what Spark's own tests ask of them, and what ours promise."""
 
+import gc
 import json
 import re
 import uuid
@@ -176,6 +177,13 @@ def test_frequency_weight(spark, documents, model):
     weight = {word: 0.01 / (0.01 + counts[word] / 4000) for word in ("a1", "b2")}
     expected = sum(weight[word] * of(model, word) for word in weight) / 2
     np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-7)
+
+
+def test_a_dataframe_outlives_its_model(documents, model, tmp_path):
+    model.save(str(tmp_path / "model"))
+    frame = GloVeModel.load(str(tmp_path / "model")).transform(documents.limit(3))
+    gc.collect()
+    assert frame.collect() == model.transform(documents.limit(3)).collect()
 
 
 def test_columns_may_have_dots_in_their_names(spark, documents):
