@@ -58,7 +58,11 @@ def main() -> None:
     parser.add_argument("--record", default=str(HERE / "ml.jsonl"))
     given = parser.parse_args()
     measure = {"transform": transform, "synonyms": synonyms, "classifier": classifier}[given.what]
-    record = provenance() | {"what": given.what, "options": vars(given)} | measure(given)
+    options = {
+        name: value for name, value in vars(given).items() if name not in ("record", "input")
+    }
+    options["input"] = [Path(file).name for file in given.input or ()]
+    record = provenance() | {"what": given.what, "options": options} | measure(given)
     append_record(given.record, record)
     print({name: value for name, value in record.items() if name not in ("software", "options")})
 
