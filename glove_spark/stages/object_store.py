@@ -89,7 +89,7 @@ def read_values(
     return spark.read.format(_registered(spark, Documents)).load()
 
 
-def write_tokens(
+def write_parquet(
     rows: DataFrame, output: Location, *, row_group_bytes: int, compression: str
 ) -> None:
     """Write a column ``tokens`` of arrays of strings as Parquet files, one a task."""

@@ -28,8 +28,7 @@ from glove_spark.manifest import fingerprint
 from glove_spark.session import describe, starting_workers
 from glove_spark.stage import Job, Stage
 from glove_spark.stages.documents import corpus_errors, read_documents
-from glove_spark.stages.object_store import write_tokens
-from glove_spark.storage import Location
+from glove_spark.stages.token_files import write_tokens
 from glove_spark.tokenizers import BUILT_IN, PUNCTUATION, make_tokenizer, source_of
 
 log = logging.getLogger(__name__)
@@ -40,12 +39,6 @@ so that a file without line ends cannot exhaust the memory; no window crosses a 
 
 CUT_SEARCH = 10_000
 """Characters after a cut in which white space is looked for; without any, a word is cut."""
-
-ROW_GROUP_BYTES = 8 << 20
-"""Of the tokens files, before compression: some 4M tokens, the unit that later tasks read."""
-
-
-COMPRESSION = "zstd"
 
 
 def build_tokens(job: Job) -> Mapping[str, Any]:
@@ -61,7 +54,7 @@ def build_tokens(job: Job) -> Mapping[str, Any]:
     counted = Observation("tokens")
     rows = cut_and_tokenize(documents, settings, tokenize).observe(counted, *_totals())
     with starting_workers(job.spark), corpus_errors():
-        _write(rows.where(F.size("tokens") > 0).select("tokens"), job.output)
+        write_tokens(rows, job.output)
     facts = {"files": len(files), **{name: int(value) for name, value in counted.get.items()}}
     _report(facts, settings)
     dropped = {
@@ -70,22 +63,6 @@ def build_tokens(job: Job) -> Mapping[str, Any]:
         "min_token_length": facts.pop("tokens_stripped") - facts["tokens"],
     }
     return {**facts, "dropped_tokens": dropped}
-
-
-def _write(rows: DataFrame, output: Location) -> None:
-    if output.is_in_object_store:
-        write_tokens(rows, output, row_group_bytes=ROW_GROUP_BYTES, compression=COMPRESSION)
-        return
-    (
-        rows.write.option("compression", COMPRESSION)
-        .option("parquet.block.size", ROW_GROUP_BYTES)
-        # the default of 1 MB is left behind within 2M tokens; words would be stored out in full
-        .option("parquet.dictionary.page.size", ROW_GROUP_BYTES)
-        # rows may be large: look at the sizes long before the default of every 100th
-        .option("parquet.block.size.row.check.min", 4)
-        .option("parquet.page.size.row.check.min", 4)
-        .parquet(output.uri)
-    )
 
 
 def cut_and_tokenize(documents: DataFrame, settings: TokenizeSettings, tokenize: Any) -> DataFrame:

@@ -13,7 +13,7 @@ PACKAGE = Path(__file__).parents[2] / "glove_spark"
 LAYERS = {
     "kernels": {"datasets", "stages", "pipeline", "cli", "session", "stage", "config"},
     "datasets": {"stages", "pipeline", "cli", "session", "stage", "config"},
-    "stages": {"pipeline", "cli", "commands"},
+    "stages": {"pipeline", "cli", "commands", "ml"},
     "exchange": {"stages", "stage", "session", "pipeline", "cli", "commands", "word_vectors"},
     "c_program": {"stage", "session", "pipeline", "cli", "commands", "word_vectors"},
     "report": {"stages", "stage", "session", "progress", "pipeline", "cli", "commands"},

@@ -1,0 +1,212 @@
+"""The Estimator beside `pyspark.ml.feature.Word2Vec`: transform, findSynonyms, a text classifier.
+
+    python -m benchmarks.ml synonyms
+    python -m benchmarks.ml transform --input corpus.txt.gz
+    python -m benchmarks.ml classifier
+    python -m benchmarks.ml classifier --input 'books/*.txt.gz'
+
+`transform` gives both models the same documents, cached, on the same cores, by turns, and throws
+the results away. `classifier` tells which package a documentation string of Python is from, or
+which file a line of text; both programs have vectors of the same size, the same minCount and
+windowSize, and as many passes; half of the documents train, vectors included, and the others test.
+Word2Vec has as many partitions as there are cores. Records are appended to benchmarks/ml.jsonl.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib.util
+import time
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from pyspark.ml import Pipeline
+from pyspark.ml.classification import LogisticRegression
+from pyspark.ml.evaluation import MulticlassClassificationEvaluator
+from pyspark.ml.feature import StringIndexer, Word2Vec
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
+
+from benchmarks.records import HERE, Record, append_record, provenance
+from glove_spark.demo import docstrings_of
+from glove_spark.ml import GloVe
+from glove_spark.session import open_session
+from glove_spark.word_vectors import WordVectors
+
+PACKAGES = ("numpy", "scipy", "pyarrow", "pyspark")
+"""What the classifier tells apart: what glove_spark needs, so everyone has them."""
+
+
+def main() -> None:
+    """Measure one thing."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("what", choices=("transform", "synonyms", "classifier"))
+    parser.add_argument("--input", nargs="+", help="files of text, a document a line")
+    parser.add_argument("--cores", type=int, default=2)
+    parser.add_argument("--turns", type=int, default=5)
+    parser.add_argument("--vector-size", type=int, default=100)
+    parser.add_argument("--min-count", type=int, default=5)
+    parser.add_argument("--window-size", type=int, default=10)
+    parser.add_argument("--epochs", type=int, default=5)
+    parser.add_argument("--words", type=int, default=400_000)
+    parser.add_argument("--size", type=int, default=300)
+    parser.add_argument("--record", default=str(HERE / "ml.jsonl"))
+    given = parser.parse_args()
+    measure = {"transform": transform, "synonyms": synonyms, "classifier": classifier}[given.what]
+    options = {
+        name: value for name, value in vars(given).items() if name not in ("record", "input")
+    }
+    options["input"] = [Path(file).name for file in given.input or ()]
+    record = provenance() | {"what": given.what, "options": options} | measure(given)
+    append_record(given.record, record)
+    print({name: value for name, value in record.items() if name not in ("software", "options")})
+
+
+def synonyms(given: argparse.Namespace) -> Record:
+    """Time findSynonymsArray on random vectors that are mapped from a file, once warm."""
+    rng = np.random.default_rng(0)
+    vectors = rng.standard_normal((given.words, given.size), dtype=np.float32)
+    file = Path("synonyms.safetensors").absolute()
+    WordVectors([f"w{k}" for k in range(given.words)], vectors).save(str(file), overwrite=True)
+    try:
+        mapped = WordVectors.load(str(file))
+        first = _timed(lambda: mapped.most_similar("w0", topn=10))
+        # what GloVeModel.findSynonymsArray calls
+        times = [_timed(lambda k=k: mapped.most_similar(f"w{k}", topn=10)) for k in range(20)]
+    finally:
+        file.unlink()
+    return {"first_seconds": first, "warm_seconds": median(times), "slowest": max(times)}
+
+
+def transform(given: argparse.Namespace) -> Record:
+    """Time transform of both models on the same cached documents, by turns."""
+    spark = _session(given)
+    documents = _lines(spark, given.input).select("tokens").repartition(4 * given.cores).cache()
+    size = documents.select(F.count("*"), F.sum(F.size("tokens"))).first()
+    glove = GloVe(
+        vectorSize=given.vector_size, minCount=given.min_count, maxIter=1, outputCol="ours"
+    ).fit(documents)
+    # one pass on few partitions' worth of windows: the vectors' values do not matter here
+    word2vec = Word2Vec(
+        vectorSize=given.vector_size,
+        minCount=given.min_count,
+        windowSize=1,
+        maxIter=1,
+        numPartitions=given.cores,
+        maxSentenceLength=1_000_000,
+        inputCol="tokens",
+        outputCol="theirs",
+    ).fit(documents)
+    seconds: dict[str, list[float]] = {"glove_spark": [], "word2vec": [], "read": []}
+    for _ in range(given.turns + 1):
+        seconds["glove_spark"].append(_consumed(glove.transform(documents)))
+        seconds["word2vec"].append(_consumed(word2vec.transform(documents)))
+        seconds["read"].append(_consumed(documents))
+    # the first turn ships the vectors and compiles
+    medians = {name: median(times[1:]) for name, times in seconds.items()}
+    spark.stop()
+    return {
+        "documents": size[0],
+        "tokens": size[1],
+        "vocabulary": glove.summary.vocabularySize,
+        "seconds": seconds,
+        "rows_per_second": {name: round(size[0] / took) for name, took in medians.items()},
+        "ratio": round(medians["word2vec"] / medians["glove_spark"], 2),
+    }
+
+
+def classifier(given: argparse.Namespace) -> Record:
+    """Fit and score the same pipeline with either program's vectors."""
+    spark = _session(given)
+    labelled = _lines(spark, given.input) if given.input else _docstrings(spark)
+    labelled = labelled.where(F.size("tokens") >= 10).repartition(4 * given.cores).cache()
+    train, test = labelled.randomSplit([0.5, 0.5], seed=1)
+    train, test = train.cache(), test.cache()
+    counts = {"train": train.count(), "test": test.count()}
+    settings = {
+        "vectorSize": given.vector_size,
+        "minCount": given.min_count,
+        "windowSize": given.window_size,
+        "maxIter": given.epochs,
+        "seed": 1,
+        "inputCol": "tokens",
+        "outputCol": "features",
+    }
+    programs = {
+        "glove_spark": GloVe(**settings),
+        "word2vec": Word2Vec(**settings, numPartitions=given.cores),
+    }
+    found: Record = {}
+    for name, program in programs.items():
+        started = time.perf_counter()
+        vectors = program.fit(train)
+        fitted = round(time.perf_counter() - started, 1)
+        found[name] = {"fit_seconds": fitted, "accuracy": _accuracy(vectors, train, test)}
+        if name == "glove_spark":
+            vectors.setFrequencyWeight(1e-3)
+            found[name]["accuracy_weighted"] = _accuracy(vectors, train, test)
+        print(name, found[name], flush=True)
+    labels = labelled.select("label").distinct().count()
+    largest = test.groupBy("label").count().agg(F.max("count")).first()[0] / counts["test"]
+    spark.stop()
+    return {"documents": counts, "labels": labels, "largest_label": largest, "scores": found}
+
+
+def _accuracy(vectors: Any, train: DataFrame, test: DataFrame) -> float:
+    """Train a classifier on the documents' vectors and test it on others."""
+    rest = Pipeline(
+        stages=[
+            StringIndexer(inputCol="label", outputCol="number"),
+            LogisticRegression(labelCol="number", maxIter=100),
+        ]
+    )
+    model = rest.fit(vectors.transform(train).cache())
+    evaluator = MulticlassClassificationEvaluator(labelCol="number", metricName="accuracy")
+    return round(evaluator.evaluate(model.transform(vectors.transform(test))), 4)
+
+
+def _docstrings(spark: SparkSession) -> DataFrame:
+    rows = []
+    for package in PACKAGES:
+        spec = importlib.util.find_spec(package)
+        folder = Path(str(spec and spec.origin)).parent
+        for source in sorted(folder.rglob("*.py")):
+            rows += [(text, package) for text in docstrings_of(source)]
+    texts, labels = zip(*dict.fromkeys(rows), strict=True)
+    table = pa.table({"text": list(texts), "label": list(labels)})
+    return _tokens(spark.createDataFrame(table))
+
+
+def _lines(spark: SparkSession, files: list[str]) -> DataFrame:
+    label = F.element_at(F.split(F.input_file_name(), "/"), -1)
+    return _tokens(
+        spark.read.text(files).select(F.col("value").alias("text"), label.alias("label"))
+    )
+
+
+def _tokens(texts: DataFrame) -> DataFrame:
+    words = F.split(F.lower("text"), r"[^\p{L}\p{N}]+")
+    return texts.select("label", F.array_remove(words, "").alias("tokens"))
+
+
+def _session(given: argparse.Namespace) -> SparkSession:
+    return open_session(f"local[{given.cores}]", ["spark.driver.memory=4g"])
+
+
+def _consumed(rows: DataFrame) -> float:
+    return _timed(lambda: rows.write.format("noop").mode("overwrite").save())
+
+
+def _timed(call: Any) -> float:
+    started = time.perf_counter()
+    call()
+    return round(time.perf_counter() - started, 4)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,69 @@
+"""The average vector of each of many documents.
+
+The documents are rows of a sparse matrix of words, so their sums are one product with the matrix of
+vectors: a vector is added where it lies, and never copied as gathering all tokens' vectors would.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import csr_array
+
+
+def average_vectors(
+    ids: NDArray[np.int32],
+    ends: NDArray[np.int64],
+    vectors: NDArray[np.float32],
+    weights: NDArray[np.float32] | None = None,
+) -> NDArray[np.float32]:
+    """Average the vectors of the known tokens of every document.
+
+    Parameters
+    ----------
+    ids
+        (t,), every token's row of ``vectors``, one document after another; -1 is unknown.
+    ends
+        (n,), where each document ends in ``ids``.
+    vectors
+        (V, d), in memory or mapped; it is only read.
+    weights
+        (V,), what a word's vector is multiplied with; 1 by default.
+
+    Returns
+    -------
+    NDArray
+        float32 (n, d): the weighted sum divided by the number of known tokens; zeros where no token
+        is known.
+
+    >>> vectors = np.array([[1, 0], [0, 1]], np.float32)
+    >>> average_vectors(np.array([0, 1, -1, -1], np.int32), np.array([3, 4]), vectors)
+    array([[0.5, 0.5],
+           [0. , 0. ]], dtype=float32)
+    """
+    known = ids >= 0
+    words = ids[known]
+    known_before = np.concatenate([[0], np.cumsum(known)])
+    bounds = np.concatenate([[0], known_before[ends]])
+    counts = np.diff(bounds)
+    # dividing first keeps the sums of long documents small
+    shares = np.repeat(1 / np.maximum(counts, 1), counts).astype(np.float32)
+    if weights is not None:
+        shares *= weights[words]
+    documents = csr_array((shares, words, bounds), shape=(len(ends), len(vectors)))
+    return np.asarray(documents @ vectors, np.float32)
+
+
+def frequency_weights(counts: NDArray[np.int64], smoothing: float) -> NDArray[np.float32]:
+    """Weigh words by ``a / (a + p)``, p a word's share of all tokens of the vocabulary.
+
+    Arora, Liang and Ma 2017, "A Simple but Tough-to-Beat Baseline for Sentence Embeddings", whose a
+    (``smoothing``) is from 1e-4 to 1e-3.
+
+    Returns
+    -------
+    NDArray
+        float32 (V,), from 0 to 1.
+    """
+    shares = counts / max(int(counts.sum()), 1)
+    return np.asarray(smoothing / (smoothing + shares), np.float32)

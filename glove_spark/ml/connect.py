@@ -1,0 +1,27 @@
+"""What Spark Connect cannot do, said before it fails."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from glove_spark.errors import SetupError
+
+
+def is_connect(subject: Any) -> bool:
+    """Tell whether a session or DataFrame is Spark Connect's."""
+    return type(subject).__module__.startswith("pyspark.sql.connect")
+
+
+def refuse_connect(dataset: Any) -> None:
+    """Refuse to fit where there is no SparkContext.
+
+    Raises
+    ------
+    SetupError
+    """
+    if is_connect(dataset):
+        raise SetupError(
+            "GloVe.fit needs the driver's SparkContext, which Spark Connect does not give; fit in "
+            "a classic session (spark-submit, or SparkSession.builder.master(...)), save the "
+            "model, and load it here: GloVeModel.load(...).transform works"
+        )

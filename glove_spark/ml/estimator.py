@@ -1,0 +1,130 @@
+"""The Estimator: the stages of the pipeline on a column of a DataFrame."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+from pyspark.ml.base import Estimator
+from pyspark.ml.util import DefaultParamsReadable, DefaultParamsWritable
+from pyspark.sql import DataFrame, SparkSession
+
+from glove_spark.manifest import Dataset, fingerprint
+from glove_spark.ml.connect import refuse_connect
+from glove_spark.ml.model import GloVeModel
+from glove_spark.ml.model_files import ModelFiles, write_summary
+from glove_spark.ml.params import STAGES, GloVeParams, signature
+from glove_spark.ml.token_column import check_token_column
+from glove_spark.ml.working_folder import temporary_folder, working_folder
+from glove_spark.options import Settings
+from glove_spark.publication import claim_folder
+from glove_spark.stage import Stage, run_stage
+from glove_spark.stages.blocks import BLOCKS
+from glove_spark.stages.cooccurrence import COOCCURRENCE
+from glove_spark.stages.dataframe import (
+    COMMAND,
+    DataFrameSettings,
+    content_of,
+    token_rows,
+    tokens_stage,
+)
+from glove_spark.stages.export import VECTORS
+from glove_spark.stages.train import MODEL
+from glove_spark.stages.vocabulary import VOCABULARY
+from glove_spark.storage import Location
+
+_AFTER_TOKENS = (VOCABULARY, COOCCURRENCE, BLOCKS, MODEL, VECTORS)
+"""The stages of `glove_spark.pipeline` but for text, which cannot hold every token of a column."""
+
+
+class GloVe(
+    Estimator[GloVeModel], GloVeParams, DefaultParamsReadable["GloVe"], DefaultParamsWritable
+):
+    """GloVe word vectors of a column of tokens, with the habits of `pyspark.ml.feature.Word2Vec`.
+
+    All arguments are Params, by keyword; `explainParams` and docs/ML.md tell of each.
+
+    >>> from pyspark.ml import Pipeline
+    >>> glove = GloVe(vectorSize=50, minCount=10, inputCol="words")
+    >>> glove.getVectorSize(), glove.getMaxIter()
+    (50, 5)
+    """
+
+    def __init__(self, **params: Any) -> None:
+        super().__init__()
+        self.setParams(**params)
+
+    def setParams(self, **params: Any) -> GloVe:
+        """Set Params by their names."""
+        # what Python itself says of a name that is none
+        _SIGNATURE.bind(self, **params)
+        self._set(**params)
+        return self
+
+    def _fit(self, dataset: DataFrame) -> GloVeModel:
+        """Run the stages on the column and take what the model needs from their folder.
+
+        Raises
+        ------
+        ConfigurationError
+            If Params contradict one another or the DataFrame, before any job is run.
+        InputError
+            If the column holds no token.
+        SetupError
+            If the session is Spark Connect's.
+        """
+        refuse_connect(dataset)
+        settings = self.settings()
+        check_token_column(dataset, self.getInputCol())
+        spark = dataset.sparkSession
+        rows = token_rows(dataset, self.getInputCol())
+        with _own_description(spark), self._folder(spark, rows, settings) as (folder, tokens):
+            write_summary(folder, _run(spark, tokens, settings, folder))
+            model = GloVeModel(ModelFiles(folder))
+        model._resetUid(self.uid)
+        return self._copyValues(model)
+
+    @contextmanager
+    def _folder(
+        self, spark: SparkSession, rows: DataFrame, settings: Mapping[str, Settings]
+    ) -> Iterator[tuple[Location, Stage]]:
+        """Open the folder to work in, and say how the tokens come into it."""
+        work_dir = self.getOrDefault("workDir")
+        if work_dir is None:
+            with temporary_folder(spark) as folder:
+                # nobody will ask whether it holds these rows: one pass over them is enough
+                yield folder, tokens_stage(rows, folder.name, checked=False)
+            return
+        content = content_of(rows)
+        wanted = {name: settings[name].as_dict(only_result=True) for name in STAGES}
+        with working_folder(work_dir, fingerprint([content, wanted])[:16]) as folder:
+            yield folder, tokens_stage(rows, content, checked=True)
+
+
+_SIGNATURE = signature(returns="GloVe")
+GloVe.__init__.__signature__ = _SIGNATURE  # type: ignore[attr-defined]
+GloVe.setParams.__signature__ = _SIGNATURE  # type: ignore[attr-defined]
+
+
+def _run(
+    spark: SparkSession, tokens: Stage, settings: Mapping[str, Settings], folder: Location
+) -> dict[str, Dataset]:
+    """Bring every dataset up to date."""
+    claim_folder(folder)
+    known = {COMMAND: DataFrameSettings(), **settings}
+    return {
+        stage.dataset: run_stage(stage, spark, known[stage.command], folder, overwrite=True)
+        for stage in (tokens, *_AFTER_TOKENS)
+    }
+
+
+@contextmanager
+def _own_description(spark: SparkSession) -> Iterator[None]:
+    """Give the caller's jobs their description back: ours name what they do."""
+    key = "spark.job.description"
+    before = spark.sparkContext.getLocalProperty(key)
+    try:
+        yield
+    finally:
+        spark.sparkContext.setLocalProperty(key, before)  # type: ignore[arg-type]

@@ -1,0 +1,68 @@
+"""A saved model: Spark's metadata, and the model's files beside it. Nothing is pickled."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pyspark.ml.util import DefaultParamsReader, DefaultParamsWriter, MLReader, MLWriter
+
+from glove_spark.errors import OutputError
+from glove_spark.ml.connect import is_connect
+from glove_spark.ml.model_files import ModelFiles, copy_model
+from glove_spark.ml.working_folder import qualified
+from glove_spark.storage import Location
+
+if TYPE_CHECKING:
+    from glove_spark.ml.model import GloVeModel
+
+
+class GloVeModelWriter(MLWriter):
+    """Writes a fitted model."""
+
+    def __init__(self, model: GloVeModel) -> None:
+        super().__init__()
+        self._model = model
+
+    def save(self, path: str) -> None:
+        """Write to the folder ``path``.
+
+        Raises
+        ------
+        OutputError
+            If it is there and `overwrite` was not called.
+        """
+        folder = _folder(self, path)
+        if folder.exists():
+            if not self.shouldOverwrite:
+                raise OutputError(
+                    f"{folder.shown} exists; save with write().overwrite(), or to another path"
+                )
+            folder.delete()
+        self.saveImpl(path)
+
+    def saveImpl(self, path: str) -> None:
+        """Write metadata and files."""
+        DefaultParamsWriter.saveMetadata(self._model, path, self.sparkSession)
+        copy_model(self._model.files.folder, _folder(self, path))
+
+
+class GloVeModelReader(MLReader["GloVeModel"]):
+    """Reads what `GloVeModelWriter` wrote."""
+
+    def __init__(self, kind: type[GloVeModel]) -> None:
+        super().__init__()
+        self._kind = kind
+
+    def load(self, path: str) -> GloVeModel:
+        """Read from the folder ``path``, copying its files to the driver."""
+        metadata = DefaultParamsReader.loadMetadata(path, self.sparkSession)
+        model = self._kind(ModelFiles(_folder(self, path)))
+        model._resetUid(metadata["uid"])
+        DefaultParamsReader.getAndSetParams(model, metadata)
+        return model
+
+
+def _folder(session_holder: MLReader[GloVeModel] | MLWriter, path: str) -> Location:
+    spark = session_holder.sparkSession
+    # without a JVM at hand the path is taken as it stands
+    return Location.of(path) if is_connect(spark) else qualified(spark, path)

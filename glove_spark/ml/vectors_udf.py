@@ -1,0 +1,183 @@
+"""Spark columns of vectors, computed by Python workers from a file that every executor maps.
+
+Documents travel as one piece of bytes each, their tokens ended by a byte that no UTF-8 has: Arrow
+takes a third of the time for it that it takes for an array of strings. Vectors come back as the
+structs that Spark's own vectors are inside.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+from pyspark import SparkFiles
+from pyspark.ml.functions import array_to_vector
+from pyspark.ml.linalg import VectorUDT
+from pyspark.sql import Column
+from pyspark.sql import functions as F
+
+from glove_spark.exchange.safetensors import SafetensorsSource
+from glove_spark.kernels.averaging import average_vectors, frequency_weights
+from glove_spark.storage import Location
+
+END = b"\xff"
+"""Ends a token; no UTF-8 has this byte."""
+
+DENSE = 1
+"""What Spark's struct of a vector has as ``type`` where it is dense."""
+
+Matrix = NDArray[np.float32]
+
+
+class ShippedVectors(NamedTuple):
+    """Names of the files that an executor has of a model.
+
+    Attributes
+    ----------
+    vectors
+        safetensors, as `glove_spark.exchange.safetensors` writes them.
+    counts
+        int64 (V,) as numpy saves it.
+    """
+
+    vectors: str
+    counts: str
+
+
+class _Mapped(NamedTuple):
+    words: pa.StringArray
+    matrix: Matrix
+    counts: NDArray[np.int64]
+    ended_words: pa.BinaryArray
+
+
+@lru_cache(maxsize=2)
+def _mapped(vectors: str, counts: str) -> _Mapped:
+    """Map the files; a worker keeps what it used last, for its next tasks."""
+    source = SafetensorsSource(Location.of(vectors))
+    words = [word for part in source.words() for word in part]
+    matrix = source.matrix()
+    assert matrix is not None, "safetensors are mapped"
+    ended_words = pa.array([word.encode() + END for word in words], pa.binary())
+    mapped_counts = np.load(counts, mmap_mode="r")
+    # a plain array: every slice of numpy's own memory map makes another object of that class
+    return _Mapped(pa.array(words, pa.string()), np.asarray(matrix), mapped_counts, ended_words)
+
+
+def _opened(shipped: ShippedVectors) -> _Mapped:
+    return _mapped(SparkFiles.get(shipped.vectors), SparkFiles.get(shipped.counts))
+
+
+def averaged(tokens: str, shipped: ShippedVectors, frequency_weight: float | None) -> Column:
+    """Make the column of the averaged vectors of a column of tokens, an ``array<string>``."""
+    end = F.unhex(F.lit(END.hex())).cast("string")
+    # array_join of pyspark takes no column as the separator
+    joined = F.call_function("array_join", F.col(f"`{tokens}`"), end)
+    document = F.concat(joined, end).cast("binary")
+
+    def average(documents: pa.Array) -> Matrix:
+        mapped = _opened(shipped)
+        weights = None if frequency_weight is None else _weights(shipped, frequency_weight)
+        ids, ends = token_ids(documents, mapped.ended_words)
+        return average_vectors(ids, ends, mapped.matrix, weights)
+
+    return _vector_column(average, document)
+
+
+def words_of(ids: Column, shipped: ShippedVectors) -> Column:
+    """Make the column of the words of a column of ids, bigint."""
+
+    def look_up(numbers: pa.Array) -> pa.Array:
+        return _opened(shipped).words.take(numbers)
+
+    return _arrow_column(look_up, "string", ids)
+
+
+def vectors_of(ids: Column, shipped: ShippedVectors) -> Column:
+    """Make the column of the vectors of a column of ids, bigint."""
+    return _vector_column(lambda numbers: _opened(shipped).matrix[numbers.to_numpy()], ids)
+
+
+def token_ids(
+    documents: pa.Array, ended_words: pa.BinaryArray
+) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
+    """Find the ids of the tokens of documents.
+
+    Parameters
+    ----------
+    documents
+        binary, the tokens of each ended by `END`; null or empty where there is none.
+    ended_words
+        binary, the words of the vocabulary, each ended by `END`.
+
+    Returns
+    -------
+    tuple
+        What `average_vectors` takes: ids, -1 where unknown, and where each document ends.
+    """
+    wide = pa.types.is_large_binary(documents.type)
+    kind = np.int64 if wide else np.int32
+    _, offsets_buffer, data = documents.buffers()
+    if not len(documents) or data is None:
+        return np.empty(0, np.int32), np.zeros(len(documents), np.int64)
+    offsets = np.frombuffer(offsets_buffer, kind)[documents.offset :][: len(documents) + 1]
+    content = np.frombuffer(data, np.uint8)[offsets[0] : offsets[-1]]
+    ends = np.flatnonzero(content == END[0]) + (int(offsets[0]) + 1)
+    bounds = np.empty(len(ends) + 1, kind)
+    bounds[0], bounds[1:] = offsets[0], ends
+    array = pa.LargeBinaryArray if wide else pa.BinaryArray
+    tokens = array.from_buffers(documents.type, len(ends), [None, pa.py_buffer(bounds), data])
+    words = ended_words.cast(documents.type) if wide else ended_words
+    # a table of all words is made anew, which takes 30 ns each: batches have far more tokens
+    ids = pc.index_in(tokens, words).fill_null(-1).to_numpy()
+    return ids, np.searchsorted(ends, offsets[1:], side="right")
+
+
+@lru_cache(maxsize=2)
+def _weights(shipped: ShippedVectors, frequency_weight: float) -> Matrix:
+    return frequency_weights(np.asarray(_opened(shipped).counts), frequency_weight)
+
+
+def _vector_column(function: Callable[[pa.Array], Matrix], argument: Column) -> Column:
+    """Make a column of Spark's vectors."""
+    if hasattr(F, "arrow_udf"):
+        return _arrow_column(lambda given: _as_structs(function(given)), VectorUDT(), argument)
+    return array_to_vector(
+        _arrow_column(lambda given: list(function(given)), "array<float>", argument)
+    )
+
+
+def _arrow_column(function: Callable[[pa.Array], Any], kind: Any, argument: Column) -> Column:
+    """Make a column by a function of Arrow arrays; Spark before 4.1 goes through pandas."""
+    if hasattr(F, "arrow_udf"):
+
+        def arrow(batches: Iterator[pa.Array]) -> Iterator[pa.Array]:
+            for batch in batches:
+                yield function(batch)
+
+        found: Column = F.arrow_udf(arrow, kind)(argument)
+        return found
+    from glove_spark.ml.pandas_udf import pandas_column
+
+    return pandas_column(function, kind, argument)
+
+
+def _as_structs(matrix: Matrix) -> pa.StructArray:
+    """Make dense vectors as Spark stores them: type, size, indices, values."""
+    count, size = matrix.shape
+    values = pa.array(matrix.ravel().astype(np.float64))
+    ends = pa.array(np.arange(0, matrix.size + 1, size, dtype=np.int32))
+    return pa.StructArray.from_arrays(
+        [
+            pa.array(np.full(count, DENSE, np.int8)),
+            pa.nulls(count, pa.int32()),
+            pa.nulls(count, pa.list_(pa.int32())),
+            pa.ListArray.from_arrays(ends, values),
+        ],
+        names=["type", "size", "indices", "values"],
+    )

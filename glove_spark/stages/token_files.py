@@ -1,0 +1,32 @@
+"""The files of the tokens dataset, whatever the rows come from and wherever they go."""
+
+from __future__ import annotations
+
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+from glove_spark.stages.object_store import write_parquet
+from glove_spark.storage import Location
+
+ROW_GROUP_BYTES = 8 << 20
+"""Of the tokens files, before compression: some 4M tokens, the unit that later tasks read."""
+
+COMPRESSION = "zstd"
+
+
+def write_tokens(rows: DataFrame, output: Location) -> None:
+    """Write the column ``tokens`` of the rows that have any."""
+    filled = rows.where(F.size("tokens") > 0).select("tokens")
+    if output.is_in_object_store:
+        write_parquet(filled, output, row_group_bytes=ROW_GROUP_BYTES, compression=COMPRESSION)
+        return
+    (
+        filled.write.option("compression", COMPRESSION)
+        .option("parquet.block.size", ROW_GROUP_BYTES)
+        # the default of 1 MB is left behind within 2M tokens; words would be stored out in full
+        .option("parquet.dictionary.page.size", ROW_GROUP_BYTES)
+        # rows may be large: look at the sizes long before the default of every 100th
+        .option("parquet.block.size.row.check.min", 4)
+        .option("parquet.page.size.row.check.min", 4)
+        .parquet(output.uri)
+    )
