@@ -16,6 +16,7 @@ from glove_spark.stages.cooccurrence import NONZEROS_PER_BLOCK, PAIRS_PER_TASK
 from glove_spark.stages.cooccurrence import TOKENS_PER_TASK as COUNTED_TOKENS_PER_TASK
 from glove_spark.stages.export import WORDS_PER_FILE
 from glove_spark.stages.vocabulary import PENDING_ROWS, TOKENS_PER_TASK
+from glove_spark.storage import REQUESTS_AT_ONCE
 
 WORD_BYTES = 20
 """A counted word in Arrow: its count, its offset and eight letters."""
@@ -68,7 +69,7 @@ class Cluster:
     task_seconds
         The driver's time for a task, which no executor shortens.
     delete_seconds
-        A deletion in shared storage; the driver deletes one file after another.
+        A deletion in shared storage; the driver has `REQUESTS_AT_ONCE` under way.
     """
 
     executors: int
@@ -233,7 +234,8 @@ def _training_cost(
     measured_at = known.overheads["cores"]
     rounds = p * (train.round + cluster.task_seconds * max(0, at_once - measured_at))
     # the files that a round replaces; local ones cost next to nothing and are part of a round
-    deletions = 2 * p * max(0, p - 1) * cluster.delete_seconds
+    side_by_side = min(REQUESTS_AT_ONCE, 2 * p)
+    deletions = 2 * p * max(0, p - 1) / side_by_side * cluster.delete_seconds
     return StageCost(
         train.fixed + work.epochs * compute / at_once,
         work.epochs * network / (cluster.network * cluster.executors),

@@ -31,7 +31,7 @@ SCHEMES = ("file", "hdfs", "viewfs", *OBJECT_STORES)
 S3_ATTEMPTS = 10
 """Of a request, with pauses that double up to 20 s: a store may be away for about a minute."""
 
-_REQUESTS_AT_ONCE = 16
+REQUESTS_AT_ONCE = 16
 """Of copies and deletions: on an object store each waits for an answer."""
 
 _LARGEST_SERVER_COPY = 5 << 30
@@ -188,7 +188,7 @@ class Location:
             sources = [self]
             if self.kind() != fs.FileType.File:
                 sources = [self.found(info) for info in self.walk() if info.is_file]
-            with ThreadPoolExecutor(_REQUESTS_AT_ONCE) as threads:
+            with ThreadPoolExecutor(REQUESTS_AT_ONCE) as threads:
                 list(threads.map(lambda file: file.copy_to(self._moved(file, target)), sources))
             self.delete()
 
@@ -253,7 +253,7 @@ class Location:
 
 def delete_files(files: Sequence[Location]) -> None:
     """Remove many files, or folders."""
-    with ThreadPoolExecutor(_REQUESTS_AT_ONCE) as threads:
+    with ThreadPoolExecutor(REQUESTS_AT_ONCE) as threads:
         list(threads.map(Location.delete, files))
 
 
