@@ -21,9 +21,6 @@ from glove_spark.storage import REQUESTS_AT_ONCE
 WORD_BYTES = 20
 """A counted word in Arrow: its count, its offset and eight letters."""
 
-ROW_GROUP_TOKENS = 4_000_000
-"""Of the tokens dataset, about."""
-
 BOUND_OVER_NONZEROS = 4 / 3
 """What the rows are cut by is a bound of the nonzeros; text has some three quarters of it."""
 
@@ -142,7 +139,6 @@ def stage_costs(work: Workload, cluster: Cluster, known: Coefficients) -> dict[s
     """Evaluate the formulas of every stage."""
     sizes, each, shuffled = sizes_of(work, cluster, known), known.bytes_each, known.shuffle_each
     cores, a_task = cluster.cores, cluster.task_seconds
-    plan = known.overheads["seconds_a_planned_pair"] * work.tokens / ROW_GROUP_TOKENS
     worker = known.blocks_memory.fixed
     tokens_bytes = work.tokens * each["tokens, a token"]
     matrix_bytes = sizes.stored * each["cooccurrence, a stored nonzero"]
@@ -165,7 +161,7 @@ def stage_costs(work: Workload, cluster: Cluster, known: Coefficients) -> dict[s
     words = tasks * known.growth.distinct.at(work.tokens / tasks)
     vocabulary = cost(
         known.vocabulary.at(work.tokens / cores),
-        plan * tasks + a_task * max(0, tasks + tasks // 4 - 2 * cores),
+        a_task * max(0, tasks + tasks // 4 - 2 * cores),
         tokens_bytes,
         words * shuffled["vocabulary, a word of a task"],
         0,
@@ -178,7 +174,7 @@ def stage_costs(work: Workload, cluster: Cluster, known: Coefficients) -> dict[s
     pairs = work.tokens * known.growth.pairs_a_token
     cooccurrence = cost(
         known.cooccurrence.at(pairs / cores) + merging,
-        plan * sizes.counting_tasks + a_task * max(0, sizes.counting_tasks - cores),
+        a_task * max(0, sizes.counting_tasks - cores),
         tokens_bytes + matrix_bytes,
         handed_on * shuffled["cooccurrence, a nonzero of a task"],
         matrix_bytes,
