@@ -178,15 +178,13 @@ def test_more_executors_shorten_the_cores_work_and_lengthen_the_rounds(sweep):
     assert many["train"].network > 8 * few["train"].network
 
 
-def test_limits_come_in_their_order_and_move_with_the_cluster(sweep):
+def test_limits_come_in_their_order_and_move_with_the_blocks(sweep):
     known, work = fit_coefficients(sweep), Workload(840e9, 2_200_000, 300, 5)
-    by_size = [
-        limits(work, replace(CLUSTER, executors=executors), known) for executors in (4, 16)
-    ]
-    for found in by_size:
+    by_blocks = [limits(replace(work, num_blocks=blocks), CLUSTER, known) for blocks in (64, 1024)]
+    for found in by_blocks:
         tokens = [limit.tokens for limit in found if limit.tokens is not None]
         assert tokens == sorted(tokens)
-    heap = [next(x for x in found if "row group and cell" in x.what).tokens for found in by_size]
+    heap = [next(x for x in found if "row group and cell" in x.what).tokens for found in by_blocks]
     assert heap[1] < heap[0]
 
 
