@@ -180,7 +180,7 @@ def test_more_executors_shorten_the_cores_work_and_lengthen_the_rounds(sweep):
 
 def test_limits_come_in_their_order_and_move_with_the_blocks(sweep):
     known, work = fit_coefficients(sweep), Workload(840e9, 2_200_000, 300, 5)
-    by_blocks = [limits(replace(work, num_blocks=blocks), CLUSTER, known) for blocks in (64, 1024)]
+    by_blocks = [limits(replace(work, num_blocks=blocks), CLUSTER, known) for blocks in (512, 4096)]
     for found in by_blocks:
         tokens = [limit.tokens for limit in found if limit.tokens is not None]
         assert tokens == sorted(tokens)
