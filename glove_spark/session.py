@@ -95,8 +95,6 @@ def open_session(
     settings = {
         "spark.app.name": app_name,
         "spark.ui.showConsoleProgress": "false",
-        # a task through a Unix socket costs a third less than through TCP; older Sparks ignore it
-        "spark.python.unix.domain.socket.enabled": "true",
     }
     settings |= {f"spark.executorEnv.{name}": os.environ[name] for name in BLAS_THREADS}
     if not submitted:

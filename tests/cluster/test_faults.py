@@ -1,6 +1,7 @@
 """Processes die, hang and are cancelled; the bytes stay those of an undisturbed run."""
 
 import os
+import shutil
 import signal
 import time
 
@@ -12,6 +13,8 @@ from benchmarks.victims import KINDS, busy_nodes, held, kill_in_a_task
 from tests.cluster.processes import events_of, finish, wait_for
 
 pytestmark = pytest.mark.cluster
+
+ATTEMPTS = 3
 
 DATASETS = {"cooccurrence": "cooccurrence", "blocks": "blocks", "train": "model"}
 
@@ -49,13 +52,18 @@ def failed_tasks(events):
 def test_a_killed_process_changes_nothing(
     cluster, logs_before, begin, undisturbed_out, stage, kind
 ):
-    process, out = begin(stage, cluster)
-    kill_in_a_task(busy_nodes(cluster)[0], kind)
-    code, output = finish(process)
-    assert code == 0, output
-    assert failed_tasks(events_of(cluster, logs_before)), "the kill hit no task"
     dataset = DATASETS[stage]
-    assert results(out, [dataset]) == results(undisturbed_out, [dataset])
+    for _ in range(ATTEMPTS):
+        process, out = begin(stage, cluster)
+        kill_in_a_task(busy_nodes(cluster)[0], kind)
+        code, output = finish(process)
+        assert code == 0, output
+        assert results(out, [dataset]) == results(undisturbed_out, [dataset])
+        if failed_tasks(events_of(cluster, logs_before)):
+            return
+        # the task had ended in the moment between the look and the kill
+        shutil.rmtree(out)
+    pytest.fail(f"of {ATTEMPTS} kills none hit a task")
 
 
 def test_an_executor_that_hangs_is_given_up(cluster, logs_before, begin, undisturbed_out):
