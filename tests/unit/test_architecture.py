@@ -64,5 +64,6 @@ def test_command_line_starts_without_spark():
 def test_no_job_hides_a_module_of_the_standard_library():
     # spark-submit puts the job's folder first on the path
     jobs = {file.stem for file in (PACKAGE.parent / "jobs").glob("*.py")}
-    assert jobs == {"glove_pipeline", *(f"glove_{stage}" for stage in STAGES)}
+    stages = {f"glove_{stage}" for stage in STAGES}
+    assert jobs == {"glove_pipeline", "glove_update", *stages}
     assert not jobs & sys.stdlib_module_names
