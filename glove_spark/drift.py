@@ -163,6 +163,7 @@ def measure_drift(
             for former, later in _unit_pairs(old, new, before, after)
         ]
     )
+    cosines = np.clip(cosines, -1, 1)
     total = weight[after].sum()
     far = np.argsort(cosines[:among], kind="stable")[:shown]
     unknown = by_frequency[[new.words[k] not in old for k in by_frequency]]
