@@ -206,10 +206,10 @@ class TrainSettings(Settings):
         external=True,
     )
     new_words: str = option(
-        "average",
-        "warm start: words that the other model lacks start from the average of their contexts' "
-        "vectors, or at random",
-        one_of("average", "random"),
+        "random",
+        "warm start: words that the other model lacks start at random, or from the average of "
+        "their contexts' vectors",
+        one_of("random", "average"),
     )
     probe: tuple[str, ...] = option(
         (),

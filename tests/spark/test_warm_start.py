@@ -104,7 +104,9 @@ def test_new_words_start_from_the_average_of_their_contexts(
     first = TrainSettings(vector_size=SIZE, epochs=3, adagrad=adagrad)
     earlier = run_stage(MODEL, spark, first, old)
     root = blocks_of(tmp_path / "later", np.arange(ALL_WORDS), 3, symmetric=symmetric)
-    model = run_stage(MODEL, spark, settings(earlier, adagrad=adagrad, x_max=40.0), root)
+    model = run_stage(
+        MODEL, spark, settings(earlier, adagrad=adagrad, x_max=40.0, new_words="average"), root
+    )
     known, new = np.arange(OLD_WORDS), np.arange(OLD_WORDS, ALL_WORDS)
     for side, counts in zip(SIDES, (COUNTS, COUNTS.T), strict=True):
         other = SIDES[1 - SIDES.index(side)]
@@ -123,7 +125,7 @@ def test_new_words_start_from_the_average_of_their_contexts(
 
 def test_where_nothing_is_new_the_choice_changes_nothing(spark, tmp_path, blocks_of, earlier):
     root = blocks_of(tmp_path / "later", np.arange(OLD_WORDS), 3)
-    averaged = run_stage(MODEL, spark, settings(earlier), root)
+    averaged = run_stage(MODEL, spark, settings(earlier, new_words="average"), root)
     again = settings(earlier, new_words="random")
     drawn = run_stage(MODEL, spark, again, root, overwrite=True)
     for side in SIDES:
@@ -143,7 +145,7 @@ def test_it_goes_on_where_the_model_was(spark, tmp_path, blocks_of, earlier):
 def test_a_run_that_dies_resumes_with_the_same_bytes(
     spark, tmp_path, blocks_of, earlier, monkeypatch
 ):
-    wanted = settings(earlier, epochs=3)
+    wanted = settings(earlier, epochs=3, new_words="average")
     order = np.arange(ALL_WORDS)[::-1]
     undisturbed = run_stage(MODEL, spark, wanted, blocks_of(tmp_path / "a", order, 2))
     root = blocks_of(tmp_path / "b", order, 2)
