@@ -192,13 +192,21 @@ def measure_drift(
 
 
 def counts_beside(path: str | Location, words: Sequence[str]) -> NDArray[np.int64] | None:
-    """Look up how often words occur, in the vocabulary beside vectors; None where there is none."""
-    try:
-        vocabulary = Vocabulary.read(open_dataset(Location.of(path) / "vocabulary").location)
-    except GloveSparkError:
-        return None
-    ids = vocabulary.ids_of(words)
-    return np.where(ids >= 0, vocabulary.counts[ids], 0)
+    """Look up how often words occur, in the vocabulary or model beside vectors.
+
+    Returns
+    -------
+    NDArray or None
+        int64 (n,), 0 for words that are not there; None where neither dataset is.
+    """
+    for name in ("vocabulary", "model"):
+        try:
+            found = Vocabulary.read(open_dataset(Location.of(path) / name, hasher=None).location)
+        except GloveSparkError:
+            continue
+        ids = found.ids_of(words)
+        return np.where(ids >= 0, found.counts[ids], 0)
+    return None
 
 
 def _rotation(

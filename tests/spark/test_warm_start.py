@@ -11,6 +11,7 @@ from glove_spark.cli import main
 from glove_spark.config import BlocksSettings, TrainSettings, pipeline_config
 from glove_spark.datasets.model import SIDES, gather_parameters
 from glove_spark.datasets.vocabulary import Vocabulary
+from glove_spark.drift import counts_beside
 from glove_spark.errors import ConfigurationError, DatasetError, InputError
 from glove_spark.exchange.formats import open_vectors
 from glove_spark.manifest import Dataset, Manifest, list_files
@@ -248,6 +249,7 @@ def test_a_model_names_its_words_itself(tmp_path, earlier):
     assert pq.read_table((earlier.location / "words.parquet").path)["word"].to_pylist() == words
     # the vocabulary grows, is counted anew, or is not there at all
     (root / "vocabulary.manifest.json").delete()
+    np.testing.assert_array_equal(counts_beside(root, ["word1", "whale"]), [OLD_WORDS - 1, 0])
     assert WordVectors.read(open_vectors(root, side="word")).words == words
 
 
