@@ -14,6 +14,7 @@ from typing import Any
 from glove_spark import __version__
 from glove_spark.commands.batches import add_batches
 from glove_spark.commands.completion import add_completion
+from glove_spark.commands.drift import add_drift
 from glove_spark.commands.evaluate import add_evaluate
 from glove_spark.commands.exchange import add_convert, add_export_c, add_import_c
 from glove_spark.commands.explore import add_analogy, add_neighbors, add_ratio
@@ -52,6 +53,7 @@ STAGE_EXAMPLES = {
 """,
     "train": """  glove-spark train --output out/ --vector-size 300 --epochs 10 --probe war,law
   glove-spark train --output other/ --reuse out/ --x-max 50
+  glove-spark train --output today/ --reuse counts/ --warm-start yesterday/ --epochs 3
 """,
     "export": """  glove-spark export --output out/
   glove-spark export --output out/ --vectors word --overwrite
@@ -139,6 +141,7 @@ def build_parser() -> argparse.ArgumentParser:
     add_convert(commands)
     add_import_c(commands)
     add_export_c(commands)
+    add_drift(commands)
     add_report(commands)
     add_verify(commands)
     add_plot_neighbors(commands)

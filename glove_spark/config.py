@@ -16,6 +16,7 @@ from typing import Any
 
 from glove_spark.errors import ConfigurationError
 from glove_spark.options import Settings, above, at_least, between, matching, one_of, option
+from glove_spark.storage import Location
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -197,6 +198,19 @@ class TrainSettings(Settings):
         0.0, "stop when an epoch lowers the cost by less than this share; 0 is never", at_least(0)
     )
     seed: int = option(1, "seed of everything random", between(0, 2**63 - 1))
+    warm_start: str | None = option(
+        None,
+        "start from the vectors and accumulators of another model: an output folder, or the model "
+        "in it; words are known again by their spelling; default: from random vectors",
+        metavar="MODEL",
+        external=True,
+    )
+    new_words: str = option(
+        "random",
+        "warm start: words that the other model lacks start at random, or from the average of "
+        "their contexts' vectors",
+        one_of("random", "average"),
+    )
     probe: tuple[str, ...] = option(
         (),
         "show these words' neighbours after every epoch",
@@ -279,6 +293,15 @@ class PipelineConfig:
     blocks: BlocksSettings = field(default_factory=BlocksSettings)
     train: TrainSettings = field(default_factory=TrainSettings)
     export: ExportSettings = field(default_factory=ExportSettings)
+
+    def __post_init__(self) -> None:
+        start, output = self.train.warm_start, Location.of(self.run.output)
+        if start is not None and Location.of(start) in (output, output / "model"):
+            raise ConfigurationError(
+                f"warm_start={start} is the model that this run replaces, so that a second run "
+                "would start from the first one's; name another output, with --reuse "
+                f"{output.shown} for what is counted there"
+            )
 
 
 SETTINGS: dict[str, type[Settings]] = {

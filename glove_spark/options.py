@@ -72,6 +72,7 @@ def option(
     metavar: str | None = None,
     opposite: str | None = None,
     comma_separated: bool = False,
+    external: bool = False,
 ) -> Any:
     """Define an option as a dataclass field.
 
@@ -92,6 +93,9 @@ def option(
         The flag that sets a boolean to False, where ``--no-name`` reads badly.
     comma_separated
         A repeated option whose values are given as ``A,B,C``.
+    external
+        A path whose content is among the stage's external inputs: that makes a finished stage
+        stale, a new place of the same content does not.
     """
     metadata = {
         "help": help,
@@ -100,6 +104,7 @@ def option(
         "metavar": metavar,
         "opposite": opposite,
         "comma_separated": comma_separated,
+        "external": external,
     }
     return field(default=default, metadata=metadata)
 
@@ -119,6 +124,7 @@ class OptionSpec:
     metavar: str | None
     opposite: str | None
     comma_separated: bool
+    external: bool
 
     @property
     def flag(self) -> str:
@@ -203,10 +209,13 @@ class Settings:
         return cls(**values)
 
     def as_dict(self, *, only_result: bool = False) -> dict[str, Any]:
-        """Return the values as JSON types; ``only_result`` leaves out what changes no bytes."""
+        """Return the values as JSON types.
+
+        ``only_result`` leaves out what changes no bytes, and paths that are known by their content.
+        """
         return {
             spec.name: list(value) if isinstance(value, tuple) else value
             for spec in self.specs()
-            if spec.changes_result or not only_result
+            if not only_result or (spec.changes_result and not spec.external)
             for value in [getattr(self, spec.name)]
         }

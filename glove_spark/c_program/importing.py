@@ -130,7 +130,7 @@ def _import(
                 root / "model",
                 settings,
                 inputs,
-                lambda target: _write_model(matrix, squares, target),
+                lambda target: _write_model(vocabulary, matrix, squares, target),
                 overwrite,
             )
         )
@@ -226,8 +226,9 @@ def _nonzeros(records: Records) -> list[Nonzeros]:
 
 
 def _write_model(
-    parameters: MatrixFile, gradsq: MatrixFile | None, target: Location
+    vocabulary: Vocabulary, parameters: MatrixFile, gradsq: MatrixFile | None, target: Location
 ) -> Mapping[str, Any]:
+    vocabulary.write(target)
     rows, columns = parameters.shape
     vocabulary_size, vector_size = rows // 2, columns - 1
     num_blocks = -(-vocabulary_size // BLOCK_WORDS)

@@ -15,6 +15,7 @@ REPORT_EXAMPLES = """  glove-spark report out/
   glove-spark report out/ --neighbors tyranny war --ratio war peace battle treaty law
   glove-spark report out/ --output page.html --analogies questions/ --similarity ws353.txt
   glove-spark report out/ --map pca --map-words 5000
+  glove-spark report today/ --compare-with yesterday/
 
 needs plotly, which installs with: pip install 'glove_spark[plot]'
 """
@@ -70,6 +71,11 @@ def add_report(commands: Any) -> None:
         help="the most frequent words on the map (default: 3000)",
     )
     command.add_argument("--seed", type=int, default=1, metavar="N", help="of UMAP (default: 1)")
+    command.add_argument(
+        "--compare-with",
+        metavar="OLD",
+        help="show what moved since, and new words: an output folder, or vectors of any format",
+    )
     command.add_argument("--analogies", metavar="PATH", help="score them, as evaluate does")
     command.add_argument(
         "--similarity", metavar="PATH", nargs="+", default=[], help="score them, as evaluate does"
@@ -128,6 +134,7 @@ def _report(given: argparse.Namespace) -> None:
         analogies=given.analogies,
         similarity=similarity_files(given.similarity),
         lowercase=not given.keep_case,
+        compare_with=given.compare_with,
     )
     target = (
         Location.of(given.output) if given.output else Location.of(given.folder) / "report.html"

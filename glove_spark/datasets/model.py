@@ -1,8 +1,8 @@
 """A model on disk: for every epoch and block, the parameters of both sides.
 
 One Arrow file a block and side, one record a word: ``vector``, ``bias`` and their
-accumulators. Word ``id`` is record ``id // P`` of block ``id % P``. See
-docs/FORMATS.md.
+accumulators. Word ``id`` is record ``id // P`` of block ``id % P``. The words themselves are beside
+the epochs, as a vocabulary has them. See docs/FORMATS.md.
 """
 
 from __future__ import annotations
@@ -64,6 +64,41 @@ def read_parameters(source: Location, vector_size: int, adagrad: str) -> Paramet
     """Read one block of one side into arrays of its own, which training may change."""
     columns = read_record_batch(source, schema(vector_size, adagrad)).columns
     return Parameters(*(_array(column).copy() for column in columns))
+
+
+def gather_parameters(
+    model: Dataset, side: str, ids: NDArray[np.integer[Any]], epoch: int | None = None
+) -> Parameters:
+    """Gather some words' parameters of one side from the blocks that have them.
+
+    Parameters
+    ----------
+    ids
+        (n,), in any order.
+    epoch
+        By default the last.
+
+    Returns
+    -------
+    Parameters
+        Of n words, in the order of ``ids``, in arrays of their own.
+    """
+    facts = model.facts
+    size, num_blocks = int(facts["vector_size"]), int(facts["num_blocks"])
+    epoch = int(facts["epoch"]) if epoch is None else epoch
+    wanted = schema(size, str(facts["adagrad"]))
+    shapes = [
+        (len(ids), size) if pa.types.is_fixed_size_list(kind) else len(ids) for kind in wanted.types
+    ]
+    found = Parameters(*(np.empty(shape, np.float32) for shape in shapes))
+    owners = np.asarray(ids) % num_blocks
+    for block in np.unique(owners).tolist():
+        places = np.flatnonzero(owners == block)
+        rows = np.asarray(ids)[places] // num_blocks
+        batch = read_record_batch(block_file(model.location, epoch, side, block), wanted)
+        for values, column in zip(vars(found).values(), batch.columns, strict=True):
+            values[places] = _array(column)[rows]
+    return found
 
 
 def read_vectors(

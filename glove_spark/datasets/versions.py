@@ -5,7 +5,7 @@ FORMAT_VERSIONS = {
     "vocabulary": 2,
     "cooccurrence": 2,
     "blocks": 2,
-    "model": 1,
+    "model": 2,
     "vectors": 1,
     "vectors.txt": 1,
 }

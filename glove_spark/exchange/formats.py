@@ -16,6 +16,7 @@ from functools import partial
 from pyarrow import fs
 
 from glove_spark.c_program.files import CParametersSource
+from glove_spark.datasets.vocabulary import FILE as WORDS_FILE
 from glove_spark.errors import ConfigurationError, InputError, OutputError
 from glove_spark.exchange.model import SIDES, ModelSource
 from glove_spark.exchange.numpy_file import NumpySource, write_numpy
@@ -248,7 +249,8 @@ def _open_folder(location: Location) -> ParquetSource:
             return ParquetSource(location.shown, files)
         if (location / MARKER).exists():
             location = location / "vectors"
-    parts = open_dataset(location).files(".parquet")
+    # a model and a vocabulary have words in such files, and no vectors
+    parts = [file for file in open_dataset(location).files(".parquet") if file.name != WORDS_FILE]
     if not parts:
         raise InputError(
             f"{location.shown} is no dataset of vectors; name the output folder, or its vectors"

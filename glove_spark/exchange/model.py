@@ -8,7 +8,7 @@ from glove_spark.datasets.model import ModelVectors
 from glove_spark.datasets.vocabulary import read_table
 from glove_spark.errors import DatasetError
 from glove_spark.exchange.source import Chunk, MemorySource, SliceableSource
-from glove_spark.publication import lineage_of, open_dataset
+from glove_spark.publication import open_dataset
 from glove_spark.storage import Location
 
 SIDES = ("sum", "word", "context")
@@ -24,29 +24,28 @@ class ModelSource(SliceableSource):
     Raises
     ------
     InputError
-        If the folder holds no model or no vocabulary.
+        If the folder holds no model.
     DatasetError
-        If they do not belong together.
+        If it is damaged.
     """
 
     def __init__(self, folder: Location, side: str) -> None:
         self.shown = f"{(folder / 'model').shown} ({side})"
         model = open_dataset(folder / "model")
         self._vectors = ModelVectors(model, side)
-        vocabulary = open_dataset(folder / "vocabulary")
-        lineage_of({"model": model, "vocabulary": vocabulary})
-        self._vocabulary = vocabulary.location
+        # its own words: the vocabulary beside it may have grown since
+        self._words = model.location
         self.num_words, self.vector_size = self._vectors.shape
-        words = read_table(self._vocabulary).num_rows
+        words = read_table(self._words).num_rows
         if words != self.num_words:
             raise DatasetError(
-                f"{self.shown} has vectors of {self.num_words:,} words and the vocabulary beside "
-                f"it {words:,}; run train again"
+                f"{self.shown} has vectors of {self.num_words:,} words and names {words:,}; run "
+                "train again with --overwrite"
             )
 
     def rows(self, start: int, stop: int) -> Iterator[Chunk]:
         """Gather ids from the blocks."""
-        words = read_table(self._vocabulary)["word"]
+        words = read_table(self._words)["word"]
         for gathered in range(start, stop, GATHER_ROWS):
             end = min(gathered + GATHER_ROWS, stop)
             some = words.slice(gathered, end - gathered).to_pylist()
@@ -54,6 +53,6 @@ class ModelSource(SliceableSource):
             yield from found.chunks()
 
     def words(self) -> Iterator[list[str]]:
-        """Read the vocabulary."""
-        for part in read_table(self._vocabulary)["word"].chunks:
+        """Read the words."""
+        for part in read_table(self._words)["word"].chunks:
             yield part.to_pylist()

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from glove_spark.errors import ConfigurationError, GloveSparkError, InputError
 from glove_spark.exchange.formats import open_vectors
+from glove_spark.report.drift_section import drift
 from glove_spark.report.page import as_html
 from glove_spark.report.run_sections import (
     Manifests,
@@ -45,6 +46,8 @@ class ReportOptions:
         One of `glove_spark.report.word_map.METHODS`.
     analogies, similarity, lowercase
         As `glove_spark.evaluation.report.Questions.read` takes them.
+    compare_with
+        Vectors of another day, in any format, or their output folder.
     """
 
     title: str = ""
@@ -57,6 +60,7 @@ class ReportOptions:
     analogies: str | None = None
     similarity: Sequence[Path] = field(default_factory=tuple)
     lowercase: bool = True
+    compare_with: str | None = None
 
 
 def make_page(folder: str | Location, options: ReportOptions) -> Page:
@@ -100,19 +104,22 @@ def _sections_of_words(
     try:
         source = open_vectors(root)
     except GloveSparkError as error:
-        if options.neighbors or options.analogies or options.similarity:
+        if options.neighbors or options.analogies or options.similarity or options.compare_with:
             raise
         why = f"No vectors: {error}."
         titles = {"map": "Map of words", "neighbors": "Neighbours", "evaluation": "Evaluation"}
         return [Section(name, title, missing=why) for name, title in titles.items()]
+    counts = manifests.holder("vocabulary")
+    moved = [drift(source, counts, options.compare_with)] if options.compare_with else []
     return [
         *word_sections(
             source,
-            manifests.holder("vocabulary"),
+            counts,
             options.neighbors,
             options.map_words,
             options.method,
             options.seed,
         ),
+        *moved,
         evaluation(source, options.analogies, options.similarity, lowercase=options.lowercase),
     ]

@@ -23,7 +23,11 @@ _COUNTS = {
     "vocabulary": (("vocabulary_size", "words"), ("distinct_words", "distinct words")),
     "cooccurrence": (("nnz", "nonzeros"), ("pairs", "pairs")),
     "blocks": (("batches", "batches"), ("num_blocks", "blocks a side")),
-    "model": (("epoch", "epochs"), ("vector_size", "dimensions")),
+    "model": (
+        ("epoch", "epochs"),
+        ("vector_size", "dimensions"),
+        ("known_words", "words of an earlier model"),
+    ),
     "vectors": (("words", "words"), ("vector_size", "dimensions")),
     "vectors.txt": (("words", "words"),),
 }

@@ -15,13 +15,11 @@ from typing import Any
 from pyspark import Broadcast
 
 from glove_spark.config import TrainSettings
-from glove_spark.datasets.model import SIDES, block_file, write_parameters
 from glove_spark.datasets.versions import FORMAT_VERSIONS
 from glove_spark.datasets.vocabulary import Vocabulary
 from glove_spark.errors import ConfigurationError, DivergenceError
 from glove_spark.kernels.grid import BlockGrid
 from glove_spark.kernels.objective import log_keep_factors
-from glove_spark.kernels.parameters import initial_parameters
 from glove_spark.kernels.schedule import (
     Round,
     averaging_rounds,
@@ -45,14 +43,16 @@ from glove_spark.stages.checkpoints import (
     write_metrics,
 )
 from glove_spark.stages.held_out import held_out_cost
+from glove_spark.stages.initial_state import write_initial_state
 from glove_spark.stages.probe import describe_neighbors
 from glove_spark.stages.rounds import EpochPlan, Placement, TaskResult, run_round
+from glove_spark.stages.warm_start import open_warm_start, warm_start_fingerprint
 from glove_spark.storage import Location
 
 log = logging.getLogger(__name__)
 
-_SCHEDULE, _INITIAL = 2, 3
-"""Keep what is drawn from the seed for these apart; `rounds` has its own."""
+_SCHEDULE = 2
+"""Keeps the order of cells apart from what else is derived from the seed."""
 
 GROWTH_LIMIT = 10.0
 """A cost so many times the best one will not come back."""
@@ -64,8 +64,10 @@ def build_model(job: Job) -> Mapping[str, Any]:
     blocks, vocabulary = job.inputs["blocks"], Vocabulary.read(job.inputs["vocabulary"].location)
     grid = BlockGrid(len(vocabulary), int(blocks.facts["num_blocks"]))
     check_settings(settings, grid, vocabulary)
+    start = None if settings.warm_start is None else open_warm_start(job, vocabulary)
     model = job.output.make_folder()
-    history = _resume(job, model) or [_initialise(job, grid, model)]
+    vocabulary.write(model)
+    history = _resume(job, model) or [write_initial_state(job, grid, model, start)]
     log_keep = None
     if settings.subsample > 0:
         log_keep = job.spark.sparkContext.broadcast(
@@ -101,6 +103,7 @@ def build_model(job: Job) -> Mapping[str, Any]:
         "adagrad": settings.adagrad,
         "num_blocks": grid.num_blocks,
         "vocabulary_size": grid.vocabulary_size,
+        "known_words": None if start is None else start.num_known,
     }
 
 
@@ -154,28 +157,6 @@ def _resume(job: Job, model: Location) -> list[EpochRecord]:
         write_metrics(model, history)
         log.info("train: resumes after epoch %d", history[-1].epoch)
     return history
-
-
-def _initialise(job: Job, grid: BlockGrid, model: Location) -> EpochRecord:
-    """Write epoch 0: one task a block and side draws its parameters."""
-    settings: TrainSettings = job.settings
-    describe(job.spark, "train: initial parameters")
-    places = [(side, block) for side in range(len(SIDES)) for block in range(grid.num_blocks)]
-    seed, size, adagrad = settings.seed, settings.vector_size, settings.adagrad
-
-    def draw(place: tuple[int, int]) -> tuple[tuple[str, int], Location]:
-        side, block = place
-        rng = derived_rng(seed, _INITIAL, side, block)
-        parameters = initial_parameters(grid.block_size(block), size, rng, adagrad)  # type: ignore[arg-type]
-        file = block_file(model, 0, SIDES[side], block).temporary_sibling()
-        file.parent.make_folder()
-        write_parameters(parameters, file)
-        return (SIDES[side], block), file
-
-    written = job.spark.sparkContext.parallelize(places, len(places)).map(draw).collect()
-    record = EpochRecord(epoch=0, cost=None, nnz=0, learning_rate=None, seconds=0.0)
-    commit_epoch(model, record, dict(written), job.hasher)
-    return record
 
 
 def _train_epoch(
@@ -301,5 +282,6 @@ MODEL = Stage(
     format_version=FORMAT_VERSIONS["model"],
     inputs=("vocabulary", "blocks"),
     build=build_model,
+    external_inputs=warm_start_fingerprint,
     resumable=True,
 )

@@ -140,6 +140,7 @@ def test_only_the_last_epochs_are_kept_and_nothing_else(spark, tmp_path, blocks_
         "W",
         "W_tilde",
         "epoch",
+        "words.parquet",
         METRICS,
     }
     assert not [name for name in model.manifest.files if "tmp" in name]

@@ -1,5 +1,6 @@
 """The pure parts of the benchmarks: samples, fits, the model on paper, and its document."""
 
+import gzip
 import json
 import re
 from dataclasses import replace
@@ -11,6 +12,7 @@ import pytest
 from benchmarks.coefficients import expected_nonzeros, fit_coefficients
 from benchmarks.compare import OURS, THEIRS, comparison_table, run_theirs
 from benchmarks.event_log import spark_work
+from benchmarks.follow import cut
 from benchmarks.growth import cost_table, fit_line, fit_power
 from benchmarks.limits import first_at_least, limits
 from benchmarks.model import Cluster, Workload, stage_costs
@@ -302,3 +304,14 @@ def test_roofline_counts_the_places_and_words_of_a_cell():
     assert work_of(parts[1]).places == 1
     assert work_of(parts[0]).places == len(parts[0].log_count.values) / parts[0].total_nnz > 1
     assert work_of(parts[0]).flops(50) == 6 * 52 * work_of(parts[0]).places
+
+
+def test_a_corpus_is_cut_by_documents_not_by_place(tmp_path):
+    corpus = tmp_path / "wiki"
+    corpus.mkdir()
+    for part in range(3):
+        with gzip.open(corpus / f"part-{part}.txt.gz", "wt") as sink:
+            sink.writelines(f"{13 * part + line}\n" for line in range(13))
+    first, tenth = (file.read_text().split() for file in cut(corpus, tmp_path))
+    assert tenth == ["9", "19", "29"]
+    assert sorted(map(int, [*first, *tenth])) == list(range(39))
