@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from glove_spark import __version__
+from glove_spark.commands.batches import add_batches
 from glove_spark.commands.completion import add_completion
 from glove_spark.commands.evaluate import add_evaluate
 from glove_spark.commands.exchange import add_convert, add_export_c, add_import_c
@@ -23,12 +24,14 @@ from glove_spark.commands.publish import add_publish
 from glove_spark.commands.report import add_plot_neighbors, add_report
 from glove_spark.commands.verify import add_verify
 from glove_spark.config import (
+    COUNTING,
     SETTINGS,
     STAGES,
     PipelineConfig,
     RunSettings,
     pipeline_config,
     read_toml,
+    update_settings,
 )
 from glove_spark.errors import INTERRUPTED_EXIT_CODE, GloveSparkError
 from glove_spark.logs import configure_log
@@ -57,6 +60,10 @@ STAGE_EXAMPLES = {
   glove-spark export --output out/ --vectors word --overwrite
 """,
 }
+UPDATE_EXAMPLES = """  glove-spark update --input news/2026-11-20/ --output out/ --batch 2026-11-20
+  glove-spark update --input news/2026-11-20/ --output out/ --batch 2026-11-20 --replace
+  glove-spark update --output out/ --remove 2026-11-20
+"""
 DEMO_EXAMPLES = """  glove-spark demo
   glove-spark demo --output my-demo/ --master 'local[2]'
 """
@@ -125,11 +132,20 @@ def build_parser() -> argparse.ArgumentParser:
     everything = add_command(
         commands, "run", "the whole pipeline: corpus to vectors", _run_pipeline, RUN_EXAMPLES
     )
-    _add_options(everything, SETTINGS)
+    _add_options(everything, {name: SETTINGS[name] for name in ("run", *STAGES)})
     for stage, text in STAGES.items():
         command = add_command(commands, stage, text, _run_stage, STAGE_EXAMPLES[stage])
         command.set_defaults(stage=stage)
         _add_options(command, {"run": RunSettings, stage: SETTINGS[stage]})
+    update = add_command(
+        commands,
+        "update",
+        "add a batch of text to counts that follow a corpus, or take one out",
+        _run_update,
+        UPDATE_EXAMPLES,
+    )
+    _add_options(update, {name: SETTINGS[name] for name in ("run", "update", *COUNTING)})
+    add_batches(commands)
     add_evaluate(commands)
     add_neighbors(commands)
     add_analogy(commands)
@@ -228,6 +244,15 @@ def _run_stage(given: argparse.Namespace) -> None:
     with spark_session(config.run.master, config.run.spark_conf) as spark:
         for dataset in run_command(spark, given.stage, config):
             log.info("%s: %s", dataset.name, dataset.location.shown)
+
+
+def _run_update(given: argparse.Namespace) -> None:
+    run, update, counting = update_settings(_values(given))
+    from glove_spark.pipeline import run_update
+    from glove_spark.session import spark_session
+
+    with spark_session(run.master, run.spark_conf) as spark:
+        run_update(spark, run, update, counting)
 
 
 def _add_demo(commands: Any) -> None:

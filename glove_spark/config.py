@@ -23,6 +23,9 @@ else:
     import tomli as tomllib
 
 
+_BATCH = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
+"""It becomes the name of a folder."""
+
 _HALF_LIFE = re.compile(r"(?!0+(\.0*)?d)\d+(\.\d+)?d")
 
 
@@ -225,6 +228,54 @@ class ExportSettings(Settings):
 
 
 @dataclass(frozen=True)
+class UpdateSettings(Settings):
+    """What an update does to the counts of a corpus that is followed batch by batch."""
+
+    batch: str | None = option(
+        None,
+        "add the input as a batch of this name; best a day, such as 2026-11-20",
+        matching(
+            lambda text: _BATCH.fullmatch(text) is not None,
+            "be of letters, digits, '.', '_' and '-', at most 100, a letter or digit first",
+        ),
+        metavar="NAME",
+    )
+    replace: bool = option(
+        False, "take out the batch of that name, if there is one, and count anew"
+    )
+    skip_existing: bool = option(
+        False, "a batch that is there with the same text is done, not an error"
+    )
+    remove: str | None = option(
+        None, "take the batch of this name out of the counts", metavar="NAME"
+    )
+    compact: bool = option(False, "add all batches up, so that later stages open fewer files")
+    compact_after: int = option(
+        64, "do so whenever so many batches are not added up; 0 is never", at_least(0)
+    )
+    grow: bool = option(
+        True, "let words enter the vocabulary once all batches hold min_count of them"
+    )
+
+    def check_together(self) -> None:
+        """Check that one thing is asked for."""
+        asked = [
+            name
+            for name, value in (
+                ("batch", self.batch),
+                ("remove", self.remove),
+                ("compact", self.compact),
+            )
+            if value
+        ]
+        if len(asked) != 1:
+            raise ConfigurationError(
+                "an update adds a --batch, or takes one out by --remove, or adds all up by "
+                f"--compact; given: {', '.join(asked) or 'none of them'}"
+            )
+
+
+@dataclass(frozen=True)
 class PipelineConfig:
     """One of each stage's settings, by the stage's name."""
 
@@ -245,8 +296,12 @@ SETTINGS: dict[str, type[Settings]] = {
     "blocks": BlocksSettings,
     "train": TrainSettings,
     "export": ExportSettings,
+    "update": UpdateSettings,
 }
-"""The tables of a TOML file: the run's own, then the stages in their order."""
+"""The tables of a TOML file: the run's own, the stages in their order, and the update."""
+
+COUNTING = ("tokenize", "vocabulary", "cooccurrence")
+"""The tables that an update takes too: how its batch is counted."""
 
 
 STAGES: dict[str, str] = {
@@ -299,6 +354,26 @@ def settings_for(stage: str, values: Mapping[str, Mapping[str, Any]]) -> Setting
         if spec.default is MISSING and spec.name not in given:
             raise ConfigurationError(f"{spec.name} is not given; add {spec.flag} {spec.metavar}")
     return kind.from_mapping(given)
+
+
+def update_settings(
+    values: Mapping[str, Mapping[str, Any]],
+) -> tuple[RunSettings, UpdateSettings, dict[str, Settings]]:
+    """Make the settings of an update from per-stage dictionaries of values.
+
+    Returns
+    -------
+    tuple
+        The run's, the update's, and those of `COUNTING` by name.
+    """
+    update = settings_for("update", values)
+    assert isinstance(update, UpdateSettings)
+    if update.batch is None:
+        # nothing is read, so nothing has to be named
+        values = {**values, "tokenize": {"input": (), **values.get("tokenize", {})}}
+    run = settings_for("run", values)
+    assert isinstance(run, RunSettings)
+    return run, update, {name: settings_for(name, values) for name in COUNTING}
 
 
 def pipeline_config(values: Mapping[str, Mapping[str, Any]]) -> PipelineConfig:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from pyspark.sql import SparkSession
 
-from glove_spark.config import PipelineConfig
+from glove_spark.config import PipelineConfig, RunSettings, UpdateSettings
 from glove_spark.logs import fields
 from glove_spark.manifest import Dataset
 from glove_spark.publication import claim_folder, published
@@ -17,8 +18,10 @@ from glove_spark.stage import Stage, run_stage
 from glove_spark.stages.blocks import BLOCKS
 from glove_spark.stages.cooccurrence import COOCCURRENCE
 from glove_spark.stages.export import VECTORS, VECTORS_TEXT
+from glove_spark.stages.followed import CountSettings
 from glove_spark.stages.tokenize import TOKENS
 from glove_spark.stages.train import MODEL
+from glove_spark.stages.update import add_batch, compact, remove_batch
 from glove_spark.stages.vocabulary import VOCABULARY
 from glove_spark.storage import Location
 
@@ -125,3 +128,43 @@ def _summarize(
         "; ".join(parts),
         extra=fields(seconds=round(seconds, 3), made=list(made), skipped=list(skipped)),
     )
+
+
+def run_update(
+    spark: SparkSession,
+    run: RunSettings,
+    update: UpdateSettings,
+    counting: Mapping[str, Any],
+) -> None:
+    """Add a batch to the counts of ``run.output``, take one out, or add them up.
+
+    Parameters
+    ----------
+    counting
+        The settings ``tokenize``, ``vocabulary`` and ``cooccurrence``, by these names.
+
+    Raises
+    ------
+    DatasetError
+        If the batch is there already, or was counted by other settings.
+    """
+    root = Location.of(run.output)
+    claim_folder(root)
+    with hold_lock(root, "glove-spark update") as lock:
+        if update.remove is not None:
+            remove_batch(root, update.remove, lock)
+        elif update.batch is None:
+            compact(spark, root, lock)
+        else:
+            followed = add_batch(
+                spark,
+                root,
+                update.batch,
+                CountSettings(**counting),
+                lock,
+                replacing=update.replace,
+                skip_existing=update.skip_existing,
+                grow=update.grow,
+            )
+            if 0 < update.compact_after <= len(followed.ledger.not_in_sum()):
+                compact(spark, root, lock)

@@ -21,9 +21,9 @@ from pathlib import Path
 from pyarrow import fs
 
 from glove_spark.datasets.ledger import NAME
-from glove_spark.errors import ConfigurationError, DatasetError, InputError, OutputError
+from glove_spark.errors import ConfigurationError, InputError, OutputError
 from glove_spark.manifest import Dataset, Manifest
-from glove_spark.publication import publish_dataset, published
+from glove_spark.publication import published
 from glove_spark.storage import TEMPORARY, Location, writing
 
 VERSIONS = "versions"
@@ -130,49 +130,6 @@ def make_current(root: Location, name: str) -> None:
         # relative, so that the folder can be moved or mounted elsewhere
         os.symlink(f"{VERSIONS}/{name}", temporary)
         os.replace(temporary, pointer.path)
-
-
-def add_vocabulary(root: Location, version: Location) -> None:
-    """Put the vocabulary that a version was trained with beside its model.
-
-    That of the counts grows with the next batch, and then no longer tells which vector is whose.
-
-    Raises
-    ------
-    DatasetError
-        If it has grown already.
-    InputError
-        If there is no model, or no vocabulary.
-    """
-    model = published(version / "model")
-    if model is None:
-        raise InputError(
-            f"{version.shown} holds no model; run blocks, train and export with "
-            f"--output {version.shown} --reuse {root.shown} first"
-        )
-    if published(version / "vocabulary") is not None:
-        return
-    source = root / "vocabulary"
-    manifest = published(source)
-    if manifest is None:
-        raise InputError(f"{source.shown} has not been made yet; name the folder of the counts")
-    if model.lineage.get("vocabulary") != manifest.fingerprint:
-        raise DatasetError(
-            f"{version.shown} was trained with another vocabulary than {source.shown} is now; run "
-            "its blocks, train and export again with --overwrite"
-        )
-    target = version / "vocabulary"
-    unfinished = (version / f".vocabulary.publish{TEMPORARY}").make_folder()
-    for file in manifest.files:
-        (unfinished / file).write_bytes((source / file).read_bytes())
-    publish_dataset(
-        unfinished,
-        target,
-        manifest.recipe,
-        manifest.facts,
-        manifest.timings,
-        lineage=manifest.lineage,
-    )
 
 
 def made_at(version: Location) -> str:

@@ -15,6 +15,7 @@ import pytest
 
 from glove_spark.datasets.cooccurrence import SCHEMA
 from glove_spark.datasets.vectors import write_parquet
+from glove_spark.datasets.versions import FORMAT_VERSIONS
 from glove_spark.datasets.vocabulary import Vocabulary
 from glove_spark.manifest import Dataset, Manifest, Recipe, list_files
 from glove_spark.publication import claim_folder
@@ -53,7 +54,7 @@ def publish_matrix() -> Callable[..., dict[str, Dataset]]:
         }
         made = {}
         for name, settings in (("vocabulary", {"unk": None}), ("cooccurrence", {})):
-            recipe = Recipe(name, 1, settings | {"symmetric": symmetric}, {})
+            recipe = Recipe(name, FORMAT_VERSIONS[name], settings | {"symmetric": symmetric}, {})
             manifest = Manifest(recipe, list_files(root / name), facts)
             manifest.write(root / name)
             made[name] = Dataset(root / name, manifest)
@@ -111,7 +112,9 @@ def trained_folder(publish_matrix, tmp_path) -> Location:
     }
     for name, facts in made.items():
         stage = {"model": "train", "vectors": "export"}.get(name, name)
-        recipe = Recipe(stage, 1, {"epochs": 3} if name == "model" else {"unk": None}, {})
+        recipe = Recipe(
+            stage, FORMAT_VERSIONS[name], {"epochs": 3} if name == "model" else {"unk": None}, {}
+        )
         timings = {"total": 12.5}
         Manifest(recipe, list_files(root / name), facts, timings).write(root / name)
     return root

@@ -62,7 +62,9 @@ def export_c(
         raise ConfigurationError(
             "nothing to export; give --vocab, --cooccurrence, --parameters or --gradsq"
         )
-    for target in targets.values():
+    for name, target in targets.items():
+        if name in ("parameters", "gradsq") and not target.is_local:
+            raise OutputError(f"{target.shown} is remote; parameters are written to local files")
         if target.kind() != fs.FileType.NotFound and not overwrite:
             raise OutputError(f"{target.shown} exists; give --overwrite or another name")
         target.parent.make_folder()
@@ -93,8 +95,6 @@ def _write_records(matrix: Dataset, target: Location) -> None:
 
 
 def _write_model(model: Dataset, target: Location, *, accumulators: bool) -> None:
-    if not target.is_local:
-        raise OutputError(f"{target.shown} is remote; parameters are written to local files")
     facts = model.facts
     vocabulary_size, size = int(facts["vocabulary_size"]), int(facts["vector_size"])
     num_blocks, adagrad = int(facts["num_blocks"]), str(facts["adagrad"])

@@ -16,7 +16,6 @@ from glove_spark.exchange.formats import open_vectors
 from glove_spark.storage import Location
 from glove_spark.versions import (
     Judgement,
-    add_vocabulary,
     current_version,
     made_at,
     make_current,
@@ -60,7 +59,7 @@ def publish_version(
     InputError
         If there is no such version.
     DatasetError
-        If it is damaged, or was trained with another vocabulary than that of the counts.
+        If it is damaged.
     QualityError
         If its scores fall by more than the margin. The current version stays.
     """
@@ -70,7 +69,6 @@ def publish_version(
             f"{version.shown} does not exist; make it by blocks, train and export with "
             f"--output {version.shown} --reuse {root.shown}"
         )
-    add_vocabulary(root, version)
     # before it is read as whole: without vectors it is none
     vectors_of(version)
     verify_folder(version)

@@ -8,7 +8,6 @@ be taken out or weighted down; a *sum* adds batches up, so that readers open few
 from __future__ import annotations
 
 import datetime
-import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
@@ -19,9 +18,6 @@ from glove_spark.storage import Location
 
 FACT = "batches"
 """The fact that holds the ledger."""
-
-NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
-"""What a batch may be called: it becomes the name of a folder."""
 
 MATRIX_SUFFIX = ".parquet"
 COUNTS_FILE = "words.counts"
@@ -182,22 +178,6 @@ def day_of(name: str) -> datetime.date:
             f"batch={name} does not begin with a day, such as 2026-11-20, so half_life cannot tell "
             "how old it is; leave half_life away, or name batches by days"
         ) from None
-
-
-def check_name(name: str) -> str:
-    """Return a batch's name, if it is one.
-
-    Raises
-    ------
-    ConfigurationError
-        If it cannot be the name of a folder.
-    """
-    if not NAME.fullmatch(name):
-        raise ConfigurationError(
-            f"batch={name!r} must be of letters, digits, '.', '_' and '-', at most 100, and not "
-            "begin with a sign"
-        )
-    return name
 
 
 def _files(matrix: Dataset, folder: str) -> tuple[Location, ...]:

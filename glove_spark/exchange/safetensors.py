@@ -114,7 +114,12 @@ def _problem_of(tensors: dict[str, Any]) -> str | None:
             return f"has no tensor {name}"
         if tensors[name]["dtype"] != kind:
             return f"has a tensor {name} of type {tensors[name]['dtype']}"
+        numbers = [*tensors[name]["shape"], *tensors[name]["data_offsets"]]
+        if not all(type(number) is int and number >= 0 for number in numbers):
+            return f"has a tensor {name} of odd numbers"
     shape = tensors["vectors"]["shape"]
+    if not tensors["words"]["shape"] or not all(tensors[name]["data_offsets"] for name in _TYPES):
+        return "has tensors that lie nowhere"
     if len(shape) != 2 or 0 in shape or tensors["word_offsets"]["shape"] != [shape[0] + 1]:
         return f"has vectors of shape {shape} and {tensors['word_offsets']['shape']} word_offsets"
     return None

@@ -52,6 +52,10 @@ class MlSettings(Settings):
     )
 
 
+OF_BATCHES = ("half_life",)
+"""Options that need a corpus in batches; a fit counts its rows at once."""
+
+
 def param_name(option_name: str) -> str:
     """Name the Param of an option.
 
@@ -68,7 +72,7 @@ def option_params() -> dict[str, tuple[str, OptionSpec]]:
         param_name(spec.name): (stage, spec)
         for stage in STAGES
         for spec in SETTINGS[stage].specs()
-        if spec.changes_result
+        if spec.changes_result and spec.name not in OF_BATCHES
     }
     return found | {param_name(spec.name): ("ml", spec) for spec in MlSettings.specs()}
 

@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass, field
 from datetime import datetime, timezone
 from typing import Any
 
-from glove_spark.checksums import FileState, Hasher, file_states
+from glove_spark.checksums import Hasher, file_states
 from glove_spark.datasets.model import SIDES, block_file, epoch_folder
 from glove_spark.errors import DatasetError
 from glove_spark.manifest import list_files
@@ -104,8 +104,8 @@ def write_metrics(model: Location, history: Iterable[EpochRecord]) -> None:
 def is_whole(model: Location, record: EpochRecord, hasher: Hasher = file_states) -> bool:
     """Tell whether the epoch's files are all there as they were written."""
     files = json.loads(record_file(model, record.epoch).read_bytes())["files"]
-    wanted = {name: FileState(**state) for name, state in files.items()}
-    return list_files(epoch_folder(model, record.epoch), hasher) == wanted
+    found = list_files(epoch_folder(model, record.epoch), hasher)
+    return bool(files == {name: state._asdict() for name, state in found.items()})
 
 
 def placement_of(model: Location, epoch: int, num_blocks: int) -> dict[tuple[str, int], Location]:
@@ -137,8 +137,11 @@ def _read_record(file: Location) -> EpochRecord:
     try:
         content = json.loads(file.read_bytes())
         content.pop("files")
-        return EpochRecord(**{"time": "", **content})
-    except (ValueError, KeyError, TypeError) as error:
+        record = EpochRecord(**{"time": "", **content})
+        if type(record.epoch) is not int or record_file(file.parent, record.epoch) != file:
+            raise ValueError(f"epoch {record.epoch!r:.20} in a record of another name")
+        return record
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise DatasetError(
             f"{file.shown} is not the record of an epoch ({error}); "
             "delete the unfinished model's folder to train from the start"

@@ -1,18 +1,13 @@
 """Update: a batch of text is counted and added, replaced or taken out.
 
-    nothing -> tokens and words of the batch -> lexicon, vocabulary -> the batch's matrix -> ledger
+    text -> tokens -> words -> lexicon and vocabulary -> the batch's matrix -> ledger
 
-Everything new is written beside what is there, under names of the next revision. The manifest of
-``cooccurrence`` is then replaced by one that names it: the one commit point. What a crash leaves is
-never named, and deleted by the next update. The dataset ``vocabulary`` is made from what the
-manifest names, at once or by the next update.
+See `glove_spark.stages.followed` for how it is committed.
 """
 
 from __future__ import annotations
 
 import logging
-import time
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from typing import Any
@@ -22,112 +17,37 @@ import pyarrow as pa
 from numpy.typing import NDArray
 from pyspark.sql import SparkSession
 
-from glove_spark.checksums import FileState, Hasher, file_state
-from glove_spark.config import CooccurrenceSettings, TokenizeSettings, VocabularySettings
+from glove_spark.config import VocabularySettings
 from glove_spark.corpus import corpus_content
 from glove_spark.datasets.cooccurrence import write_rows
-from glove_spark.datasets.ledger import COUNTS_FILE, FACT, Batch, Ledger, Sum
-from glove_spark.datasets.lexicon import WORD_COUNTS, Lexicon, Rules, read_counts, write_counts
+from glove_spark.datasets.ledger import COUNTS_FILE, Batch, Ledger, Sum
+from glove_spark.datasets.lexicon import WORD_COUNTS, Lexicon, Rules, write_counts
 from glove_spark.datasets.matrix_parts import cut_ranges, stored_parts
-from glove_spark.datasets.versions import FORMAT_VERSIONS
 from glove_spark.datasets.vocabulary import Vocabulary
 from glove_spark.errors import ConfigurationError, DatasetError, EmptyInputError
 from glove_spark.failures import task_errors
-from glove_spark.kernels.windows import Weights, distance_weights
-from glove_spark.manifest import Dataset, Manifest, Recipe, fingerprint, list_files
-from glove_spark.publication import publish_dataset, published
+from glove_spark.manifest import Dataset, Manifest, Recipe
 from glove_spark.run_lock import RunLock
 from glove_spark.session import describe
 from glove_spark.stage import FOLLOWED, hasher_of, run_stage
 from glove_spark.stages.cooccurrence import count_matrix
+from glove_spark.stages.followed import (
+    CountSettings,
+    Followed,
+    commit,
+    counts_of,
+    delete_unnamed,
+    open_followed,
+    open_or_begin,
+    recover,
+    verified_lexicon,
+)
 from glove_spark.stages.matrix_facts import matrix_facts
 from glove_spark.stages.tokenize import TOKENS
 from glove_spark.stages.vocabulary import count_all_words, read_stop_words
 from glove_spark.storage import TEMPORARY, Location
 
 log = logging.getLogger(__name__)
-
-STAGE = FOLLOWED
-"""What the manifests name as the maker."""
-
-LARGEST_WORD_COUNT = 1_000_000_000
-"""Of the most frequent word, in all batches together: bounds sums, so that every batch is counted
-in the same unit. Up to windows of 22 that is the unit of a matrix that is counted at once."""
-
-
-@dataclass(frozen=True)
-class Followed:
-    """A matrix that follows a corpus, as the manifest names it now.
-
-    Attributes
-    ----------
-    ledger
-        Which batches there are.
-    files
-        State of every file that counts, by its path in the dataset.
-    settings
-        How text was turned into counts, the same for every batch.
-    unit
-        What a count is a multiple of 1 by.
-    """
-
-    location: Location
-    ledger: Ledger
-    files: Mapping[str, FileState]
-    settings: Mapping[str, Any]
-    unit: int
-
-    def lexicon(self) -> Lexicon:
-        """Read all words."""
-        if not self.ledger.lexicon:
-            return Lexicon.empty()
-        return Lexicon.read(self.location / self.ledger.lexicon)
-
-    def dataset(self) -> Dataset:
-        """Return it as a dataset, to be read."""
-        recipe = Recipe(STAGE, FORMAT_VERSIONS["cooccurrence"], self.settings, {})
-        facts = {FACT: self.ledger.as_fact()}
-        return Dataset(self.location, Manifest(recipe, self.files, facts))
-
-
-@dataclass(frozen=True)
-class CountSettings:
-    """How every batch is counted."""
-
-    tokenize: TokenizeSettings
-    vocabulary: VocabularySettings
-    cooccurrence: CooccurrenceSettings
-
-    def as_dict(self) -> dict[str, Any]:
-        """Return what must be the same for all batches; `symmetric` is looked for by readers."""
-        tokenize = self.tokenize.as_dict(only_result=True)
-        tokenize.pop("input")
-        return {
-            **tokenize,
-            **self.vocabulary.as_dict(only_result=True),
-            **self.cooccurrence.as_dict(only_result=True),
-        }
-
-    def check(self) -> None:
-        """Check that the settings suit a vocabulary that grows.
-
-        Raises
-        ------
-        ConfigurationError
-            If they do not.
-        """
-        for name, allowed in (("drop_most_frequent", 0), ("unk", (None, "drop", "average"))):
-            value = getattr(self.vocabulary, name)
-            if value not in (allowed if isinstance(allowed, tuple) else (allowed,)):
-                raise ConfigurationError(
-                    f"{name}={value} does not suit a vocabulary that grows, whose words keep their "
-                    "ids; leave it away, and name such words in stop_words"
-                )
-
-    def weights(self) -> Weights:
-        """Return the weight of every distance, in a unit that does not depend on the text."""
-        counting = self.cooccurrence
-        return distance_weights(counting.window_size, counting.weighting, LARGEST_WORD_COUNT)
 
 
 @dataclass(frozen=True)
@@ -142,45 +62,6 @@ class Counted:
     def num_tokens(self) -> int:
         """Tokens of the batch."""
         return int(np.sum(self.words["count"].to_numpy(), dtype=np.int64))
-
-
-def open_followed(root: Location, settings: CountSettings) -> Followed:
-    """Open the matrix of an output folder, or begin one.
-
-    Raises
-    ------
-    ConfigurationError
-        If the settings do not suit a vocabulary that grows.
-    DatasetError
-        If the matrix was counted at once, or by other settings.
-    """
-    settings.check()
-    location = root / "cooccurrence"
-    wanted = Recipe(STAGE, FORMAT_VERSIONS["cooccurrence"], settings.as_dict(), {})
-    manifest = published(location)
-    if manifest is None:
-        made_by = published(root / "vocabulary")
-        if made_by is not None and made_by.recipe.stage != STAGE:
-            raise DatasetError(
-                f"{(root / 'vocabulary').shown} was made by {made_by.recipe.stage} and does not "
-                "grow; name another output folder to follow a corpus in"
-            )
-        return Followed(location, Ledger(), {}, wanted.settings, settings.weights().unit)
-    ledger = Ledger.of(manifest.facts)
-    if ledger is None:
-        raise DatasetError(
-            f"{location.shown} was counted at once, by {manifest.recipe.stage}, without batches; "
-            "name another output folder to follow a corpus in, and add this text as a batch"
-        )
-    reasons = replace(manifest.recipe, inputs={}).differences(wanted)
-    if reasons:
-        raise DatasetError(
-            f"{location.shown} was counted differently: {'; '.join(reasons)}. Every batch must be "
-            "counted alike; give the same options, or name another output folder"
-        )
-    return Followed(
-        location, ledger, manifest.files, manifest.recipe.settings, int(manifest.facts["unit"])
-    )
 
 
 def add_batch(
@@ -214,7 +95,7 @@ def add_batch(
     InputError
         If the text cannot be read. Nothing has changed then.
     """
-    followed = open_followed(root, settings)
+    followed = open_or_begin(root, settings)
     recover(root, followed)
     hasher = hasher_of(spark, "update")
     corpus = corpus_content(settings.tokenize, hasher)
@@ -223,11 +104,11 @@ def add_batch(
         log.info("update: batch %s is there already, skipped", name)
         return followed
     _refuse_twice(followed.ledger, name, corpus, replacing)
-    lexicon = _verified_lexicon(followed)
+    lexicon = verified_lexicon(followed)
     if present is not None:
-        lexicon = lexicon.plus(_counts_of(followed, present), -1)
+        lexicon = lexicon.plus(counts_of(followed, present), -1)
     revision = followed.ledger.revision + 1
-    work = root / f".{STAGE}{TEMPORARY}"
+    work = root / f".{FOLLOWED}{TEMPORARY}"
     with task_errors():
         counted = _count_words(spark, settings, work, lock)
         lexicon = lexicon.plus(counted.words)
@@ -261,7 +142,7 @@ def add_batch(
     return followed
 
 
-def remove_batch(root: Location, name: str, settings: CountSettings, lock: RunLock) -> Followed:
+def remove_batch(root: Location, name: str, lock: RunLock) -> Followed:
     """Take a batch out: its counts of words and pairs are gone, and its files deleted.
 
     Words keep their ids, even where nothing is left of them.
@@ -271,7 +152,7 @@ def remove_batch(root: Location, name: str, settings: CountSettings, lock: RunLo
     InputError
         If there is no such batch.
     """
-    followed = open_followed(root, settings)
+    followed = open_followed(root)
     recover(root, followed)
     batch = followed.ledger.batches.get(name)
     if batch is None:
@@ -279,26 +160,24 @@ def remove_batch(root: Location, name: str, settings: CountSettings, lock: RunLo
             f"remove={name} is no batch of {followed.location.shown}; there are "
             f"{len(followed.ledger.batches)}, which glove-spark batches lists"
         )
-    lexicon = _verified_lexicon(followed).plus(_counts_of(followed, batch), -1)
+    lexicon = verified_lexicon(followed).plus(counts_of(followed, batch), -1)
     ledger = replace(followed.ledger.without(name), revision=followed.ledger.revision + 1)
     lock.check()
     followed = commit(root, replace(followed, ledger=ledger), lexicon)
     # whoever asked for it to be forgotten does not wait for the next update
-    _delete_unnamed(followed)
+    delete_unnamed(followed)
     log.info("update: batch %s removed, %s tokens", name, f"{batch.tokens:,}")
     return followed
 
 
-def compact(
-    spark: SparkSession, root: Location, settings: CountSettings, lock: RunLock
-) -> Followed:
+def compact(spark: SparkSession, root: Location, lock: RunLock) -> Followed:
     """Add up all batches into one set of files, for readers that want their sum."""
-    followed = open_followed(root, settings)
+    followed = open_followed(root)
     recover(root, followed)
     if not followed.ledger.not_in_sum():
         return followed
     revision = followed.ledger.revision + 1
-    size = _verified_lexicon(followed).vocabulary_size
+    size = verified_lexicon(followed).vocabulary_size
     parts = stored_parts(followed.dataset())
     ranges = list(enumerate(cut_ranges(parts, size)))
     target, unit = (followed.location / f"sum.r{revision}").make_folder(), followed.unit
@@ -317,64 +196,6 @@ def compact(
     followed = commit(root, replace(followed, ledger=ledger), None, spark)
     log.info("update: %s batches added up", f"{len(batches):,}")
     return followed
-
-
-def commit(
-    root: Location, followed: Followed, lexicon: Lexicon | None, spark: SparkSession | None = None
-) -> Followed:
-    """Name the new state in the manifest, then make the vocabulary of it.
-
-    Parameters
-    ----------
-    lexicon
-        All words as they are now; None where they did not change.
-    """
-    started = time.perf_counter()
-    ledger, location = followed.ledger, followed.location.make_folder()
-    if lexicon is not None:
-        ledger = replace(ledger, lexicon=f"lexicon.r{ledger.revision}.counts")
-        lexicon.write(location / ledger.lexicon)
-    else:
-        lexicon = followed.lexicon()
-    files = _named_files(replace(followed, ledger=ledger), hasher_of(spark, "update"))
-    followed = replace(followed, ledger=ledger, files=files)
-    vocabulary = _vocabulary_recipe(followed)
-    batches = ledger.batches.values()
-    facts = {
-        "vocabulary_size": lexicon.vocabulary_size,
-        # of all batches; a pair of words that several have counts once in each
-        "nnz": sum(batch.nnz for batch in batches),
-        "tokens": sum(batch.tokens for batch in batches),
-        "documents": sum(batch.documents for batch in batches),
-        "missed_tokens": lexicon.missed()[1],
-        "unit": followed.unit,
-        FACT: ledger.as_fact(),
-    }
-    inputs = {"vocabulary": vocabulary.fingerprint}
-    inputs |= {
-        f"batch {name}": fingerprint([batch.corpus, batch.folder])
-        for name, batch in ledger.batches.items()
-    }
-    recipe = Recipe(STAGE, FORMAT_VERSIONS["cooccurrence"], followed.settings, inputs)
-    timings = {"commit": time.perf_counter() - started}
-    lineage = {"vocabulary": vocabulary.fingerprint}
-    Manifest(recipe, files, facts, timings, lineage).write(location)
-    _publish_vocabulary(root, followed, lexicon)
-    return followed
-
-
-def recover(root: Location, followed: Followed) -> None:
-    """Bring in order what an update left that ended in the middle."""
-    if not followed.ledger.lexicon:
-        if followed.location.exists():
-            followed.location.delete()
-        return
-    _delete_unnamed(followed)
-    present = published(root / "vocabulary")
-    recipe = _vocabulary_recipe(followed)
-    if present is None or present.fingerprint != recipe.fingerprint:
-        log.info("update: the vocabulary is made of what the last update named")
-        _publish_vocabulary(root, followed, _verified_lexicon(followed))
 
 
 def _refuse_twice(ledger: Ledger, name: str, corpus: str, replacing: bool) -> None:
@@ -396,29 +217,6 @@ def _refuse_twice(ledger: Ledger, name: str, corpus: str, replacing: bool) -> No
 def _rules(settings: VocabularySettings) -> Rules:
     stop_words = read_stop_words(settings.stop_words)
     return Rules(settings.min_count, settings.max_vocabulary, stop_words)
-
-
-def _verified_lexicon(followed: Followed) -> Lexicon:
-    _verify(followed, followed.ledger.lexicon)
-    return followed.lexicon()
-
-
-def _counts_of(followed: Followed, batch: Batch) -> pa.Table:
-    name = f"{batch.folder}/{COUNTS_FILE}"
-    _verify(followed, name)
-    return read_counts(followed.location / name)
-
-
-def _verify(followed: Followed, name: str) -> None:
-    """Compare one file's checksum: an update does not read those of the batches before."""
-    if not name:
-        return
-    file = followed.location / name
-    if not file.exists() or file_state(file) != followed.files.get(name):
-        raise DatasetError(
-            f"{file.shown} is missing or not as written; restore it, or make "
-            "the counts anew in another output folder"
-        )
 
 
 def _count_words(
@@ -454,7 +252,7 @@ def _count_matrix(
     words = work / "words"
     words.delete()
     Vocabulary(vocabulary.words, counts).write(words)
-    recipe = Recipe(STAGE, 1, {"revision": revision, "work": words.uri}, {})
+    recipe = Recipe(FOLLOWED, 1, {"revision": revision, "work": words.uri}, {})
     dataset = Dataset(words, Manifest(recipe, {}, {}))
     weights = settings.weights()
     written = count_matrix(
@@ -471,60 +269,3 @@ def _counts_by_id(vocabulary: Vocabulary, words: pa.Table) -> NDArray[np.int64]:
     counts = np.zeros(len(vocabulary), np.int64)
     counts[ids[ids >= 0]] = words["count"].to_numpy()[ids >= 0]
     return counts
-
-
-def _named_files(followed: Followed, hasher: Hasher) -> dict[str, FileState]:
-    """List the files that count: known ones as they are known, new ones hashed."""
-    ledger = followed.ledger
-    files: dict[str, FileState] = {}
-    for folder in ledger.folders():
-        known = {n: s for n, s in followed.files.items() if n.rpartition("/")[0] == folder}
-        found = known or {
-            f"{folder}/{name}": state
-            for name, state in list_files(followed.location / folder, hasher).items()
-        }
-        files |= found
-    files[ledger.lexicon] = file_state(followed.location / ledger.lexicon)
-    return files
-
-
-def _delete_unnamed(followed: Followed) -> None:
-    """Delete files that the manifest does not name, and folders that are left empty."""
-    location = followed.location
-    inside = len(location.path) + 1
-    for info in location.walk():
-        if info.is_file and info.path[inside:] not in followed.files:
-            location.found(info).delete()
-    kept = {name.rpartition("/")[0] for name in followed.files}
-    for info in location.walk(recursive=False):
-        if not info.is_file and info.base_name not in kept:
-            location.found(info).delete()
-
-
-def _vocabulary_recipe(followed: Followed) -> Recipe:
-    names = ("min_count", "max_vocabulary", "stop_words", "unk")
-    settings = {name: followed.settings[name] for name in names}
-    lexicon = followed.files[followed.ledger.lexicon].sha256
-    return Recipe(STAGE, FORMAT_VERSIONS["vocabulary"], settings, {"lexicon": lexicon})
-
-
-def _publish_vocabulary(root: Location, followed: Followed, lexicon: Lexicon) -> None:
-    started = time.perf_counter()
-    vocabulary = lexicon.vocabulary()
-    unfinished = root / f".vocabulary.{STAGE}{TEMPORARY}"
-    unfinished.delete()
-    vocabulary.write(unfinished)
-    kept = int(vocabulary.counts.sum())
-    facts = {
-        "vocabulary_size": len(vocabulary),
-        "distinct_words": len(lexicon.table),
-        "tokens": lexicon.tokens,
-        "tokens_kept": kept,
-        "dropped_tokens": {"waiting": lexicon.tokens - kept},
-        "missed_tokens": lexicon.missed()[1],
-        "largest_count": int(vocabulary.counts.max(initial=0)),
-        "smallest_count": int(vocabulary.counts.min(initial=0)),
-    }
-    timings = {"total": time.perf_counter() - started}
-    recipe = _vocabulary_recipe(followed)
-    publish_dataset(unfinished, root / "vocabulary", recipe, facts, timings, lineage={})

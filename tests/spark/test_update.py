@@ -11,8 +11,10 @@ from glove_spark.datasets.vocabulary import Vocabulary
 from glove_spark.errors import ConfigurationError, DatasetError, InputError
 from glove_spark.publication import claim_folder, open_dataset
 from glove_spark.run_lock import hold_lock
+from glove_spark.stages import followed as followed_matrix
 from glove_spark.stages import update
-from glove_spark.stages.update import CountSettings, add_batch, compact, remove_batch
+from glove_spark.stages.followed import CountSettings
+from glove_spark.stages.update import add_batch, compact, remove_batch
 from glove_spark.storage import Location
 
 pytestmark = pytest.mark.spark
@@ -53,7 +55,7 @@ def add(spark, root, path, name, *, min_count=1, **options):
 
 def remove(root, name):
     with hold_lock(root, "update") as lock:
-        return remove_batch(root, name, settings("x"), lock)
+        return remove_batch(root, name, lock)
 
 
 def by_words(root):
@@ -90,7 +92,7 @@ def test_ten_batches_are_one_count_bit_for_bit(spark, root, days, at_once):
     assert by_words(root) == at_once[0]
     assert counts(root) == at_once[1]
     with hold_lock(root, "update") as lock:
-        compact(spark, root, settings("x"), lock)
+        compact(spark, root, lock)
     assert by_words(root) == at_once[0]
     # every batch is there still, and the next one is added to the sum
     followed = remove(root, "2026-11-10")
@@ -124,7 +126,7 @@ def test_a_batch_that_is_removed_was_never_there(spark, root, days):
     before, words = by_words(root), counts(root)
     add(spark, root, second, "b")
     with hold_lock(root, "update") as lock:
-        compact(spark, root, settings("x"), lock)
+        compact(spark, root, lock)
     remove(root, "b")
     assert by_words(root) == before
     assert counts(root) == words
@@ -175,8 +177,13 @@ def test_a_folder_may_begin_with_an_empty_batch(spark, root, days, tmp_path):
     assert by_words(root)
 
 
-@pytest.mark.parametrize("moment", ["commit", "_publish_vocabulary", "_count_matrix"])
-def test_a_crash_at_any_moment_is_recovered_from(spark, root, days, monkeypatch, moment, at_once):
+@pytest.mark.parametrize(
+    ("module", "moment"),
+    [(update, "_count_matrix"), (update, "commit"), (followed_matrix, "_publish_vocabulary")],
+)
+def test_a_crash_at_any_moment_is_recovered_from(
+    spark, root, days, monkeypatch, module, moment, at_once
+):
     files = sorted(days.iterdir())
     for file in files[:-1]:
         add(spark, root, file, file.stem)
@@ -185,7 +192,7 @@ def test_a_crash_at_any_moment_is_recovered_from(spark, root, days, monkeypatch,
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(update, moment, crash)
+        patch.setattr(module, moment, crash)
         with pytest.raises(KeyboardInterrupt):
             add(spark, root, files[-1], files[-1].stem)
     add(spark, root, files[-1], files[-1].stem, skip_existing=True)

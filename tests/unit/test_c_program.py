@@ -251,7 +251,7 @@ def test_exports_that_are_there_are_kept_unless_told(made):
     with pytest.raises(ConfigurationError, match="gradsq is of use with parameters only"):
         import_c(out, vocab=str(folder / "vocab.txt"), **given(folder, "gradsq"))
     with pytest.raises(OutputError, match="is remote; parameters are written to local files"):
-        export_c(out, parameters="mock://bucket/p.bin", overwrite=True)
+        export_c(out, parameters="s3://bucket/p.bin", overwrite=True)
 
 
 # what the program itself made

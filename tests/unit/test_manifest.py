@@ -133,7 +133,7 @@ def test_of_many_damaged_files_some_are_named(tmp_path):
 
 @pytest.mark.parametrize(
     ("version", "message"),
-    [(0, "reads 1; run its stage again with --overwrite"), (2, "knows 1; upgrade it, or name")],
+    [(1, "reads 2; run its stage again with --overwrite"), (3, "knows 2; upgrade it, or name")],
 )
 def test_other_layouts_are_refused(tmp_path, version, message):
     location = Location.of(tmp_path / "vocabulary").make_folder()

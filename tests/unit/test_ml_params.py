@@ -18,10 +18,13 @@ from glove_spark.errors import ConfigurationError, SetupError
 from glove_spark.ml import GloVe
 from glove_spark.ml.connect import refuse_connect
 from glove_spark.ml.pandas_udf import pandas_column
-from glove_spark.ml.params import SPARK_NAMES, STAGES, option_params, param_name
+from glove_spark.ml.params import OF_BATCHES, SPARK_NAMES, STAGES, option_params, param_name
 
 RESULT_OPTIONS = [
-    (stage, spec) for stage in STAGES for spec in SETTINGS[stage].specs() if spec.changes_result
+    (stage, spec)
+    for stage in STAGES
+    for spec in SETTINGS[stage].specs()
+    if spec.changes_result and spec.name not in OF_BATCHES
 ]
 NAMES = sorted(option_params())
 HABITS = {

@@ -178,5 +178,5 @@ def test_what_a_newer_version_made_is_not_overwritten(root):
     newer = Stage("vocabulary", "sample", 99, (), write)
     run_stage(newer, None, Sample(), root)
     older = Stage("vocabulary", "sample", 1, (), write)
-    with pytest.raises(DatasetError, match="is of format version 99, this glove_spark knows 1"):
+    with pytest.raises(DatasetError, match="is of format version 99, this glove_spark knows 2"):
         run_stage(older, None, Sample("b"), root, overwrite=True)

@@ -1,0 +1,14 @@
+"""A batch of text to the counts that follow a corpus, as a spark-submit job.
+
+    spark-submit jobs/glove_update.py --input /news/2026-11-20 --output /shared/out \\
+        --batch 2026-11-20
+
+Takes the options of ``glove-spark update``; see ``--help``.
+"""
+
+import sys
+
+from glove_spark.cli import main
+
+if __name__ == "__main__":
+    sys.exit(main(["update", *sys.argv[1:]]))
