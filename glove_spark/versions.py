@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import uuid
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
@@ -20,7 +21,6 @@ from pathlib import Path
 
 from pyarrow import fs
 
-from glove_spark.datasets.ledger import NAME
 from glove_spark.errors import ConfigurationError, InputError, OutputError
 from glove_spark.manifest import Dataset, Manifest
 from glove_spark.publication import published
@@ -29,6 +29,9 @@ from glove_spark.storage import TEMPORARY, Location, writing
 VERSIONS = "versions"
 CURRENT = "current"
 SCORES_FILE = "scores.json"
+
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
+"""What a version may be called, as a batch may."""
 
 
 @dataclass(frozen=True)
