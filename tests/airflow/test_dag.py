@@ -157,7 +157,7 @@ def test_two_days_make_two_versions_and_the_second_is_current(folder, two_days):
     assert current_version(root) == DAYS[1]
     for name in (f"versions/{DAYS[0]}", "current"):
         vectors = WordVectors.load(root / name)
-        words = [word for word, _ in vectors.most_similar("t0w0", 3)]
+        words = [word for word, _ in vectors.most_similar("t0w0", topn=3)]
         assert all(word.startswith("t0") for word in words), words
     for day in DAYS[:2]:
         judged = Judgement.read(root / "versions" / day)

@@ -12,7 +12,7 @@ from glove_spark.word_vectors import WordVectors
 
 COMMANDS = (
     *("run", *STAGES, "demo", "evaluate", "neighbors", "analogy", "ratio", "report"),
-    *("plot-neighbors", "convert", "import-c", "export-c", "completion"),
+    *("plot-neighbors", "convert", "import-c", "export-c", "completion", "publish"),
 )
 
 
