@@ -47,14 +47,19 @@ def folder(tmp_path_factory):
     rng = np.random.default_rng(3)
     for day in DAYS:
         (folder / "text" / day).mkdir(parents=True)
-        lines = [" ".join(rng.choice(TOPICS[k % 4], 12)) for k in range(400)]
+        lines = []
+        for number in range(400):
+            # without words of other topics there would be no small counts to learn from
+            foreign = rng.random(12) < 0.3
+            own = rng.choice(TOPICS[number % 4], 12)
+            lines.append(" ".join(np.where(foreign, rng.choice(np.ravel(TOPICS), 12), own)))
         (folder / "text" / day / "a.txt").write_text("\n".join(lines))
     alike = [f"{topic[0]} {topic[k]} 9" for topic in TOPICS for k in (1, 2, 3)]
     other = [f"{TOPICS[k][0]} {TOPICS[k - 1][j]} 1" for k in range(4) for j in (1, 2, 3)]
     (folder / "pairs.txt").write_text("\n".join(alike + other))
     (folder / "settings.toml").write_text(
         "[vocabulary]\nmin_count = 1\n[cooccurrence]\nwindow_size = 4\n"
-        "[blocks]\nnum_blocks = 2\n[train]\nvector_size = 6\n"
+        "[blocks]\nnum_blocks = 2\n[train]\nvector_size = 6\nsubsample = 0\n"
     )
     (folder / "metrics").mkdir()
     return folder
