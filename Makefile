@@ -6,6 +6,7 @@
 # make format     what ruff can mend
 # make dist       what a cluster is sent: wheel, zip for --py-files, environment for --archives
 # make soak       50 runs on a cluster of this machine, something killed in each
+# make year       365 daily batches, a crash a week, against one count of all
 # make benchmark  the standard corpus
 # make docs       what documents repeat of the code
 # make clean      all of it away
@@ -16,7 +17,7 @@ export PYTHON
 # the interpreter by a relative path: the folder's name may hold spaces
 RUN = .venv/bin/python -m
 
-.PHONY: demo test test-unit test-slow fuzz lint format dist soak docs benchmark clean
+.PHONY: demo test test-unit test-slow fuzz lint format dist soak year docs benchmark clean
 
 demo:
 	@scripts/setup.sh run
@@ -63,6 +64,10 @@ soak:
 docs:
 	@scripts/setup.sh dev
 	$(RUN) glove_spark.option_docs > docs/OPTIONS.md
+
+year:
+	@scripts/setup.sh dev
+	$(RUN) benchmarks.year
 
 benchmark:
 	@scripts/setup.sh dev

@@ -138,13 +138,14 @@ def cut_ranges(parts: Sequence[MatrixPart], num_rows: int) -> list[RowRange]:
     """Cut the rows into ranges of about `NONZEROS_PER_RANGE` nonzeros of all parts together."""
     grouped = [(part.weight, row_groups(part.files)) for part in parts]
     every = sorted((group for _, groups in grouped for group in groups), key=lambda g: g.last)
+    if not every:
+        return []
     filled = np.cumsum([group.nnz for group in every])
-    ends = np.array([group.last + 1 for group in every], np.int64)
-    pieces = max(1, int(filled[-1]) // NONZEROS_PER_RANGE) if len(every) else 1
-    places = np.searchsorted(filled, np.arange(1, pieces) * (filled[-1] / pieces if pieces else 0))
-    edges = np.unique(np.concatenate([[0], ends[places] if len(every) else [], [num_rows]]))
+    pieces = max(1, int(filled[-1]) // NONZEROS_PER_RANGE)
+    places = np.searchsorted(filled, np.arange(1, pieces) * (filled[-1] / pieces))
+    edges = np.unique([0, *(every[place].last + 1 for place in places.tolist()), num_rows])
     ranges = []
-    for first, stop in itertools.pairwise(edges.astype(np.int64).tolist()):
+    for first, stop in itertools.pairwise(edges.tolist()):
         inside = tuple(
             (weight, tuple(g for g in groups if g.first < stop and g.last >= first))
             for weight, groups in grouped

@@ -27,6 +27,7 @@ from glove_spark.datasets.matrix_parts import (
     weighted_parts,
 )
 from glove_spark.datasets.versions import FORMAT_VERSIONS
+from glove_spark.errors import InputError
 from glove_spark.kernels.batching import batch_cell
 from glove_spark.kernels.grid import BlockGrid
 from glove_spark.kernels.held_out import HeldOut, is_held_out
@@ -82,6 +83,11 @@ def build_blocks(job: Job) -> Mapping[str, Any]:
     matrix = job.inputs["cooccurrence"]
     symmetric = bool(matrix.manifest.recipe.settings["symmetric"])
     nnz = int(matrix.facts["nnz"])
+    if nnz == 0:
+        raise InputError(
+            f"{matrix.location.shown} holds no two words together; add text that has words of the "
+            "vocabulary, or lower min_count"
+        )
     num_blocks = settings.num_blocks or default_num_blocks(nnz, cores(job.spark))
     grid = BlockGrid(int(matrix.facts["vocabulary_size"]), num_blocks)
     pairs = grid.stored_cells(symmetric=symmetric)

@@ -40,7 +40,7 @@ def read_documents(
     -------
     DataFrame
         ``text`` (null where a record has none), ``unparsed`` (a JSON line that is none) and
-        ``repaired`` (bytes that were not UTF-8 became U+FFFD).
+        ``repaired`` (how many bytes were not UTF-8 and became U+FFFD).
 
     Raises
     ------
@@ -63,7 +63,7 @@ def _read_text(
     return lines.select(
         F.ltrim(_repaired("value"), F.lit(_BYTE_ORDER_MARK)).alias("text"),
         F.lit(False).alias("unparsed"),
-        (~F.is_valid_utf8("value")).alias("repaired"),
+        _repaired_bytes(F.col("value")).alias("repaired"),
     )
 
 
@@ -80,7 +80,7 @@ def _read_json(
     }
     lines = _lines(spark, files, whole=False).select(
         F.ltrim(_repaired("value"), F.lit(_BYTE_ORDER_MARK)).alias("line"),
-        (~F.is_valid_utf8("value")).alias("repaired"),
+        _repaired_bytes(F.col("value")).alias("repaired"),
     )
     return (
         lines.where(F.length(F.trim("line")) > 0)
@@ -104,7 +104,7 @@ def _read_table(
         return values.select(
             _repaired("value").alias("text"),
             F.lit(False).alias("unparsed"),
-            F.coalesce(~F.is_valid_utf8("value"), F.lit(False)).alias("repaired"),
+            _repaired_bytes(F.col("value")).alias("repaired"),
         )
     reader = spark.read.format(name).option("recursiveFileLookup", "true")
     with corpus_errors():
@@ -124,7 +124,7 @@ def _read_table(
     return table.select(
         F.make_valid_utf8(F.col(quoted)).alias("text"),
         F.lit(False).alias("unparsed"),
-        F.coalesce(~F.is_valid_utf8(F.col(quoted)), F.lit(False)).alias("repaired"),
+        _repaired_bytes(F.col(quoted)).alias("repaired"),
     )
 
 
@@ -139,6 +139,25 @@ def _lines(spark: SparkSession, files: list[Location], *, whole: bool) -> DataFr
         )
     reader = spark.read.option("recursiveFileLookup", "true")
     return reader.text([file.for_spark_reader() for file in files], wholetext=whole)
+
+
+def _repaired_bytes(value: Column) -> Column:
+    """Count the bytes that are not UTF-8; 0 for null.
+
+    A sequence of them becomes one U+FFFD of three bytes, so their number follows from both lengths
+    and from how many U+FFFD there are beyond those that the text held itself.
+    """
+    repaired = F.make_valid_utf8(value)
+    # a character a byte; a cast hands the bytes on as they are
+    as_bytes = F.decode(value.cast("binary"), "ISO-8859-1")
+    replaced = _occurrences(repaired, "\ufffd") - _occurrences(as_bytes, "\xef\xbf\xbd")
+    invalid = F.octet_length(value) - F.octet_length(repaired) + 3 * replaced
+    return F.when(F.coalesce(F.is_valid_utf8(value), F.lit(True)), F.lit(0)).otherwise(invalid)
+
+
+def _occurrences(text: Column, part: str) -> Column:
+    without = F.replace(text, F.lit(part), F.lit(""))
+    return ((F.char_length(text) - F.char_length(without)) / len(part)).cast("long")
 
 
 def _repaired(column: str) -> Column:

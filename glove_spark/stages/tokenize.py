@@ -23,7 +23,7 @@ from glove_spark.corpus import (
     find_files,
 )
 from glove_spark.datasets.versions import FORMAT_VERSIONS
-from glove_spark.errors import EmptyInputError
+from glove_spark.errors import DatasetError, EmptyInputError
 from glove_spark.manifest import fingerprint
 from glove_spark.session import describe, starting_workers
 from glove_spark.stage import Job, Stage
@@ -56,6 +56,7 @@ def build_tokens(job: Job) -> Mapping[str, Any]:
     with starting_workers(job.spark), corpus_errors():
         write_tokens(rows, job.output)
     facts = {"files": len(files), **{name: int(value) for name, value in counted.get.items()}}
+    _check(facts)
     _report(facts, settings)
     dropped = {
         "empty": facts.pop("tokens_found") - facts["tokens_not_empty"],
@@ -152,23 +153,44 @@ def _totals() -> list[Column]:
     def count(condition: Column) -> Column:
         return F.coalesce(F.count_if(condition), F.lit(0))
 
-    def total(column: str) -> Column:
+    def total(column: str | Column) -> Column:
         return F.coalesce(F.sum(column), F.lit(0))
 
     has_text = ~F.col("unparsed") & ~F.col("textless")
     return [
+        count(first).alias("documents_read"),
+        count(~first).alias("further_pieces"),
         count(written).alias("documents"),
         count(has_text & ~written).alias("documents_empty"),
         count(F.col("unparsed")).alias("documents_unparsed"),
         count(F.col("textless")).alias("documents_without_text"),
         count(F.col("pos") == 1).alias("documents_cut"),
-        count(F.col("repaired") & first).alias("documents_repaired"),
+        count((F.col("repaired") > 0) & first).alias("documents_repaired"),
+        total(F.when(first, F.col("repaired")).otherwise(0)).alias("bytes_repaired"),
         count(F.col("nul") & first).alias("documents_with_nul"),
         total("n_found").alias("tokens_found"),
         total("n_not_empty").alias("tokens_not_empty"),
         total("n_stripped").alias("tokens_stripped"),
         total("n_tokens").alias("tokens"),
     ]
+
+
+def _check(facts: Mapping[str, int]) -> None:
+    """Check that every document and piece of one is accounted for.
+
+    Raises
+    ------
+    DatasetError
+        If not: a defect, or hardware that fails.
+    """
+    read = facts["documents_read"] + facts["further_pieces"]
+    kinds = ("documents", "documents_empty", "documents_unparsed", "documents_without_text")
+    found = sum(facts[kind] for kind in kinds)
+    if read != found:
+        raise DatasetError(
+            f"{read:,} documents and pieces of documents were read and {found:,} accounted for; "
+            "this is a defect or failing hardware, run the stage again"
+        )
 
 
 def _report(facts: Mapping[str, int], settings: TokenizeSettings) -> None:

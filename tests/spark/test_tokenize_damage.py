@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import bz2
+import codecs
 import gzip
 import logging
 from functools import partial
@@ -10,10 +11,13 @@ from functools import partial
 import numpy as np
 import pyarrow as pa
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from py4j.protocol import Py4JError, Py4JNetworkError
 from pyspark.errors import PySparkException
+from pyspark.sql import functions as F
 
-from glove_spark.errors import InputError
+from glove_spark.errors import DatasetError, InputError
 from glove_spark.stages import documents as documents_reader
 from glove_spark.stages import tokenize as stage
 
@@ -126,11 +130,55 @@ def test_other_errors_of_spark_pass():
         raise PySparkException("something else")
 
 
-def test_real_messy_text(tokenize, shared_data):
-    _, facts = tokenize(shared_data / "data" / "messy" / "badbytes", document="file")
-    assert facts["files"] == 60
-    assert facts["documents_repaired"] > 30
-    assert facts["tokens"] > 5000
-    _documents, facts = tokenize(shared_data / "data" / "messy" / "unicode")
-    assert facts["documents_repaired"] == 0
+def invalid_bytes(content):
+    """Count the bytes that are not UTF-8, as Python sees them."""
+    found = []
+
+    def note(error):
+        found.append(error.end - error.start)
+        return "\ufffd", error.end
+
+    codecs.register_error("note", note)
+    content.decode("utf-8", errors="note")
+    return sum(found)
+
+
+@settings(max_examples=30)
+@given(
+    st.lists(
+        st.sampled_from([b"a", b"\xc3\xa9", b"\xef\xbf\xbd", b"\xe2\x82", b"\xff", b"\xf0\x9f"]),
+        min_size=1,
+        max_size=12,
+    )
+)
+def test_every_invalid_byte_is_counted(spark, pieces):
+    content = b"".join(pieces)
+    frame = spark.createDataFrame([(bytearray(content),)], "value binary")
+    text = frame.select(F.col("value").cast("string").alias("value"))
+    found = text.select(documents_reader._repaired_bytes(F.col("value"))).collect()[0][0]
+    assert found == invalid_bytes(content)
+
+
+@pytest.mark.parametrize(
+    ("name", "document"),
+    [("badbytes", "file"), ("badbytes", "line"), ("unicode", "line"), ("webtext", "line")],
+)
+def test_real_messy_text_is_accounted_for(tokenize, shared_data, name, document):
+    files = [f for f in (shared_data / "data" / "messy" / name).rglob("*") if f.stat().st_size]
+    contents = [file.read_bytes() for file in files]
+    _, facts = tokenize(shared_data / "data" / "messy" / name, document=document)
+    assert facts["files"] == len(files)
+    read = len(files) if document == "file" else sum(len(c.splitlines()) for c in contents)
+    assert facts["documents_read"] == read
+    assert facts["documents"] + facts["documents_empty"] == read + facts["further_pieces"]
+    assert facts["bytes_repaired"] == sum(map(invalid_bytes, contents))
+    assert (facts["documents_repaired"] > 0) == (facts["bytes_repaired"] > 0)
     assert facts["tokens"] > 1000
+
+
+def test_a_document_that_is_lost_is_noticed():
+    facts = {"documents_read": 3, "further_pieces": 1, "documents": 1, "documents_empty": 1}
+    facts |= {"documents_unparsed": 1, "documents_without_text": 0}
+    with pytest.raises(DatasetError, match="4 documents and pieces of documents were read and 3"):
+        stage._check(facts)
+    stage._check(facts | {"documents_without_text": 1})

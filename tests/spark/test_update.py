@@ -5,14 +5,23 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from glove_spark.config import CooccurrenceSettings, TokenizeSettings, VocabularySettings
+from glove_spark.cli import main
+from glove_spark.config import (
+    BlocksSettings,
+    CooccurrenceSettings,
+    TokenizeSettings,
+    VocabularySettings,
+)
+from glove_spark.datasets.blocks import cell_file, read_cell
 from glove_spark.datasets.matrix_parts import iterate_matrix
 from glove_spark.datasets.vocabulary import Vocabulary
 from glove_spark.errors import ConfigurationError, DatasetError, InputError
 from glove_spark.publication import claim_folder, open_dataset
 from glove_spark.run_lock import hold_lock
+from glove_spark.stage import run_stage
 from glove_spark.stages import followed as followed_matrix
 from glove_spark.stages import update
+from glove_spark.stages.blocks import BLOCKS
 from glove_spark.stages.followed import CountSettings
 from glove_spark.stages.update import add_batch, compact, remove_batch
 from glove_spark.storage import Location
@@ -214,3 +223,87 @@ def test_a_damaged_file_is_named_before_anything_is_counted(spark, root, days):
     lexicon.write_bytes(lexicon.read_bytes()[:-1])
     with pytest.raises(DatasetError, match=r"lexicon.* is missing or not as written; restore it"):
         add(spark, root, days / "2026-11-02.txt", "b")
+
+
+def test_blocks_of_batches_are_those_of_one_count_and_old_batches_may_weigh_less(
+    spark, root, days, tmp_path, at_once
+):
+    for file in sorted(days.iterdir()):
+        add(spark, root, file, file.stem)
+    made = {}
+    for name, half_life in (("full", None), ("half", "3d")):
+        made[name] = Location.of(tmp_path / name)
+        claim_folder(made[name])
+        options = BlocksSettings(num_blocks=2, half_life=half_life)
+        blocks = run_stage(BLOCKS, spark, options, made[name], inputs_root=root)
+        sums = by_places(blocks)
+        wanted, _ = at_once if half_life is None else (weighted(spark, days, tmp_path), None)
+        words = Vocabulary.read(root / "vocabulary").words
+        assert len(sums) == len(wanted)
+        for (row, col), count in sums.items():
+            assert count == pytest.approx(wanted[words[row], words[col]], rel=1e-6)
+        assert blocks.facts["largest_count"] == pytest.approx(max(wanted.values()), rel=1e-6)
+
+
+def test_the_half_life_needs_batches_of_days(spark, root, days, tmp_path):
+    add(spark, root, days / "2026-11-01.txt", "first")
+    with pytest.raises(ConfigurationError, match="batch=first does not begin with a day"):
+        run_stage(BLOCKS, spark, BlocksSettings(half_life="3d"), root)
+    remove(root, "first")
+    with pytest.raises(InputError, match="holds no two words together; add text"):
+        run_stage(BLOCKS, spark, BlocksSettings(), root)
+
+
+def test_nothing_else_writes_over_counts_that_follow_a_corpus(spark, root, days, capsys):
+    add(spark, root, days / "2026-11-01.txt", "a")
+    before = by_words(root)
+    arguments = ["--input", str(days), "--output", root.path, "--min-count", "1"]
+    assert main(["run", *arguments]) == 5
+    assert "follows a corpus in batches; add text by glove-spark update" in capsys.readouterr().err
+    assert by_words(root) == before
+
+
+def test_the_command_line(spark, root, days, capsys):
+    options = ["--output", root.path, "--min-count", "1", "--window-size", "4"]
+    for day in ("2026-11-01", "2026-11-02"):
+        text = ["--input", str(days / f"{day}.txt"), "--batch", day]
+        assert main(["update", *options, *text, "--compact-after", "2"]) == 0
+    assert main(["update", *options, *text]) == 5
+    assert main(["update", *options, *text, "--skip-existing"]) == 0
+    assert "batch 2026-11-02 is there already, skipped" in capsys.readouterr().err
+    assert open_dataset(root / "cooccurrence").facts["batches"]["sum"] is not None
+    assert main(["update", "--output", root.path, "--remove", "2026-11-01"]) == 0
+    assert main(["update", "--output", root.path, "--compact"]) == 0
+    assert main(["batches", root.path]) == 0
+    assert capsys.readouterr().out.splitlines()[1].startswith("2026-11-02  ")
+    assert main(["update", "--output", root.path]) == 2
+    assert "given: none of them" in capsys.readouterr().err
+    assert main(["update", *options, *text, "--remove", "x"]) == 2
+    assert main(["update", *options, "--input", "x", "--batch", "../x"]) == 2
+    assert "must be of letters, digits" in capsys.readouterr().err
+
+
+def by_places(blocks):
+    """Counts of the cells by ids."""
+    size, found = blocks.facts["num_blocks"], {}
+    for p in range(size):
+        for q in range(size):
+            file, transposed = cell_file(blocks.location, p, q, symmetric=True)
+            for rows, cols, logs in read_cell(file).nonzeros():
+                rows, cols = (cols, rows) if transposed else (rows, cols)
+                for row, col, log in zip(rows.tolist(), cols.tolist(), logs.tolist(), strict=True):
+                    found[row * size + p, col * size + q] = np.exp(log)
+    return found
+
+
+def weighted(spark, days, tmp_path):
+    """The matrix with each day's counts halved for three days of age, from a count for each."""
+    total = {}
+    for file in sorted(days.iterdir()):
+        root = Location.of(tmp_path / f"alone-{file.stem}")
+        claim_folder(root)
+        add(spark, root, file, file.stem)
+        for pair, count in by_words(root).items():
+            age = 10 - int(file.stem[-2:])
+            total[pair] = total.get(pair, 0) + count * 0.5 ** (age / 3)
+    return total
