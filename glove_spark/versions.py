@@ -33,6 +33,9 @@ SCORES_FILE = "scores.json"
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 """What a version may be called, as a batch may."""
 
+_LONGEST_POINTER = 200
+"""Bytes of a file that names a version."""
+
 
 @dataclass(frozen=True)
 class Judgement:
@@ -206,7 +209,9 @@ def _pointed_at(pointer: Location) -> str | None:
             link = os.readlink(path)
             return link.removeprefix(f"{VERSIONS}/") if link.startswith(f"{VERSIONS}/") else None
         return None
-    if pointer.kind() != fs.FileType.File:
+    info = pointer.filesystem().get_file_info(pointer.path)
+    # a large file of that name is some other file
+    if info.type != fs.FileType.File or info.size > _LONGEST_POINTER:
         return None
-    name = pointer.read_bytes()[:200].decode("utf-8", "replace").strip()
+    name = pointer.read_bytes().decode("utf-8", "replace").strip()
     return name if NAME.fullmatch(name) else None

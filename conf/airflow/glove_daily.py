@@ -44,15 +44,22 @@ from airflow.sdk.exceptions import AirflowException, AirflowFailException, Airfl
 
 def setting(name: str, default: str = "") -> str:
     """Return an environment variable of this DAG."""
-    return os.environ.get(f"GLOVE_DAILY_{name}", default)
+    return os.environ.get(f"GLOVE_DAILY_{name}") or default
 
 
-OUTPUT = setting("OUTPUT").rstrip("/")
+def required(name: str) -> str:
+    """Return one that has no default; without it the DAG does not load."""
+    if not setting(name):
+        raise ValueError(f"GLOVE_DAILY_{name} is not set; see the head of {__file__}")
+    return setting(name)
+
+
+OUTPUT = required("OUTPUT").rstrip("/")
 VERSION = f"{OUTPUT}/versions/{{{{ ds }}}}"
 
-RETRYABLE = (1, 4, 6)
-"""Exit codes after which another try may end better: a defect or a lost process, a folder that is
-in use or full, and a Spark that did not start. The others name something that stays as it is."""
+FINAL = (2, 3, 5, 7, 8)
+"""Exit codes that another try would end with too: settings, input, damage, divergence, quality. The
+others, and a process that was killed, are tried again."""
 
 
 def current_version() -> str:
@@ -100,7 +107,7 @@ class GloveOperator(SparkSubmitOperator):
             super().execute(context)
         except AirflowException as error:
             code = re.search(r"Error code is: (\d+)", str(error))
-            if code and int(code[1]) not in RETRYABLE:
+            if code and int(code[1]) in FINAL:
                 raise AirflowFailException(
                     f"{self.command} ended with {code[1]}: {error}"
                 ) from None
@@ -129,7 +136,7 @@ with DAG(
     description=__doc__.partition("\n")[0],
     # the run of a day starts when it is over; catchup makes runs of all days since the first
     schedule=CronDataIntervalTimetable(setting("SCHEDULE", "0 2 * * *"), timezone="UTC"),
-    start_date=datetime.fromisoformat(setting("START", "2026-01-01")).replace(tzinfo=timezone.utc),
+    start_date=datetime.fromisoformat(required("START")).replace(tzinfo=timezone.utc),
     catchup=True,
     # a folder takes one run at a time
     max_active_runs=1,
@@ -145,7 +152,7 @@ with DAG(
         GloveOperator(
             command="update",
             arguments=[
-                *("--input", setting("CORPUS"), "--output", OUTPUT),
+                *("--input", required("CORPUS"), "--output", OUTPUT),
                 *("--batch", "{{ ds }}", "--skip-existing"),
             ],
             # words get their ids in the order of the days; what follows needs no other day: a

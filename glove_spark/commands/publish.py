@@ -9,7 +9,7 @@ from typing import Any
 
 from glove_spark.commands.metrics import METRICS, add_metrics
 from glove_spark.commands.parser import add_command, positive_number
-from glove_spark.errors import ConfigurationError
+from glove_spark.errors import ConfigurationError, InputError
 from glove_spark.logs import fields
 from glove_spark.run_lock import hold_lock
 from glove_spark.storage import Location
@@ -84,6 +84,8 @@ def _publish(given: argparse.Namespace) -> None:
     files = similarity_files(given.similarity)
     questions = Questions.read(given.analogies, files, lowercase=True)
     root = Location.of(given.output)
+    if not root.exists():
+        raise InputError(f"output={root.shown} does not exist; name the folder of the versions")
     with hold_lock(root, "glove-spark publish"):
         done = publish_version(
             root,

@@ -155,6 +155,15 @@ def test_the_dag_loads(airflow):
     assert (errors, tasks, active, catchup) == ({}, list(COMMANDS), 1, True)
 
 
+def test_a_dag_without_its_settings_says_which_are_missing(airflow):
+    script = (
+        "import sys; from airflow.dag_processing.dagbag import DagBag;"
+        "print(*DagBag(sys.argv[1]).import_errors.values())"
+    )
+    found = airflow(code=script, GLOVE_DAILY_CORPUS="")
+    assert "GLOVE_DAILY_CORPUS is not set; see the head of " in found.stdout
+
+
 def test_two_days_make_two_versions_and_the_second_is_current(folder, two_days):
     root = Location.of(folder / "out")
     ledger = Ledger.of(Manifest.read(root / "cooccurrence").facts)

@@ -250,6 +250,11 @@ def test_where_there_are_no_links_the_pointer_is_a_file(root, make, monkeypatch)
     make("b")
     publish_version(root, "b", NO_QUESTIONS, margin=1)
     assert current_version(root) == "b"
+    # vectors of that name are vectors
+    (root / "current").write_bytes(b"a 1 2\nb 3 4\n")
+    assert open_vectors(root / "current").num_words == 2
+    (root / "current").write_bytes(b"x" * 10_000)
+    assert resolved(root / "current") == root / "current"
     (root / "current").write_bytes(b"../../etc")
     with pytest.raises(OutputError, match="is not a pointer to a version"):
         current_version(root)
@@ -291,6 +296,11 @@ def test_the_command(root, make, pairs, log_lines):
     assert main([*arguments, "--version", "b", "--margin", "nan"]) == 2
     assert current_version(root) == "b"
     assert names(root) == ["b", "c"]
+
+
+def test_a_folder_that_is_not_there(tmp_path, capsys):
+    assert main(["publish", "--output", str(tmp_path / "no"), "--version", "a"]) == 3
+    assert "/no does not exist; name the folder of the versions" in capsys.readouterr().err
 
 
 def test_the_command_says_in_a_line_what_it_did(root, make, pairs, capsys):
