@@ -1,7 +1,6 @@
 """Whole processes as users start them: masters, spark-submit, signals, exit codes."""
 
 import os
-import re
 import shutil
 import signal
 import sys
@@ -17,17 +16,12 @@ from glove_spark.manifest import Manifest
 from glove_spark.storage import Location
 from tests.cluster.processes import finish, start, wait_for
 
+from .complaints import DAEMON_COMPLAINT
+
 pytestmark = pytest.mark.cluster
 
 RUN = [*COMMAND, "run"]
 OPTIONS = ["--min-count", "2", "--vector-size", "8", "--num-blocks", "2", "--window-size", "4"]
-
-# Spark's own worker daemon says this when Java ends before it; nothing of ours is in it.
-DAEMON_COMPLAINT = re.compile(
-    r"Traceback \(most recent call last\):\n"
-    r"(?:  File \".*pyspark/daemon\.py\", line .*\n(?:    .*\n)*)+"
-    r"BrokenPipeError: .*\n"
-)
 
 
 @pytest.fixture(scope="module")
@@ -113,6 +107,21 @@ def test_a_stopped_training_resumes_to_the_same_bytes(corpus, undisturbed, tmp_p
     assert "train: resumes after epoch" in output
     assert results(out) == undisturbed
     assert {side.split("-")[0] for side in os.listdir(out / "model" / "epoch-0005")} == set(SIDES)
+
+
+def test_the_second_of_two_runs_on_one_folder_is_refused(corpus, undisturbed, tmp_path):
+    out = tmp_path / "out"
+    command = [*RUN, "--input", corpus, "--output", out, *OPTIONS, "--master", "local[1]"]
+    first = start(command)
+    wait_for(first, lambda: list(out.glob(".run-*.lock")))
+    code, output = finish(start(command))
+    assert code == 4, output
+    assert f"is in use by process {first.pid} on " in output
+    assert "(glove-spark run); wait for it, stop it, or name another folder" in output
+    code, output = finish(first)
+    assert code == 0, output
+    assert results(out) == undisturbed
+    assert not list(out.glob(".run-*"))
 
 
 def test_missing_java_is_said_in_one_line(corpus, tmp_path):
