@@ -150,11 +150,12 @@ def run_update(
     """
     root = Location.of(run.output)
     claim_folder(root)
+    started = time.perf_counter()
     with hold_lock(root, "glove-spark update") as lock:
         if update.remove is not None:
-            remove_batch(root, update.remove, lock)
+            followed = remove_batch(root, update.remove, lock)
         elif update.batch is None:
-            compact(spark, root, lock)
+            followed = compact(spark, root, lock)
         else:
             followed = add_batch(
                 spark,
@@ -167,4 +168,12 @@ def run_update(
                 grow=update.grow,
             )
             if 0 < update.compact_after <= len(followed.ledger.not_in_sum()):
-                compact(spark, root, lock)
+                followed = compact(spark, root, lock)
+    batches, seconds = followed.ledger.batches.values(), time.perf_counter() - started
+    log.info(
+        "update: done in %.1f s; %s batches, %s tokens",
+        seconds,
+        f"{len(batches):,}",
+        f"{sum(batch.tokens for batch in batches):,}",
+        extra=fields(seconds=round(seconds, 3), batches=len(batches)),
+    )
