@@ -15,7 +15,7 @@ import os
 import re
 import uuid
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime, timezone
 from pathlib import Path
 
@@ -70,7 +70,9 @@ class Judgement:
         if not file.exists():
             return None
         try:
-            return cls(**json.loads(file.read_bytes()))
+            found = cls(**json.loads(file.read_bytes()))
+            scores = {str(name): float(score) for name, score in dict(found.scores).items()}
+            return replace(found, scores=scores)
         except (ValueError, TypeError):
             # it can be made again
             return None
@@ -133,6 +135,9 @@ def make_current(root: Location, name: str) -> None:
         return
     temporary = f"{root.path}/.{CURRENT}.{uuid.uuid4().hex[:12]}{TEMPORARY}"
     with writing(pointer):
+        # what a publication left that ended here; by hand, for `delete` would follow the link
+        for left in Path(root.path).glob(f".{CURRENT}.*{TEMPORARY}"):
+            left.unlink()
         # relative, so that the folder can be moved or mounted elsewhere
         os.symlink(f"{VERSIONS}/{name}", temporary)
         os.replace(temporary, pointer.path)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timezone
@@ -13,6 +14,7 @@ from glove_spark.errors import InputError, QualityError
 from glove_spark.evaluation.gate import MEAN, TOTAL, falls, gate_scores, questions_fingerprint
 from glove_spark.evaluation.report import Questions
 from glove_spark.exchange.formats import open_vectors
+from glove_spark.publication import published
 from glove_spark.storage import Location
 from glove_spark.versions import (
     Judgement,
@@ -22,6 +24,8 @@ from glove_spark.versions import (
     vectors_of,
     version_folder,
 )
+
+log = logging.getLogger("glove_spark")
 
 
 @dataclass(frozen=True)
@@ -73,7 +77,10 @@ def publish_version(
     vectors_of(version)
     verify_folder(version)
     current = current_version(root)
-    before = version_folder(root, current) if current not in (None, name) else None
+    before = version_folder(root, current) if current is not None and current != name else None
+    if before is not None and published(before / "vectors") is None:
+        log.warning("publish: %s, which is current, has no vectors any more", current)
+        before = None
     older = before is not None and made_at(version) < made_at(before)
     if older and not rollback:
         scores = (Judgement.read(version) or Judgement("")).scores
@@ -99,8 +106,8 @@ def _judged(version: Location, questions: Questions) -> Judgement:
     if known is not None and same_vectors and (not asked or known.questions == hashed):
         return known
     scores = gate_scores(open_vectors(version / "vectors"), questions) if asked else {}
-    published = known.published if known is not None and same_vectors else None
-    judgement = Judgement(vectors, hashed, scores, published=published)
+    since = known.published if known is not None and same_vectors else None
+    judgement = Judgement(vectors, hashed, scores, published=since)
     judgement.write(version)
     return judgement
 

@@ -298,6 +298,29 @@ def test_the_command(root, make, pairs, log_lines):
     assert names(root) == ["b", "c"]
 
 
+def test_what_a_crash_leaves_is_mended(root, make):
+    make("a")
+    make("b")
+    publish_version(root, "a", NO_QUESTIONS, margin=1)
+    # before the pointer was replaced, and before the publication was written down
+    os.symlink("versions/b", f"{root.path}/.current.0123.tmp")
+    make_current(root, "b")
+    assert prune(root, 1) == ["a"]
+    assert publish_version(root, "b", NO_QUESTIONS, margin=1).what == "is current already"
+    assert Judgement.read(root / "versions/b").published
+    assert [info.base_name for info in root.walk(recursive=False)] == ["current", "versions"]
+
+
+def test_a_current_version_that_somebody_deleted_is_replaced(root, make, questions, log_lines):
+    make("a")
+    publish_version(root, "a", questions, margin=1)
+    (root / "versions/a").delete()
+    make("b", BAD)
+    publish_version(root, "b", questions, margin=1)
+    assert "publish: a, which is current, has no vectors any more" in log_lines
+    assert current_version(root) == "b"
+
+
 def test_a_folder_that_is_not_there(tmp_path, capsys):
     assert main(["publish", "--output", str(tmp_path / "no"), "--version", "a"]) == 3
     assert "/no does not exist; name the folder of the versions" in capsys.readouterr().err
@@ -310,8 +333,9 @@ def test_the_command_says_in_a_line_what_it_did(root, make, pairs, capsys):
     assert " publish: a is current, similarity 94.87, in " in line
 
 
-def test_scores_that_cannot_be_read_are_made_again(root, make, questions):
+@pytest.mark.parametrize("content", [b"{", b"[]", b'{"x": 1}', b'{"vectors": "", "scores": 5}'])
+def test_scores_that_cannot_be_read_are_made_again(root, make, questions, content):
     version = make("a")
-    (version / versions.SCORES_FILE).write_bytes(b"{")
+    (version / versions.SCORES_FILE).write_bytes(content)
     publish_version(root, "a", questions, margin=1)
     assert Judgement.read(version).scores["similarity/mean"] == 94.8683
