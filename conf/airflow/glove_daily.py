@@ -88,7 +88,7 @@ class GloveOperator(SparkSubmitOperator):
             arguments = [*arguments, "--metrics", f"{setting('METRICS')}/glove_{command}.prom"]
         super().__init__(
             task_id=command,
-            application=f"{setting('APPLICATION')}/glove_{command}.py",
+            application=f"{required('APPLICATION')}/glove_{command}.py",
             application_args=arguments,
             py_files=setting("PY_FILES") or None,
             name=f"glove {command} {{{{ ds }}}}",
