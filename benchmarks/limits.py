@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from benchmarks.coefficients import Coefficients
-from benchmarks.model import ROW_GROUP_TOKENS, WORD_BYTES, Cluster, Workload, sizes_of, stage_costs
+from benchmarks.model import WORD_BYTES, Cluster, Workload, sizes_of, stage_costs
 from glove_spark.datasets.cooccurrence import ROW_GROUP_ROWS
 from glove_spark.stages.blocks import LARGEST_CELL
 
@@ -20,9 +20,6 @@ LARGEST_RESULT = 2**30
 
 MOST_BLOCKS = 4096
 """Of num_blocks."""
-
-PATIENCE = 3600.0
-"""Seconds for which a driver may plan."""
 
 MOST_TOKENS = 1e16
 
@@ -55,13 +52,6 @@ def collected_bytes(tokens: float, known: Coefficients) -> float:
     return WORD_BYTES * known.growth.vocabulary.at(tokens)
 
 
-def planning_seconds(work: Workload, cluster: Cluster, known: Coefficients) -> float:
-    """Return the driver's time to deal row groups to counting tasks, quadratic in tokens."""
-    tasks = sizes_of(work, cluster, known).counting_tasks
-    groups = work.tokens / ROW_GROUP_TOKENS
-    return known.overheads["seconds_a_planned_pair"] * groups * tasks
-
-
 def limits(work: Workload, cluster: Cluster, known: Coefficients) -> list[Limit]:
     """Find the corpus at which each bound is reached, the smallest first."""
 
@@ -80,12 +70,6 @@ def limits(work: Workload, cluster: Cluster, known: Coefficients) -> list[Limit]
             f"({LARGEST_RESULT / 2**30:.0f} GiB); max_vocabulary is applied after",
             "a larger --min-count, or a larger spark.driver.maxResultSize and memory",
             of_tokens(lambda w: collected_bytes(w.tokens, known), LARGEST_RESULT),
-        ),
-        Limit(
-            "`cooccurrence`: the driver takes an hour to deal row groups to tasks "
-            "(row groups times tasks)",
-            "none by options",
-            of_tokens(lambda w: planning_seconds(w, cluster, known), PATIENCE),
         ),
         Limit(
             f"`blocks`: cells of {LARGEST_CELL:,} nonzeros in {MOST_BLOCKS:,} x {MOST_BLOCKS:,}",

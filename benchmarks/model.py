@@ -16,12 +16,10 @@ from glove_spark.stages.cooccurrence import NONZEROS_PER_BLOCK, PAIRS_PER_TASK
 from glove_spark.stages.cooccurrence import TOKENS_PER_TASK as COUNTED_TOKENS_PER_TASK
 from glove_spark.stages.export import WORDS_PER_FILE
 from glove_spark.stages.vocabulary import PENDING_ROWS, TOKENS_PER_TASK
+from glove_spark.storage import REQUESTS_AT_ONCE
 
 WORD_BYTES = 20
 """A counted word in Arrow: its count, its offset and eight letters."""
-
-ROW_GROUP_TOKENS = 4_000_000
-"""Of the tokens dataset, about."""
 
 BOUND_OVER_NONZEROS = 4 / 3
 """What the rows are cut by is a bound of the nonzeros; text has some three quarters of it."""
@@ -68,7 +66,7 @@ class Cluster:
     task_seconds
         The driver's time for a task, which no executor shortens.
     delete_seconds
-        A deletion in shared storage; the driver deletes one file after another.
+        A deletion in shared storage; the driver has `REQUESTS_AT_ONCE` under way.
     """
 
     executors: int
@@ -141,7 +139,6 @@ def stage_costs(work: Workload, cluster: Cluster, known: Coefficients) -> dict[s
     """Evaluate the formulas of every stage."""
     sizes, each, shuffled = sizes_of(work, cluster, known), known.bytes_each, known.shuffle_each
     cores, a_task = cluster.cores, cluster.task_seconds
-    plan = known.overheads["seconds_a_planned_pair"] * work.tokens / ROW_GROUP_TOKENS
     worker = known.blocks_memory.fixed
     tokens_bytes = work.tokens * each["tokens, a token"]
     matrix_bytes = sizes.stored * each["cooccurrence, a stored nonzero"]
@@ -164,7 +161,7 @@ def stage_costs(work: Workload, cluster: Cluster, known: Coefficients) -> dict[s
     words = tasks * known.growth.distinct.at(work.tokens / tasks)
     vocabulary = cost(
         known.vocabulary.at(work.tokens / cores),
-        plan * tasks + a_task * max(0, tasks + tasks // 4 - 2 * cores),
+        a_task * max(0, tasks + tasks // 4 - 2 * cores),
         tokens_bytes,
         words * shuffled["vocabulary, a word of a task"],
         0,
@@ -177,7 +174,7 @@ def stage_costs(work: Workload, cluster: Cluster, known: Coefficients) -> dict[s
     pairs = work.tokens * known.growth.pairs_a_token
     cooccurrence = cost(
         known.cooccurrence.at(pairs / cores) + merging,
-        plan * sizes.counting_tasks + a_task * max(0, sizes.counting_tasks - cores),
+        a_task * max(0, sizes.counting_tasks - cores),
         tokens_bytes + matrix_bytes,
         handed_on * shuffled["cooccurrence, a nonzero of a task"],
         matrix_bytes,
@@ -233,7 +230,8 @@ def _training_cost(
     measured_at = known.overheads["cores"]
     rounds = p * (train.round + cluster.task_seconds * max(0, at_once - measured_at))
     # the files that a round replaces; local ones cost next to nothing and are part of a round
-    deletions = 2 * p * max(0, p - 1) * cluster.delete_seconds
+    side_by_side = min(REQUESTS_AT_ONCE, 2 * p)
+    deletions = 2 * p * max(0, p - 1) / side_by_side * cluster.delete_seconds
     return StageCost(
         train.fixed + work.epochs * compute / at_once,
         work.epochs * network / (cluster.network * cluster.executors),

@@ -18,7 +18,6 @@ from statistics import median
 import numpy as np
 
 from benchmarks.records import Record
-from glove_spark.datasets.tokens import _RowGroup, cut_evenly
 from glove_spark.kernels.runs import Run, merge_two
 from glove_spark.session import describe, open_session
 from glove_spark.storage import Location
@@ -30,9 +29,6 @@ SPARK_TASKS = 200
 MERGED_NONZEROS = 2_000_000
 MERGED_ROWS = 20_000
 
-PLANNED_GROUPS = 300
-PLANNED_TASKS = 300
-
 DELETED_FILES = 500
 
 
@@ -42,7 +38,6 @@ def measure_overheads(cores: int) -> Record:
         "cores": cores,
         **spark_seconds(cores),
         "seconds_a_merged_nonzero": merge_seconds(),
-        "seconds_a_planned_pair": planning_seconds(),
         "seconds_a_deleted_file": deletion_seconds(),
     }
 
@@ -83,13 +78,6 @@ def merge_seconds() -> float:
         cols = np.sort(np.stack(columns), axis=1).ravel().astype(np.int32)
         runs.append(Run(indptr, cols, np.ones(MERGED_NONZEROS, np.int64)))
     return _median_seconds(lambda: merge_two(*runs)) / (2 * MERGED_NONZEROS)
-
-
-def planning_seconds() -> float:
-    """Time how the driver deals row groups to tasks, by their product."""
-    groups = [_RowGroup(Location.of("f"), k, 1000, 4_000_000) for k in range(PLANNED_GROUPS)]
-    seconds = _median_seconds(lambda: cut_evenly(groups, PLANNED_TASKS))
-    return seconds / (PLANNED_GROUPS * PLANNED_TASKS)
 
 
 def deletion_seconds() -> float:

@@ -105,7 +105,6 @@ def coefficient_table(known: Coefficients, records: Sequence[Record]) -> list[st
         ("a_e, b_e", "export, Parquet", line_words(known.export, 1e9, "ns a number")),
         ("a_x, b_x", "export, text", line_words(known.text, 1e9, "ns a number")),
         ("mu", "a nonzero in a merge of two runs", f"{merged * 1e9:.1f} ns"),
-        ("g", "planning, a row group and task", f"{extra['seconds_a_planned_pair'] * 1e6:.2f} us"),
         ("r", "an empty Spark job of one task", f"{extra['seconds_a_job'] * 1e3:.0f} ms"),
         ("", "each further task of it", f"{extra['seconds_a_task'] * 1e3:.1f} ms"),
         ("t", "a task without Python", f"{extra['seconds_a_jvm_task'] * 1e3:.1f} ms"),

@@ -146,7 +146,7 @@ class BlocksSettings(Settings):
     num_blocks: int | None = option(
         None,
         "the nonzeros are dealt into a grid of so many by so many cells, trained in parallel; "
-        "default: Spark's cores, more for very large matrices",
+        "default: Spark's cores, at most 128, and more for very large matrices",
         between(1, 4096),
     )
     held_out: float = option(

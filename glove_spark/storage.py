@@ -11,7 +11,7 @@ import json
 import os
 import re
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -31,7 +31,8 @@ SCHEMES = ("file", "hdfs", "viewfs", *OBJECT_STORES)
 S3_ATTEMPTS = 10
 """Of a request, with pauses that double up to 20 s: a store may be away for about a minute."""
 
-_COPIES_AT_ONCE = 16
+REQUESTS_AT_ONCE = 16
+"""Of copies and deletions: on an object store each waits for an answer."""
 
 _LARGEST_SERVER_COPY = 5 << 30
 """Bytes; S3 copies larger objects in parts only, which pyarrow does not do."""
@@ -187,7 +188,7 @@ class Location:
             sources = [self]
             if self.kind() != fs.FileType.File:
                 sources = [self.found(info) for info in self.walk() if info.is_file]
-            with ThreadPoolExecutor(_COPIES_AT_ONCE) as threads:
+            with ThreadPoolExecutor(REQUESTS_AT_ONCE) as threads:
                 list(threads.map(lambda file: file.copy_to(self._moved(file, target)), sources))
             self.delete()
 
@@ -248,6 +249,12 @@ class Location:
             self.filesystem().open_output_stream(self.path, compression=None) as sink,
         ):
             yield sink
+
+
+def delete_files(files: Sequence[Location]) -> None:
+    """Remove many files, or folders."""
+    with ThreadPoolExecutor(REQUESTS_AT_ONCE) as threads:
+        list(threads.map(Location.delete, files))
 
 
 @contextmanager

@@ -82,20 +82,24 @@ def plan_slices(
 
 def cut_evenly(groups: Sequence[_RowGroup], num_tasks: int) -> list[list[TokenSlice]]:
     """Cut the sequence of all rows in ``num_tasks`` by tokens, taking a group's rows as equal."""
-    total = sum(group.tokens for group in groups)
+    total = max(1, sum(group.tokens for group in groups))
     tasks: list[list[TokenSlice]] = [[] for _ in range(num_tasks)]
     before = 0
     for group in groups:
-        # where in this group the tasks' ranges of tokens begin, counted in rows
+        # the tasks that have a share of this group, and where in it these begin, in rows
+        sharing = range(
+            before * num_tasks // total,
+            min((before + group.tokens) * num_tasks // total + 1, num_tasks),
+        )
         edges = [
             min(
                 max((task * total - before * num_tasks) * group.rows, 0)
                 // (max(group.tokens, 1) * num_tasks),
                 group.rows,
             )
-            for task in range(num_tasks)
+            for task in sharing
         ] + [group.rows]
-        for task, (start, stop) in enumerate(itertools.pairwise(edges)):
+        for task, (start, stop) in zip(sharing, itertools.pairwise(edges), strict=True):
             if start < stop:
                 tasks[task].append(TokenSlice(group.file, group.number, start, stop))
         before += group.tokens

@@ -40,6 +40,11 @@ LARGEST_CELL = 32_000_000
 """Nonzeros of a file; a task holds them in memory, some 60 bytes each while it cuts."""
 
 
+MOST_FOR_CORES = 128
+"""Blocks that are made only to give every core one: an epoch is as many rounds, and from some 50 to
+180 on more rounds cost more than more cores give (docs/SCALE.md)."""
+
+
 class StoredPiece(NamedTuple):
     """A row group of a matrix that is one part."""
 
@@ -162,7 +167,7 @@ def plan_pieces(matrix: Dataset, settings: BlocksSettings) -> list[Piece]:
 def default_num_blocks(nnz: int, parallel_tasks: int) -> int:
     """Choose P: every core has a cell in every round, and no cell is too large for a task."""
     by_size = int(np.ceil(np.sqrt(nnz / LARGEST_CELL)))
-    return max(parallel_tasks, by_size)
+    return max(min(parallel_tasks, MOST_FOR_CORES), by_size)
 
 
 def deal_to_pairs(

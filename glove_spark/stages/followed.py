@@ -27,7 +27,7 @@ from glove_spark.kernels.windows import Weights, distance_weights
 from glove_spark.manifest import Dataset, Manifest, Recipe, fingerprint, list_files
 from glove_spark.publication import publish_dataset, published
 from glove_spark.stage import FOLLOWED, hasher_of
-from glove_spark.storage import TEMPORARY, Location
+from glove_spark.storage import TEMPORARY, Location, delete_files
 
 log = logging.getLogger(__name__)
 
@@ -269,9 +269,9 @@ def delete_unnamed(followed: Followed) -> None:
     """Delete files that the manifest does not name, and folders that are left empty."""
     location = followed.location
     inside = len(location.path) + 1
-    for info in location.walk():
-        if info.is_file and info.path[inside:] not in followed.files:
-            location.found(info).delete()
+    strays = [info for info in location.walk() if info.is_file]
+    strays = [info for info in strays if info.path[inside:] not in followed.files]
+    delete_files([location.found(info) for info in strays])
     kept = {name.rpartition("/")[0] for name in followed.files}
     for info in location.walk(recursive=False):
         if not info.is_file and info.base_name not in kept:

@@ -32,7 +32,7 @@ from glove_spark.kernels.parameters import Parameters
 from glove_spark.kernels.replica_weight import column_weights
 from glove_spark.kernels.schedule import Round, Task, derived_rng
 from glove_spark.kernels.update import CellLoss, UpdateSettings, train_cell
-from glove_spark.storage import Location
+from glove_spark.storage import Location, delete_files
 
 ROWS, COLUMNS = SIDES
 
@@ -151,10 +151,8 @@ def run_round(
         superseded.append(placement[COLUMNS, block])
         superseded += [replica.file for replica in replicas[block] if replica.file != merged]
         placement[COLUMNS, block] = merged
-    for file in superseded:
-        # what an earlier epoch published is a checkpoint
-        if file.parent == plan.folder:
-            file.delete()
+    # what an earlier epoch published is a checkpoint
+    delete_files([file for file in superseded if file.parent == plan.folder])
     return results
 
 

@@ -64,6 +64,7 @@ def test_bytes_do_not_depend_on_how_the_matrix_is_stored(spark, tmp_path, publis
 
 def test_default_number_of_blocks_follows_cores_and_size():
     assert default_num_blocks(1000, 4) == 4
+    assert default_num_blocks(1000, 1024) == 128
     assert default_num_blocks(LARGEST_CELL * 100, 4) == 10
 
 

@@ -91,9 +91,20 @@ def folders(root):
 
 @pytest.fixture(scope="module")
 def at_once(spark, days, tmp_path_factory):
-    root = Location.of(tmp_path_factory.mktemp("once") / "out")
+    """Matrix and words of all ten days, counted as one batch."""
+    return one_batch(spark, days, tmp_path_factory.mktemp("once"))
+
+
+@pytest.fixture(scope="module")
+def two_at_once(spark, days, tmp_path_factory):
+    """The same of the first two."""
+    return one_batch(spark, days / "2026-11-0[12].txt", tmp_path_factory.mktemp("once"))
+
+
+def one_batch(spark, path, folder):
+    root = Location.of(folder / "out")
     claim_folder(root)
-    add(spark, root, days, "all")
+    add(spark, root, path, "all")
     return by_words(root), counts(root)
 
 
@@ -193,11 +204,10 @@ def test_a_folder_may_begin_with_an_empty_batch(spark, root, days, tmp_path):
     [(update, "_count_matrix"), (update, "commit"), (followed_matrix, "_publish_vocabulary")],
 )
 def test_a_crash_at_any_moment_is_recovered_from(
-    spark, root, days, monkeypatch, module, moment, at_once
+    spark, root, days, monkeypatch, module, moment, two_at_once
 ):
-    files = sorted(days.iterdir())
-    for file in files[:-1]:
-        add(spark, root, file, file.stem)
+    files = sorted(days.iterdir())[:2]
+    add(spark, root, files[0], files[0].stem)
 
     def crash(*arguments, **options):
         raise KeyboardInterrupt
@@ -207,8 +217,8 @@ def test_a_crash_at_any_moment_is_recovered_from(
         with pytest.raises(KeyboardInterrupt):
             add(spark, root, files[-1], files[-1].stem)
     add(spark, root, files[-1], files[-1].stem, skip_existing=True)
-    assert by_words(root) == at_once[0]
-    assert counts(root) == at_once[1]
+    assert by_words(root) == two_at_once[0]
+    assert counts(root) == two_at_once[1]
 
 
 def test_other_settings_are_refused(spark, root, days):

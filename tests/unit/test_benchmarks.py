@@ -95,7 +95,6 @@ def sweep():
         "seconds_a_task": 4e-3,
         "seconds_a_jvm_task": 1e-3,
         "seconds_a_merged_nonzero": 1e-8,
-        "seconds_a_planned_pair": 5e-7,
         "seconds_a_deleted_file": 1e-5,
     }
     return [overheads, *runs]
@@ -167,7 +166,11 @@ def test_largest_run_is_predicted_from_the_smaller_ones(sweep):
 def test_more_executors_shorten_the_cores_work_and_lengthen_the_rounds(sweep):
     known, work = fit_coefficients(sweep), Workload(6e9, 400_000, 300, 5)
     few, many = (
-        stage_costs(work, replace(CLUSTER, executors=executors), known) for executors in (16, 256)
+        # as many blocks as cores
+        stage_costs(
+            replace(work, num_blocks=4 * executors), replace(CLUSTER, executors=executors), known
+        )
+        for executors in (16, 256)
     )
     assert many["cooccurrence"].compute < few["cooccurrence"].compute / 8
     assert many["train"].driver > 16 * few["train"].driver
@@ -175,15 +178,13 @@ def test_more_executors_shorten_the_cores_work_and_lengthen_the_rounds(sweep):
     assert many["train"].network > 8 * few["train"].network
 
 
-def test_limits_come_in_their_order_and_move_with_the_cluster(sweep):
+def test_limits_come_in_their_order_and_move_with_the_blocks(sweep):
     known, work = fit_coefficients(sweep), Workload(840e9, 2_200_000, 300, 5)
-    by_size = [
-        limits(work, replace(CLUSTER, executors=executors), known) for executors in (16, 256)
-    ]
-    for found in by_size:
+    by_blocks = [limits(replace(work, num_blocks=blocks), CLUSTER, known) for blocks in (512, 4096)]
+    for found in by_blocks:
         tokens = [limit.tokens for limit in found if limit.tokens is not None]
         assert tokens == sorted(tokens)
-    heap = [next(x for x in found if "row group and cell" in x.what).tokens for found in by_size]
+    heap = [next(x for x in found if "row group and cell" in x.what).tokens for found in by_blocks]
     assert heap[1] < heap[0]
 
 
