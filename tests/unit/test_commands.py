@@ -11,9 +11,9 @@ from glove_spark.storage import Location
 from glove_spark.word_vectors import WordVectors
 
 COMMANDS = (
-    "publish",
     *("run", *STAGES, "demo", "evaluate", "neighbors", "analogy", "ratio", "report"),
     *("plot-neighbors", "convert", "import-c", "export-c", "completion"),
+    "publish",
 )
 
 
