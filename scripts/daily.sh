@@ -39,7 +39,7 @@ if [ -L "$output/current" ]; then current=$(basename "$(readlink "$output/curren
 
 glove update --input "$corpus/$day" --output "$output" --batch "$day" --skip-existing
 if [ -n "$current" ] && expr "x$current" '>=' "x$day" >/dev/null; then
-    echo "the version of $current is current; the text of $day is counted, and in the next one" >&2
+    echo "the text of $day is counted; the version of $current is current, so none is made" >&2
     exit 0
 fi
 version=$output/versions/$day
