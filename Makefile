@@ -2,6 +2,7 @@
 # make test       every test that runs in minutes
 # make test-unit  those without Java, seconds
 # make test-slow  proofs on the reference corpus, and packed environments
+# make test-airflow  the DAG in a real Airflow, in .venv-airflow: a quarter of an hour
 # make lint       ruff, mypy
 # make format     what ruff can mend
 # make dist       what a cluster is sent: wheel, zip for --py-files, environment for --archives
@@ -17,7 +18,7 @@ export PYTHON
 # the interpreter by a relative path: the folder's name may hold spaces
 RUN = .venv/bin/python -m
 
-.PHONY: demo test test-unit test-slow fuzz lint format dist soak year docs benchmark clean
+.PHONY: demo test test-unit test-slow test-airflow fuzz lint format dist soak year docs benchmark clean
 
 demo:
 	@scripts/setup.sh run
@@ -35,6 +36,17 @@ test-unit:
 test-slow:
 	@scripts/setup.sh dev
 	$(RUN) pytest -m slow
+
+# Airflow wants other versions of many packages, hence an environment of its own
+test-airflow: .venv-airflow/installed
+	@scripts/setup.sh dev
+	$(RUN) pytest tests/airflow
+
+.venv-airflow/installed: conf/airflow/requirements.txt
+	@scripts/setup.sh dev
+	.venv/bin/python -m venv --clear .venv-airflow
+	.venv-airflow/bin/python -m pip install --quiet -r conf/airflow/requirements.txt
+	@touch $@
 
 # readers of every format on damaged bytes, for some half an hour
 fuzz:
@@ -74,4 +86,4 @@ benchmark:
 	$(RUN) benchmarks.standard
 
 clean:
-	rm -rf .venv build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis demo-output
+	rm -rf .venv .venv-airflow build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis demo-output

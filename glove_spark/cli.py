@@ -6,6 +6,7 @@ import argparse
 import logging
 import signal
 import sys
+import time
 from collections.abc import Sequence
 from dataclasses import MISSING
 from pathlib import Path
@@ -18,7 +19,9 @@ from glove_spark.commands.drift import add_drift
 from glove_spark.commands.evaluate import add_evaluate
 from glove_spark.commands.exchange import add_convert, add_export_c, add_import_c
 from glove_spark.commands.explore import add_analogy, add_neighbors, add_ratio
+from glove_spark.commands.metrics import write_metrics
 from glove_spark.commands.parser import EXIT_CODES, add_command
+from glove_spark.commands.publish import add_publish
 from glove_spark.commands.report import add_plot_neighbors, add_report
 from glove_spark.commands.verify import add_verify
 from glove_spark.config import (
@@ -74,6 +77,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = parser.parse_args(arguments)
     configure_log(given.verbose - given.quiet, given.log_format)
     signal.signal(signal.SIGTERM, _interrupt)
+    # what escapes is a defect
+    started, exit_code = time.time(), 1
+    try:
+        exit_code = _run(given)
+    finally:
+        write_metrics(given, exit_code, started)
+    return exit_code
+
+
+def _run(given: argparse.Namespace) -> int:
+    """Run a command, turning errors of ours into a line and an exit code."""
     try:
         given.run(given)
     except BaseException as error:
@@ -144,6 +158,7 @@ def build_parser() -> argparse.ArgumentParser:
     add_drift(commands)
     add_report(commands)
     add_verify(commands)
+    add_publish(commands)
     add_plot_neighbors(commands)
     _add_demo(commands)
     add_completion(commands, parser)

@@ -65,6 +65,13 @@ class RunSettings(Settings):
         "instead of refusing",
     )
     verify: bool = option(True, "compare the checksums of what earlier runs made before it is used")
+    metrics: str | None = option(
+        None,
+        "write what the run did, also if it failed, to this file, for Prometheus",
+        matching(lambda path: path.endswith(".prom"), "end in .prom, as its collector wants"),
+        changes_result=False,
+        metavar="FILE",
+    )
 
 
 @dataclass(frozen=True)

@@ -61,5 +61,11 @@ class DivergenceError(GloveSparkError):
     exit_code = 7
 
 
+class QualityError(GloveSparkError):
+    """New vectors are worse than those that they would take the place of."""
+
+    exit_code = 8
+
+
 INTERRUPTED_EXIT_CODE = 130
 """What a run ended by Ctrl-C or SIGTERM exits with, as shells expect."""

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import logging
+import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pyspark.sql import SparkSession
 
 from glove_spark.config import PipelineConfig, RunSettings, UpdateSettings
+from glove_spark.logs import fields
 from glove_spark.manifest import Dataset
-from glove_spark.publication import claim_folder
+from glove_spark.publication import claim_folder, published
 from glove_spark.run_lock import hold_lock
 from glove_spark.stage import Stage, run_stage
 from glove_spark.stages.blocks import BLOCKS
@@ -21,6 +24,8 @@ from glove_spark.stages.train import MODEL
 from glove_spark.stages.update import add_batch, compact, remove_batch
 from glove_spark.stages.vocabulary import VOCABULARY
 from glove_spark.storage import Location
+
+log = logging.getLogger(__name__)
 
 STAGES: tuple[Stage, ...] = (
     TOKENS,
@@ -78,9 +83,11 @@ def _run_stages(
     root = Location.of(run.output)
     claim_folder(root)
     known: dict[str, Dataset] = {}
+    made, started = [], time.perf_counter()
     with hold_lock(root, f"glove-spark {command}") as lock:
         for stage in stages:
-            run_stage(
+            before = published(root / stage.dataset)
+            dataset = run_stage(
                 stage,
                 spark,
                 getattr(config, stage.command),
@@ -91,7 +98,36 @@ def _run_stages(
                 known=known,
                 lock=lock,
             )
+            if dataset.manifest != before:
+                made.append(stage.dataset)
+    skipped = [stage.dataset for stage in stages if stage.dataset not in made]
+    _summarize(command, made, skipped, known, time.perf_counter() - started)
     return known
+
+
+def _summarize(
+    command: str,
+    made: Sequence[str],
+    skipped: Sequence[str],
+    known: Mapping[str, Dataset],
+    seconds: float,
+) -> None:
+    """Log the line by which a run is judged: made, skipped, how long, how well."""
+    parts = [f"made {', '.join(made)}"] if made else []
+    parts += [f"skipped {', '.join(skipped)}"] if skipped else []
+    model = known.get("model")
+    if model is not None:
+        # None where there was nothing to train on, or nothing held out
+        held_out = (model.facts.get("held_out_costs") or [None])[-1]
+        costs = {"cost": model.facts.get("cost"), "held-out cost": held_out}
+        parts += [f"{name} {cost:.6g}" for name, cost in costs.items() if cost is not None]
+    log.info(
+        "%s: done in %.1f s; %s",
+        command,
+        seconds,
+        "; ".join(parts),
+        extra=fields(seconds=round(seconds, 3), made=list(made), skipped=list(skipped)),
+    )
 
 
 def run_update(
@@ -114,11 +150,12 @@ def run_update(
     """
     root = Location.of(run.output)
     claim_folder(root)
+    started = time.perf_counter()
     with hold_lock(root, "glove-spark update") as lock:
         if update.remove is not None:
-            remove_batch(root, update.remove, lock)
+            followed = remove_batch(root, update.remove, lock)
         elif update.batch is None:
-            compact(spark, root, lock)
+            followed = compact(spark, root, lock)
         else:
             followed = add_batch(
                 spark,
@@ -131,4 +168,12 @@ def run_update(
                 grow=update.grow,
             )
             if 0 < update.compact_after <= len(followed.ledger.not_in_sum()):
-                compact(spark, root, lock)
+                followed = compact(spark, root, lock)
+    batches, seconds = followed.ledger.batches.values(), time.perf_counter() - started
+    log.info(
+        "update: done in %.1f s; %s batches, %s tokens",
+        seconds,
+        f"{len(batches):,}",
+        f"{sum(batch.tokens for batch in batches):,}",
+        extra=fields(seconds=round(seconds, 3), batches=len(batches)),
+    )

@@ -10,7 +10,7 @@ from glove_spark.logs import FORMATS
 
 EXIT_CODES = """exit codes: 0 done, 1 a defect, 2 a wrong setting, 3 a wrong input, 4 the output
 cannot be written, 5 a dataset is damaged or made differently, 6 Java or Spark does not start,
-7 training diverged, 130 interrupted"""
+7 training diverged, 8 a new version is worse than the current one, 130 interrupted"""
 
 
 def add_command(
@@ -28,7 +28,7 @@ def add_command(
         epilog=(f"examples:\n{examples}\n" if examples else "") + EXIT_CODES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    command.set_defaults(run=run, stage=None)
+    command.set_defaults(run=run, command=name, stage=None)
     command.add_argument("-v", "--verbose", action="count", default=0, help="say more")
     command.add_argument("-q", "--quiet", action="count", default=0, help="say less")
     command.add_argument(

@@ -30,6 +30,7 @@ from glove_spark.exchange.word2vec_binary import BinarySource, write_binary
 from glove_spark.manifest import Manifest
 from glove_spark.publication import MARKER, open_dataset
 from glove_spark.storage import Location
+from glove_spark.versions import resolved
 
 MOST_DECIMALS = 17
 """More have no meaning for a float."""
@@ -197,6 +198,8 @@ def open_vectors(
 ) -> VectorSource:
     """Open vectors: a file of any format, a dataset ``vectors``, or an output folder.
 
+    ``DIR/current`` is the version that is current now, also if another is published meanwhile.
+
     Parameters
     ----------
     format
@@ -216,7 +219,7 @@ def open_vectors(
     """
     if side is not None and side not in SIDES:
         raise ConfigurationError(f"side={side!r} must be one of {', '.join(SIDES)}")
-    location = Location.of(path)
+    location = resolved(Location.of(path))
     if vocab is not None:
         return CParametersSource(location, Location.of(vocab), side or "sum")
     kind = location.kind()

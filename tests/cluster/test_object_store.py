@@ -10,7 +10,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from glove_spark.manifest import Manifest, list_files
+from glove_spark.cli import main
+from glove_spark.datasets.vectors import write_parquet
+from glove_spark.manifest import Manifest, Recipe, list_files
+from glove_spark.publication import claim_folder
 from glove_spark.storage import Location
 from glove_spark.word_vectors import WordVectors
 
@@ -162,3 +165,28 @@ def wait_for(process, location):
         assert process.poll() is None, process.communicate()[0]
         assert time.monotonic() < deadline
         time.sleep(0.1)
+
+
+def test_versions_are_published_by_a_file_and_refused_when_damaged(store):
+    root = Location.of("s3://bucket/daily")
+    words = pa.array(["a", "b"])
+    for number, name in enumerate(("monday", "tuesday")):
+        version = root / "versions" / name
+        claim_folder(version)
+        rows = np.full((2, 3), number + 1, np.float32)
+        write_parquet(words, rows, version / "vectors" / "part-00000.parquet")
+        files = list_files(version / "vectors")
+        Manifest(Recipe("export", 1, {}, {"model": name}), files, {}).write(version / "vectors")
+    publish = ["publish", "--output", root.uri, "--version"]
+    assert main([*publish, "monday"]) == 0
+    assert main([*publish, "tuesday", "--keep", "2"]) == 0
+    assert (root / "current").read_bytes() == b"tuesday\n"
+    assert WordVectors.load((root / "current").uri).vectors[0, 0] == 2
+    assert WordVectors.load((root / "current" / "vectors").uri).vectors[0, 0] == 2
+    assert main([*publish, "monday", "--rollback"]) == 0
+    (root / "versions" / "tuesday" / "vectors" / "part-00000.parquet").write_bytes(b"damaged")
+    assert main([*publish, "tuesday"]) == 5
+    assert WordVectors.load((root / "current").uri).vectors[0, 0] == 1
+    assert main([*publish, "monday", "--keep", "1"]) == 0
+    left = (root / "versions").walk(recursive=False)
+    assert [info.base_name for info in left] == ["monday"]

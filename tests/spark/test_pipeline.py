@@ -6,6 +6,7 @@ import os
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
+from prometheus_client.parser import text_string_to_metric_families
 
 from glove_spark.cli import main
 from glove_spark.manifest import Manifest
@@ -70,6 +71,32 @@ def test_second_run_skips_and_a_changed_option_redoes_what_depends_on_it(run, bo
     # and back again: the same bytes as at first
     run("--input", books, "--output", out, *SMALL)
     assert contents(out) == before
+
+
+def test_a_run_tells_a_line_and_a_collector_what_it_did(run, books, tmp_path):
+    metrics = tmp_path / "run.prom"
+    arguments = ["--input", books, "--output", tmp_path / "out", *SMALL, "--metrics", metrics]
+    code, log = run(*arguments)
+    assert code == 0
+    cost = Manifest.read(Location.of(tmp_path / "out" / "model")).facts["cost"]
+    made = f"; made {', '.join(DATASETS)}; cost {cost:.6g}"
+    assert [line.endswith(made) for line in log if line.startswith("run: done in ")] == [True]
+    _, log = run(*arguments)
+    skipped = f"; skipped {', '.join(DATASETS)}; cost {cost:.6g}"
+    assert [line.endswith(skipped) for line in log if line.startswith("run: done in ")] == [True]
+    samples = {
+        sample.name: sample.value
+        for family in text_string_to_metric_families(metrics.read_text())
+        for sample in family.samples
+    }
+    assert samples["glove_spark_run_success"] == 1
+    assert samples["glove_spark_cost"] == cost
+    assert samples["glove_spark_tokens"] > samples["glove_spark_vocabulary_words"] == 30
+    assert samples["glove_spark_epochs"] == 2
+    # an error is told too, and what is there is as it was
+    assert run(*arguments, "--window-size", 0)[0] == 2
+    assert "glove_spark_run_exit_code" in metrics.read_text()
+    assert '"} 2\n' in metrics.read_text()
 
 
 def test_bytes_do_not_depend_on_how_the_corpus_is_cut(run, books, tmp_path):

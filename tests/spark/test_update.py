@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pytest
 
@@ -280,7 +282,10 @@ def test_the_command_line(spark, root, days, capsys):
         assert main(["update", *options, *text, "--compact-after", "2"]) == 0
     assert main(["update", *options, *text]) == 5
     assert main(["update", *options, *text, "--skip-existing"]) == 0
-    assert "batch 2026-11-02 is there already, skipped" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert "batch 2026-11-02 is there already, skipped" in said
+    # the last line sums up
+    assert re.search(r" update: done in \d+\.\d s; 2 batches, [\d,]+ tokens\n$", said)
     assert open_dataset(root / "cooccurrence").facts["batches"]["sum"] is not None
     assert main(["update", "--output", root.path, "--remove", "2026-11-01"]) == 0
     assert main(["update", "--output", root.path, "--compact"]) == 0

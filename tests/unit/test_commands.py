@@ -13,6 +13,7 @@ from glove_spark.word_vectors import WordVectors
 COMMANDS = (
     *("run", *STAGES, "demo", "evaluate", "neighbors", "analogy", "ratio", "report", "drift"),
     *("plot-neighbors", "convert", "import-c", "export-c", "completion"),
+    "publish",
 )
 
 

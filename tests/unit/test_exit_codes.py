@@ -1,0 +1,28 @@
+"""Exit codes: what the errors, the help and the README say is the same."""
+
+import re
+from pathlib import Path
+
+from glove_spark import errors
+from glove_spark.commands.parser import EXIT_CODES
+
+README = Path(__file__).parents[2] / "README.md"
+
+
+def listed(text):
+    """Meaning by code, of "0 done, 1 a defect"."""
+    text = " ".join(text.split())
+    return {int(code): meaning.strip() for code, meaning in re.findall(r"(\d+) ([^,;.]+)", text)}
+
+
+def test_errors_help_and_readme_agree():
+    classes = [
+        kind
+        for kind in vars(errors).values()
+        if isinstance(kind, type) and issubclass(kind, errors.GloveSparkError)
+    ]
+    codes = {kind.exit_code for kind in classes} | {0, errors.INTERRUPTED_EXIT_CODE}
+    in_help = listed(EXIT_CODES.removeprefix("exit codes: "))
+    assert set(in_help) == codes
+    in_readme = re.search(r"Exit codes: (.*?130 interrupted)", README.read_text("utf-8"), re.DOTALL)
+    assert listed(in_readme[1]) == in_help
