@@ -21,6 +21,7 @@ from glove_spark.manifest import Dataset, Manifest
 from glove_spark.publication import open_dataset, published
 from glove_spark.stage import Job
 from glove_spark.storage import Location
+from glove_spark.versions import resolved
 
 log = logging.getLogger(__name__)
 
@@ -174,7 +175,7 @@ def open_warm_start(job: Job, vocabulary: Vocabulary) -> WarmStart:
 
 def _locate(path: str) -> Location:
     """Find a model: the folder itself, or that of an output folder."""
-    location = Location.of(path)
+    location = resolved(Location.of(path))
     inside = location / MODEL
     if Manifest.location(inside).exists():
         return inside
