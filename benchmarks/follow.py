@@ -81,7 +81,8 @@ def measure(data: Path, work: Path, given: argparse.Namespace) -> None:
                     "--final-learning-rate": given.final_learning_rate,
                 }
                 train(models[name], counts, seed, given.warm_epochs, given, warm)
-        record = provenance() | {"options": vars(given), "seed": seed}
+        options = {name: value for name, value in vars(given).items() if name != "record"}
+        record = provenance() | {"options": options, "seed": seed}
         record["models"] = {name: facts_of(model, data) for name, model in models.items()}
         record["drift"] = {
             name: drift_of(models[start], models[name], counts) for name, start in starts.items()
