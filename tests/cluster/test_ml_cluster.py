@@ -36,6 +36,7 @@ if case == "refused":
         glove.fit(frame)
     except ConfigurationError as error:
         print("REFUSED", error)
+    spark.stop()
     sys.exit()
 if case == "checkpoints":
     spark.sparkContext.setCheckpointDir(f"file://{folder}/checkpoints")
