@@ -94,8 +94,7 @@ class RunLock:
         """Give the lock back."""
         self._ended.set()
         # a lock that cannot be deleted, as without a network, will count as dead
-        with suppress(OSError, GloveSparkError):
-            self._file.delete()
+        self._file.discard()
 
     def check(self) -> None:
         """Make sure that the lock is still ours, before something is published.

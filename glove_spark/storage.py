@@ -13,7 +13,7 @@ import re
 import uuid
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -28,8 +28,8 @@ OBJECT_STORES = ("s3", "gs", "gcs", "abfs", "abfss")
 
 SCHEMES = ("file", "hdfs", "viewfs", *OBJECT_STORES)
 
-S3_ATTEMPTS = 10
-"""Of a request, with pauses that double up to 20 s: a store may be away for about a minute."""
+S3_ATTEMPTS = 8
+"""Of a request, with pauses that double up to 20 s: a store may be away for half a minute."""
 
 REQUESTS_AT_ONCE = 16
 """Of copies and deletions: on an object store each waits for an answer."""
@@ -123,12 +123,12 @@ class Location:
     def __truediv__(self, name: str) -> Location:
         return Location(f"{self.uri}/{name}")
 
-    def filesystem(self) -> fs.FileSystem:
+    def filesystem(self, attempts: int = S3_ATTEMPTS) -> fs.FileSystem:
         """Open the file system that holds it; credentials come from the environment."""
         if self.is_local:
             return fs.LocalFileSystem()
         scheme, rest = self.uri.split("://", 1)
-        return _remote_filesystem(scheme, rest.split("/", 1)[0], os.getpid())
+        return _remote_filesystem(scheme, rest.split("/", 1)[0], os.getpid(), attempts)
 
     def found(self, info: fs.FileInfo) -> Location:
         """Return the location of what `walk` found here, or of this itself."""
@@ -160,9 +160,14 @@ class Location:
             self.filesystem().create_dir(self.path, recursive=True)
         return self
 
-    def delete(self) -> None:
+    def discard(self) -> None:
+        """Remove it if that can be done at once: an error that is on its way does not wait."""
+        with suppress(OSError):
+            self.delete(attempts=1)
+
+    def delete(self, attempts: int = S3_ATTEMPTS) -> None:
         """Remove a file or a whole folder; nothing happens where there is none."""
-        system = self.filesystem()
+        system = self.filesystem(attempts)
         kind = system.get_file_info(self.path).type
         if kind == fs.FileType.Directory:
             system.delete_dir(self.path)
@@ -214,7 +219,7 @@ class Location:
         try:
             yield temporary
         except BaseException:
-            temporary.delete()
+            temporary.discard()
             raise
         temporary.publish_to(self)
 
@@ -254,7 +259,7 @@ class Location:
 def delete_files(files: Sequence[Location]) -> None:
     """Remove many files, or folders."""
     with ThreadPoolExecutor(REQUESTS_AT_ONCE) as threads:
-        list(threads.map(Location.delete, files))
+        list(threads.map(lambda file: file.delete(), files))
 
 
 @contextmanager
@@ -273,7 +278,7 @@ def writing(target: Location) -> Iterator[None]:
 
 
 @lru_cache(maxsize=16)
-def _remote_filesystem(scheme: str, authority: str, process: int) -> fs.FileSystem:
+def _remote_filesystem(scheme: str, authority: str, process: int, attempts: int) -> fs.FileSystem:
     """Open a file system, once a process: a connection does not survive a fork."""
     if scheme != "s3":
         return fs.FileSystem.from_uri(f"{scheme}://{authority}/")[0]
@@ -286,5 +291,5 @@ def _remote_filesystem(scheme: str, authority: str, process: int) -> fs.FileSyst
     return fs.S3FileSystem(
         region=region,
         endpoint_override=endpoint,
-        retry_strategy=fs.AwsStandardS3RetryStrategy(max_attempts=S3_ATTEMPTS),
+        retry_strategy=fs.AwsStandardS3RetryStrategy(max_attempts=attempts),
     )
