@@ -146,7 +146,7 @@ def run_stage(
         If an input has not been made yet.
     """
     known = {} if known is None else known
-    hasher = hasher_of(spark, stage.dataset)
+    hasher = hasher_of(spark, stage.command)
     for name in stage.inputs:
         if name not in known:
             holder = _holder(name, root, inputs_root)
@@ -209,8 +209,8 @@ def run_stage(
     return dataset
 
 
-def hasher_of(spark: SparkSession | None, name: str) -> Hasher:
-    """Return what finds the checksums of a dataset's files: threads, or the cluster's tasks.
+def hasher_of(spark: SparkSession | None, command: str) -> Hasher:
+    """Return what finds the checksums of files: threads, or the cluster's tasks.
 
     Where the master is local, threads do it without the cost of a job.
     """
@@ -220,7 +220,7 @@ def hasher_of(spark: SparkSession | None, name: str) -> Hasher:
     def in_tasks(files: Sequence[Location]) -> list[FileState]:
         if not files:
             return []
-        describe(spark, f"{name}: checksums of {len(files):,} files")
+        describe(spark, f"{command}: checksums of {len(files):,} files")
         slices = min(len(files), cores(spark))
         return spark.sparkContext.parallelize(files, slices).map(file_state).collect()
 

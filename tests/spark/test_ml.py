@@ -391,8 +391,8 @@ def test_an_interrupted_fit_resumes(documents, tmp_path, log_lines, monkeypatch)
 
     whole, calls = train.commit_epoch, []
 
-    def killed(model, record, placement):
-        whole(model, record, placement)
+    def killed(model, record, *arguments):
+        whole(model, record, *arguments)
         calls.append(record.epoch)
         if record.epoch == 1:
             raise KeyboardInterrupt
