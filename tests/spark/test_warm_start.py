@@ -236,7 +236,7 @@ def test_other_datasets_damaged_models_and_strange_words_are_refused(
 @pytest.mark.parametrize("start", ["out", "out/model", "./out/"])
 def test_a_model_does_not_start_from_itself(start, capsys):
     given = {"run": {"output": "out"}, "tokenize": {"input": ()}, "train": {"warm_start": start}}
-    message = r"is the model that this run replaces.*name another output, with --reuse \S+/out for"
+    message = r"is the model that this run replaces.*name another output, with --reuse .+/out for"
     with pytest.raises(ConfigurationError, match=message):
         pipeline_config(given)
     assert main(["train", "--output", "out", "--warm-start", start]) == 2
