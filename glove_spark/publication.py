@@ -16,6 +16,9 @@ from glove_spark.storage import Location
 MARKER = ".glove_spark"
 """The file that tells an output folder of ours from one that holds something else."""
 
+FOLLOWED = "update"
+"""The maker of datasets that grow batch by batch, which nothing else makes anew."""
+
 
 def claim_folder(root: Location) -> None:
     """Make ``root`` an output folder of ours.
@@ -33,6 +36,21 @@ def claim_folder(root: Location) -> None:
         raise OutputError(f"output={root.shown} holds something else; name a new or empty folder")
     root.make_folder()
     marker.write_bytes(b"The output of glove_spark; see the manifests.\n")
+
+
+def refuse_followed(present: Manifest, target: Location, maker: str) -> None:
+    """Keep batches from being written over by whoever makes a dataset at once.
+
+    Raises
+    ------
+    DatasetError
+        If the dataset grows batch by batch, and ``maker`` is not the update.
+    """
+    if present.recipe.stage == FOLLOWED and maker != FOLLOWED:
+        raise DatasetError(
+            f"{target.shown} follows a corpus in batches; add text by glove-spark update, or "
+            "name another output folder"
+        )
 
 
 def publish_dataset(

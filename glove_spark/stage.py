@@ -33,15 +33,13 @@ from glove_spark.publication import (
     open_dataset,
     publish_dataset,
     published,
+    refuse_followed,
 )
 from glove_spark.run_lock import RunLock
 from glove_spark.session import cores, describe
 from glove_spark.storage import TEMPORARY, Location
 
 log = logging.getLogger(__name__)
-
-FOLLOWED = "update"
-"""The maker of datasets that grow batch by batch, which no stage makes anew."""
 
 
 @dataclass(frozen=True)
@@ -165,11 +163,7 @@ def run_stage(
     )
     present = published(target)
     if present is not None:
-        if present.recipe.stage == FOLLOWED and stage.command != FOLLOWED:
-            raise DatasetError(
-                f"{target.shown} follows a corpus in batches; add text by glove-spark update, or "
-                "name another output folder"
-            )
+        refuse_followed(present, target, stage.command)
         reasons = present.recipe.differences(recipe)
         if not reasons:
             damaged = present.damaged_files(target, hasher if verify else None)

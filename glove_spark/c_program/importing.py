@@ -24,7 +24,7 @@ from glove_spark.errors import ConfigurationError, DatasetError, InputError
 from glove_spark.exchange.matrix_file import MatrixFile
 from glove_spark.kernels.parameters import Parameters
 from glove_spark.manifest import Dataset, Recipe, fingerprint
-from glove_spark.publication import claim_folder, publish_dataset, published
+from glove_spark.publication import claim_folder, publish_dataset, published, refuse_followed
 from glove_spark.run_lock import hold_lock
 from glove_spark.stages.checkpoints import EpochRecord, commit_epoch
 from glove_spark.storage import TEMPORARY, Location
@@ -148,6 +148,7 @@ def _publish(
     recipe = Recipe(STAGE, FORMAT_VERSIONS[target.name], settings, inputs)
     present = published(target)
     if present is not None:
+        refuse_followed(present, target, STAGE)
         if present.fingerprint == recipe.fingerprint and not present.damaged_files(target):
             log.info("%s: done already, skipped", target.name)
             return Dataset(target, present)

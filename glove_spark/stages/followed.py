@@ -25,8 +25,8 @@ from glove_spark.datasets.versions import FORMAT_VERSIONS
 from glove_spark.errors import ConfigurationError, DatasetError, InputError
 from glove_spark.kernels.windows import Weights, distance_weights
 from glove_spark.manifest import Dataset, Manifest, Recipe, fingerprint, list_files
-from glove_spark.publication import publish_dataset, published
-from glove_spark.stage import FOLLOWED, hasher_of
+from glove_spark.publication import FOLLOWED, publish_dataset, published
+from glove_spark.stage import hasher_of
 from glove_spark.storage import TEMPORARY, Location, delete_files
 
 log = logging.getLogger(__name__)

@@ -27,9 +27,10 @@ from glove_spark.datasets.vocabulary import Vocabulary
 from glove_spark.errors import ConfigurationError, DatasetError, EmptyInputError
 from glove_spark.failures import task_errors
 from glove_spark.manifest import Dataset, Manifest, Recipe
+from glove_spark.publication import FOLLOWED
 from glove_spark.run_lock import RunLock
 from glove_spark.session import describe
-from glove_spark.stage import FOLLOWED, hasher_of, run_stage
+from glove_spark.stage import hasher_of, run_stage
 from glove_spark.stages.cooccurrence import count_matrix
 from glove_spark.stages.followed import (
     CountSettings,

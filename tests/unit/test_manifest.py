@@ -2,13 +2,20 @@
 
 import hashlib
 import json
+from dataclasses import replace
 
 import pytest
 
 from glove_spark.checksums import FileState
 from glove_spark.errors import DatasetError, InputError
 from glove_spark.manifest import Dataset, Manifest, Recipe, fingerprint, list_files
-from glove_spark.publication import lineage_of, name_some, open_dataset
+from glove_spark.publication import (
+    FOLLOWED,
+    lineage_of,
+    name_some,
+    open_dataset,
+    refuse_followed,
+)
 from glove_spark.storage import Location
 
 RECIPE = Recipe("cooccurrence", 1, {"window_size": 5}, {"tokens": "aa"})
@@ -182,3 +189,11 @@ def test_equal_recipes_have_equal_fingerprints():
         RECIPE.fingerprint
         != Recipe("cooccurrence", 1, {"window_size": 5}, {"tokens": "ab"}).fingerprint
     )
+
+
+def test_what_follows_a_corpus_is_not_made_at_once(tmp_path):
+    followed = made(tmp_path, "vocabulary", {}, {}).manifest
+    followed = replace(followed, recipe=replace(followed.recipe, stage=FOLLOWED))
+    refuse_followed(followed, Location.of(tmp_path), FOLLOWED)
+    with pytest.raises(DatasetError, match="follows a corpus in batches; add text by glove-spark"):
+        refuse_followed(followed, Location.of(tmp_path), "import-c")
