@@ -150,8 +150,10 @@ def remove_batch(root: Location, name: str, lock: RunLock) -> Followed:
 
     Raises
     ------
-    InputError
+    ConfigurationError
         If there is no such batch.
+    InputError
+        If there is none at all.
     """
     followed = open_followed(root)
     recover(root, followed)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +20,7 @@ from pyspark.sql import SparkSession
 from glove_spark.config import TokenizeSettings
 from glove_spark.manifest import list_files
 from glove_spark.stage import run_stage
+from glove_spark.stages import train
 from glove_spark.stages.tokenize import TOKENS
 from glove_spark.storage import Location
 
@@ -128,3 +130,26 @@ def contents(out):
         for file in list_files(Location.of(out / name))
         if not file.endswith((".json", ".jsonl"))
     }
+
+
+@pytest.fixture
+def dying_rounds(monkeypatch):
+    """Training that dies in a round, and then goes on."""
+
+    @contextmanager
+    def dying(number: int) -> Iterator[list[int]]:
+        """Die in that round, counted from 0, within the block; then list the rounds run after."""
+        real, before, after = train.run_round, [], []
+
+        def run_and_die(*arguments):
+            if len(before) == number:
+                raise KeyboardInterrupt
+            before.append(1)
+            return real(*arguments)
+
+        monkeypatch.setattr(train, "run_round", run_and_die)
+        with pytest.raises(KeyboardInterrupt):
+            yield after
+        monkeypatch.setattr(train, "run_round", lambda *given: (after.append(1), real(*given))[1])
+
+    return dying

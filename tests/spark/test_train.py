@@ -99,26 +99,15 @@ def test_averaging_lowers_the_cost(spark, tmp_path, blocks_at):
 
 
 def test_resumes_at_the_last_whole_epoch_with_the_same_bytes(
-    spark, tmp_path, blocks_at, monkeypatch
+    spark, tmp_path, blocks_at, dying_rounds
 ):
     settings = TrainSettings(vector_size=4, epochs=4, keep_epochs=1)
     counts = planted_counts(20, 2)
     undisturbed = run_stage(MODEL, spark, settings, blocks_at(tmp_path / "a", counts))
     root = blocks_at(tmp_path / "b", counts)
-    real, rounds = train.run_round, []
-
-    def run_and_die(*arguments):
-        if len(rounds) == 5:
-            raise KeyboardInterrupt
-        rounds.append(1)
-        return real(*arguments)
-
-    monkeypatch.setattr(train, "run_round", run_and_die)
-    with pytest.raises(KeyboardInterrupt):
+    with dying_rounds(5) as rounds:
         run_stage(MODEL, spark, settings, root)
     assert not (root / "model").exists()
-    monkeypatch.setattr(train, "run_round", lambda *given: (rounds.append(1), real(*given))[1])
-    rounds.clear()
     resumed = run_stage(MODEL, spark, settings, root)
     # two of four epochs were whole, an epoch has two rounds
     assert len(rounds) == 4

@@ -17,7 +17,6 @@ from glove_spark.exchange.formats import open_vectors
 from glove_spark.manifest import Dataset, Manifest, list_files
 from glove_spark.publication import open_dataset
 from glove_spark.stage import run_stage
-from glove_spark.stages import train
 from glove_spark.stages.blocks import BLOCKS
 from glove_spark.stages.train import MODEL
 from glove_spark.storage import Location
@@ -144,25 +143,14 @@ def test_it_goes_on_where_the_model_was(spark, tmp_path, blocks_of, earlier):
 
 
 def test_a_run_that_dies_resumes_with_the_same_bytes(
-    spark, tmp_path, blocks_of, earlier, monkeypatch
+    spark, tmp_path, blocks_of, earlier, dying_rounds
 ):
     wanted = settings(earlier, epochs=3, new_words="average")
     order = np.arange(ALL_WORDS)[::-1]
     undisturbed = run_stage(MODEL, spark, wanted, blocks_of(tmp_path / "a", order, 2))
     root = blocks_of(tmp_path / "b", order, 2)
-    real, rounds = train.run_round, []
-
-    def run_and_die(*arguments):
-        if len(rounds) == 3:
-            raise KeyboardInterrupt
-        rounds.append(1)
-        return real(*arguments)
-
-    monkeypatch.setattr(train, "run_round", run_and_die)
-    with pytest.raises(KeyboardInterrupt):
+    with dying_rounds(3) as rounds:
         run_stage(MODEL, spark, wanted, root)
-    monkeypatch.setattr(train, "run_round", lambda *given: (rounds.append(1), real(*given))[1])
-    rounds.clear()
     resumed = run_stage(MODEL, spark, wanted, root)
     # one of three epochs was whole, an epoch has two rounds
     assert len(rounds) == 4
