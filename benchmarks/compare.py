@@ -16,6 +16,7 @@ import argparse
 import json
 import os
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 from statistics import median
 
@@ -33,12 +34,13 @@ def compare(
 ) -> list[Record]:
     """Run both programs `given.repeat` times by turns; append and return the records."""
     corpus = write_documents(read_documents(given.input), folder / "corpus.txt")
+    programs: dict[str, Callable[[], Record]] = {
+        OURS: lambda: run_ours(corpus, folder / "ours", options, given.extra, data),
+        THEIRS: lambda: run_theirs(given.compare_with, corpus, folder / "theirs.txt", data),
+    }
     records = []
     for turn in range(1, given.repeat + 1):
-        for program, measured in (
-            (OURS, lambda: run_ours(corpus, folder / "ours", options, given.extra, data)),
-            (THEIRS, lambda: run_theirs(given.compare_with, corpus, folder / "theirs.txt", data)),
-        ):
+        for program, measured in programs.items():
             record = provenance() | {"program": program, "turn": turn} | measured()
             append_record(given.record, record)
             records.append(record)

@@ -12,7 +12,6 @@ from __future__ import annotations
 import argparse
 import os
 import platform
-import sys
 import tempfile
 import time
 from pathlib import Path
@@ -62,7 +61,7 @@ def main() -> None:
                     found[stage.dataset] = (time.perf_counter() - started, dataset)
     tokens = found["tokens"][1].facts["tokens"]
     for name, (seconds, dataset) in found.items():
-        size = sum(dataset.manifest.files.values())
+        size = sum(file.bytes for file in dataset.manifest.files.values())
         print(
             f"{name:14} {seconds:6.1f} s  {tokens / seconds / 1e6:5.2f}M tokens/s  {size:,} bytes"
         )
@@ -70,11 +69,11 @@ def main() -> None:
     print(f"tokenize + vocabulary: {tokens / both / 1e6:.2f}M tokens/s")
     matrix = found["cooccurrence"][1]
     stored = matrix.facts["nnz_stored"]
-    size = sum(matrix.manifest.files.values())
+    size = sum(file.bytes for file in matrix.manifest.files.values())
     print(f"{stored:,} nonzeros stored, {size / stored:.2f} bytes each")
     print({kind: f"{size:,} MiB" for kind, size in sorted(memory.peaks.items())})
     spark.stop()
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

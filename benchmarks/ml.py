@@ -87,7 +87,7 @@ def transform(given: argparse.Namespace) -> Record:
     """Time transform of both models on the same cached documents, by turns."""
     spark = _session(given)
     documents = _lines(spark, given.input).select("tokens").repartition(4 * given.cores).cache()
-    size = documents.select(F.count("*"), F.sum(F.size("tokens"))).first()
+    size = documents.select(F.count("*"), F.sum(F.size("tokens"))).collect()[0]
     glove = GloVe(
         vectorSize=given.vector_size, minCount=given.min_count, maxIter=1, outputCol="ours"
     ).fit(documents)
@@ -137,7 +137,7 @@ def classifier(given: argparse.Namespace) -> Record:
         "inputCol": "tokens",
         "outputCol": "features",
     }
-    programs = {
+    programs: dict[str, Any] = {
         "glove_spark": GloVe(**settings),
         "word2vec": Word2Vec(**settings, numPartitions=given.cores),
     }
@@ -152,7 +152,7 @@ def classifier(given: argparse.Namespace) -> Record:
             found[name]["accuracy_weighted"] = _accuracy(vectors, train, test)
         print(name, found[name], flush=True)
     labels = labelled.select("label").distinct().count()
-    largest = test.groupBy("label").count().agg(F.max("count")).first()[0] / counts["test"]
+    largest = test.groupBy("label").count().agg(F.max("count")).collect()[0][0] / counts["test"]
     spark.stop()
     return {"documents": counts, "labels": labels, "largest_label": largest, "scores": found}
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 import numpy as np
@@ -22,13 +23,14 @@ def draw_plots(records: Sequence[Record], folder: Path) -> list[Path]:
     folder.mkdir(parents=True, exist_ok=True)
     many = core_counts(records)[-1]
     runs = main_runs(records, many)
+    repeats = list(runs.values())
     tokens = np.array(medians(runs, lambda run: run["tokens"]))
     nonzeros = np.array(medians(runs, lambda run: run["nnz"]))
     figures = {}
 
     figures["time-a-token"], axes = _figure(plt, f"Time a token, {many} cores", "microseconds")
     for stage in STAGES:
-        seconds = np.array(medians(runs, lambda run, stage=stage: run["stages"][stage]))
+        seconds = np.array([median(run["stages"][stage] for run in same) for same in repeats])
         axes.plot(tokens / 1e6, seconds / tokens * 1e6, marker="o", label=stage)
     total = np.array(medians(runs, lambda run: run["wall_seconds"]))
     axes.plot(tokens / 1e6, total / tokens * 1e6, "k--", marker="o", label="text to vectors")
@@ -59,7 +61,7 @@ def draw_plots(records: Sequence[Record], folder: Path) -> list[Path]:
 
     figures["bytes"], axes = _figure(plt, "Bytes on disk a token", "bytes")
     for dataset in STAGES:
-        size = np.array(medians(runs, lambda run, dataset=dataset: run["bytes"][dataset]))
+        size = np.array([median(run["bytes"][dataset] for run in same) for same in repeats])
         axes.plot(tokens / 1e6, size / tokens, marker="o", label=dataset)
 
     files = []

@@ -25,7 +25,7 @@ import os
 import time
 from collections.abc import Callable
 from dataclasses import replace
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -103,7 +103,7 @@ def work_of(cell: BatchedCell) -> Work:
 
 def select(cell: BatchedCell, chosen: NDArray[np.bool_]) -> BatchedCell:
     """Return some batches of a cell."""
-    fields = {}
+    fields: dict[str, Any] = {}
     for name, field in vars(cell).items():
         if isinstance(field, Lists):
             lengths = np.diff(field.offsets)

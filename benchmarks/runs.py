@@ -65,7 +65,9 @@ def run_record(
         "peak_mib": memory.peaks,
         "peak_private_mib": memory.private,
         "peak_together_mib": memory.together,
-        "bytes": {name: sum(made[name]["files"].values()) for name in DATASETS},
+        "bytes": {
+            name: sum(file["bytes"] for file in made[name]["files"].values()) for name in DATASETS
+        },
         "files": {name: len(made[name]["files"]) for name in DATASETS},
         "tokens": made["tokens"]["facts"]["tokens"],
         "tokens_in_vocabulary": matrix["tokens_in_vocabulary"],

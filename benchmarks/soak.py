@@ -132,9 +132,9 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=1, metavar="N")
     parser.add_argument("--record", type=Path, default=HERE / "soak.jsonl", metavar="FILE")
     given = parser.parse_args()
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for stop in (signal.SIGINT, signal.SIGTERM):
         # also in the background of a script, where Python would ignore Ctrl-C; the cluster must end
-        signal.signal(number, signal.default_int_handler)
+        signal.signal(stop, signal.default_int_handler)
     rng = random.Random(given.seed)
     records: list[Record] = []
     with tempfile.TemporaryDirectory(prefix="soak-") as scratch:

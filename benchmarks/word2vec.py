@@ -45,7 +45,7 @@ def main() -> None:
     words = F.filter(F.split("value", " "), lambda word: word != "")
     documents = spark.read.text(corpus).select(words.alias("tokens"))
     # the default of 1,000 cuts documents, whose windows ours does not
-    longest = documents.select(F.max(F.size("tokens"))).first()[0]
+    longest = documents.select(F.max(F.size("tokens"))).collect()[0][0]
     word2vec = Word2Vec(
         vectorSize=given.vector_size,
         minCount=given.min_count,

@@ -130,8 +130,8 @@ def simulate(days: int, seed: int, folder: Path) -> dict[str, Any]:
             break
         if process.returncode != -signal.SIGKILL:
             sys.exit(f"an update ended with {process.returncode}")
-    done = map(json.loads, log.read_text().splitlines())
-    seconds = [line["seconds"] for line in done if line["do"] == "add"]
+    logged = map(json.loads, log.read_text().splitlines())
+    seconds = [line["seconds"] for line in logged if line["do"] == "add"]
     empty = {step["day"] for step in todo if step["do"] == "empty"}
     everything = folder / "everything"
     everything.mkdir()

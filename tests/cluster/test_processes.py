@@ -10,6 +10,7 @@ from pathlib import Path
 import pyspark
 import pytest
 
+from benchmarks.runs import run_record
 from benchmarks.small_run import COMMAND, results, write_corpus
 from glove_spark.datasets.model import SIDES
 from glove_spark.manifest import Manifest
@@ -150,6 +151,19 @@ def test_two_runs_side_by_side_do_not_meet(corpus, undisturbed, tmp_path):
     for out in outs:
         assert results(out) == undisturbed
         shutil.rmtree(out)
+
+
+def test_a_benchmark_records_what_a_run_wrote(corpus, undisturbed, tmp_path):
+    options = dict(zip(OPTIONS[::2], OPTIONS[1::2], strict=True)) | {"--master": "local[2]"}
+    record = run_record(corpus, tmp_path / "out", options)
+    assert results(tmp_path / "out") == undisturbed
+    sizes = {
+        name: sum(file.stat().st_size for file in (tmp_path / "out" / name).rglob("*.*"))
+        for name in ("tokens", "cooccurrence", "blocks")
+    }
+    assert {name: record["bytes"][name] for name in sizes} == sizes
+    assert set(record["stages"]) == set(record["bytes"])
+    assert record["peak_mib"]["worker"] > 0
 
 
 def test_a_line_of_100_mb_passes_with_the_default_memory(tmp_path):
