@@ -65,6 +65,7 @@ STAGE_EXAMPLES = {
 UPDATE_EXAMPLES = """  glove-spark update --input news/2026-11-20/ --output out/ --batch 2026-11-20
   glove-spark update --input news/2026-11-20/ --output out/ --batch 2026-11-20 --replace
   glove-spark update --output out/ --remove 2026-11-20
+  glove-spark update --output out/ --rerank
 """
 DEMO_EXAMPLES = """  glove-spark demo
   glove-spark demo --output my-demo/ --master 'local[2]'

@@ -264,6 +264,11 @@ class UpdateSettings(Settings):
         None, "take the batch of this name out of the counts", metavar="NAME"
     )
     compact: bool = option(False, "add all batches up, so that later stages open fewer files")
+    rerank: bool = option(
+        False,
+        "give ids by frequency again, as a vocabulary counted at once has them; words that are "
+        "below min_count by now leave it",
+    )
     compact_after: int = option(
         64, "do so whenever so many batches are not added up; 0 is never", at_least(0)
     )
@@ -279,13 +284,15 @@ class UpdateSettings(Settings):
                 ("batch", self.batch),
                 ("remove", self.remove),
                 ("compact", self.compact),
+                ("rerank", self.rerank),
             )
             if value
         ]
         if len(asked) != 1:
             raise ConfigurationError(
                 "an update adds a --batch, or takes one out by --remove, or adds all up by "
-                f"--compact; given: {', '.join(asked) or 'none of them'}"
+                "--compact, or orders ids by --rerank; give one of them, given: "
+                f"{', '.join(asked) or 'none'}"
             )
 
 

@@ -19,6 +19,7 @@ from glove_spark.stages.blocks import BLOCKS
 from glove_spark.stages.cooccurrence import COOCCURRENCE
 from glove_spark.stages.export import VECTORS, VECTORS_TEXT
 from glove_spark.stages.followed import CountSettings
+from glove_spark.stages.rerank import rerank
 from glove_spark.stages.tokenize import TOKENS
 from glove_spark.stages.train import MODEL
 from glove_spark.stages.update import add_batch, compact, remove_batch
@@ -136,7 +137,7 @@ def run_update(
     update: UpdateSettings,
     counting: Mapping[str, Any],
 ) -> None:
-    """Add a batch to the counts of ``run.output``, take one out, or add them up.
+    """Add a batch to the counts of ``run.output``, take one out, add them up, or re-rank words.
 
     Parameters
     ----------
@@ -154,6 +155,8 @@ def run_update(
     with hold_lock(root, "glove-spark update") as lock:
         if update.remove is not None:
             followed = remove_batch(root, update.remove, lock)
+        elif update.rerank:
+            followed = rerank(spark, root, lock)
         elif update.batch is None:
             followed = compact(spark, root, lock)
         else:

@@ -142,7 +142,7 @@ class Ledger:
         folders = [self.batches[name].folder for name in self.not_in_sum()]
         if self.sum:
             folders.insert(0, self.sum.folder)
-        return [files for files in (_files(matrix, folder) for folder in folders) if files]
+        return [files for files in (files_of(matrix, folder) for folder in folders) if files]
 
     def weighted_files(
         self, matrix: Dataset, half_life_days: float
@@ -159,7 +159,7 @@ class Ledger:
         weights = {
             name: 0.5 ** ((newest - day).days / half_life_days) for name, day in days.items()
         }
-        listed = [(weights[name], _files(matrix, self.batches[name].folder)) for name in days]
+        listed = [(weights[name], files_of(matrix, self.batches[name].folder)) for name in days]
         return [(weight, files) for weight, files in listed if files]
 
 
@@ -180,7 +180,12 @@ def day_of(name: str) -> datetime.date:
         ) from None
 
 
-def _files(matrix: Dataset, folder: str) -> tuple[Location, ...]:
+def batch_folder(name: str, revision: int) -> str:
+    """Name the folder of a batch that is written with a revision."""
+    return f"batch={name}.r{revision}"
+
+
+def files_of(matrix: Dataset, folder: str) -> tuple[Location, ...]:
     """List a folder's files of the matrix."""
     names = (name for name in sorted(matrix.manifest.files) if name.endswith(MATRIX_SUFFIX))
     return tuple(matrix.location / name for name in names if name.rpartition("/")[0] == folder)

@@ -12,6 +12,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
+from numpy.typing import NDArray
 
 from glove_spark.datasets.vocabulary import UNKNOWN, Vocabulary
 from glove_spark.errors import DatasetError
@@ -140,6 +141,38 @@ class Lexicon:
         ]
         return Lexicon(pa.table(columns, schema=SCHEMA))
 
+    def ranked(self, min_count: int) -> tuple[Lexicon, NDArray[np.int32]]:
+        """Order ids by count, descending, ties by code point, as a vocabulary of the pipeline is.
+
+        Parameters
+        ----------
+        min_count
+            Words that occur less often leave the vocabulary and wait.
+
+        Returns
+        -------
+        tuple
+            The lexicon, and int32 (V,), every id's new id; -1 where the word leaves.
+        """
+        table = self.table.append_column("row", pa.array(np.arange(len(self.table))))
+        stays = pc.and_(pc.is_valid(table["id"]), pc.greater_equal(table["count"], min_count))
+        kept = table.filter(stays).sort_by([("count", "descending"), ("word", "ascending")])
+        rows, order = kept["row"].to_numpy(), np.arange(len(kept), dtype=np.int32)
+        ids = np.full(len(table), -1, np.int32)
+        ids[rows] = order
+        new_ids = np.full(self.vocabulary_size, -1, np.int32)
+        new_ids[kept["id"].to_numpy()] = order
+        waits = ids < 0
+        # what a word that waits will have missed is known when it enters
+        missed = np.where(waits, 0, self.table["missed"].to_numpy())
+        columns = [
+            self.table["word"],
+            self.table["count"],
+            pa.array(ids, mask=waits),
+            pa.array(missed),
+        ]
+        return Lexicon(pa.table(columns, schema=SCHEMA)), new_ids
+
     def vocabulary(self) -> Vocabulary:
         """Return the words that have ids, in the order of these."""
         known = self.table.filter(pc.is_valid(self.table["id"])).sort_by("id")
@@ -172,6 +205,14 @@ class Lexicon:
                 "batch, or make the counts anew in another output folder"
             )
         return cls(table)
+
+
+def counts_by_id(vocabulary: Vocabulary, words: pa.Table) -> NDArray[np.int64]:
+    """Look up the counts of a batch's words: int64 (V,), 0 where the batch lacks the word."""
+    ids = vocabulary.ids_of(words["word"].to_pylist())
+    counts = np.zeros(len(vocabulary), np.int64)
+    counts[ids[ids >= 0]] = words["count"].to_numpy()[ids >= 0]
+    return counts
 
 
 def write_counts(counts: pa.Table, target: Location) -> None:

@@ -244,10 +244,28 @@ def _verify(followed: Followed, name: str) -> None:
         return
     file = followed.location / name
     if not file.exists() or file_state(file) != followed.files.get(name):
-        raise DatasetError(
-            f"{file.shown} is missing or not as written; restore it, or make "
-            "the counts anew in another output folder"
-        )
+        raise _damaged(file)
+
+
+def verify_counts(spark: SparkSession, followed: Followed) -> None:
+    """Compare every checksum, before all counts are written anew.
+
+    Raises
+    ------
+    DatasetError
+        If a file is missing or not as it was written.
+    """
+    manifest = followed.dataset().manifest
+    damaged = manifest.damaged_files(followed.location, hasher_of(spark, "update"))
+    if damaged:
+        raise _damaged(followed.location / damaged[0])
+
+
+def _damaged(file: Location) -> DatasetError:
+    return DatasetError(
+        f"{file.shown} is missing or not as written; restore it, or make the counts anew in "
+        "another output folder"
+    )
 
 
 def _named_files(followed: Followed, hasher: Hasher) -> dict[str, FileState]:

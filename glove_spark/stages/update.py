@@ -14,14 +14,13 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-from numpy.typing import NDArray
 from pyspark.sql import SparkSession
 
 from glove_spark.config import VocabularySettings
 from glove_spark.corpus import corpus_content
 from glove_spark.datasets.cooccurrence import write_rows
-from glove_spark.datasets.ledger import COUNTS_FILE, Batch, Ledger, Sum
-from glove_spark.datasets.lexicon import WORD_COUNTS, Lexicon, Rules, write_counts
+from glove_spark.datasets.ledger import COUNTS_FILE, Batch, Ledger, Sum, batch_folder
+from glove_spark.datasets.lexicon import WORD_COUNTS, Lexicon, Rules, counts_by_id, write_counts
 from glove_spark.datasets.matrix_parts import cut_ranges, stored_parts
 from glove_spark.datasets.vocabulary import Vocabulary
 from glove_spark.errors import ConfigurationError, DatasetError, EmptyInputError
@@ -42,6 +41,7 @@ from glove_spark.stages.followed import (
     open_or_begin,
     recover,
     verified_lexicon,
+    verify_counts,
 )
 from glove_spark.stages.matrix_facts import matrix_facts
 from glove_spark.stages.tokenize import TOKENS
@@ -117,7 +117,7 @@ def add_batch(
         if grow or not before:
             lexicon = lexicon.grown(_rules(settings.vocabulary), counted.words)
         new_words, missed = lexicon.missed(before)
-        folder = f"batch={name}.r{revision}"
+        folder = batch_folder(name, revision)
         target = (followed.location / folder).make_folder()
         nnz = _count_matrix(spark, settings, counted, lexicon, work, target, revision)
         write_counts(counted.words, target / COUNTS_FILE)
@@ -179,8 +179,9 @@ def compact(spark: SparkSession, root: Location, lock: RunLock) -> Followed:
     recover(root, followed)
     if not followed.ledger.not_in_sum():
         return followed
+    verify_counts(spark, followed)
     revision = followed.ledger.revision + 1
-    size = verified_lexicon(followed).vocabulary_size
+    size = followed.lexicon().vocabulary_size
     parts = stored_parts(followed.dataset())
     ranges = list(enumerate(cut_ranges(parts, size)))
     target, unit = (followed.location / f"sum.r{revision}").make_folder(), followed.unit
@@ -249,7 +250,7 @@ def _count_matrix(
 ) -> int:
     """Count the batch's pairs with the words that have ids now; return the stored nonzeros."""
     vocabulary = lexicon.vocabulary()
-    counts = _counts_by_id(vocabulary, counted.words)
+    counts = counts_by_id(vocabulary, counted.words)
     if counted.tokens is None or not counts.sum():
         return 0
     words = work / "words"
@@ -265,10 +266,3 @@ def _count_matrix(
         return 0
     facts = matrix_facts(written, settings.cooccurrence, weights, len(counts))
     return int(facts["nnz_stored"])
-
-
-def _counts_by_id(vocabulary: Vocabulary, words: pa.Table) -> NDArray[np.int64]:
-    ids = vocabulary.ids_of(words["word"].to_pylist())
-    counts = np.zeros(len(vocabulary), np.int64)
-    counts[ids[ids >= 0]] = words["count"].to_numpy()[ids >= 0]
-    return counts

@@ -22,9 +22,11 @@ from glove_spark.publication import claim_folder, open_dataset
 from glove_spark.run_lock import hold_lock
 from glove_spark.stage import run_stage
 from glove_spark.stages import followed as followed_matrix
+from glove_spark.stages import rerank as reranking
 from glove_spark.stages import update
 from glove_spark.stages.blocks import BLOCKS
 from glove_spark.stages.followed import CountSettings
+from glove_spark.stages.rerank import rerank
 from glove_spark.stages.update import add_batch, compact, remove_batch
 from glove_spark.storage import Location
 
@@ -221,6 +223,101 @@ def test_a_crash_at_any_moment_is_recovered_from(
     assert counts(root) == two_at_once[1]
 
 
+def rank_anew(spark, root):
+    with hold_lock(root, "update") as lock:
+        return rerank(spark, root, lock)
+
+
+def test_ranks_are_those_of_one_count_and_the_matrix_is_the_same(
+    spark, root, days, at_once, tmp_path, monkeypatch
+):
+    for file in sorted(days.iterdir(), reverse=True):
+        add(spark, root, file, file.stem)
+    with hold_lock(root, "update") as lock:
+        compact(spark, root, lock)
+    before = list(counts(root))
+    # several blocks a batch
+    monkeypatch.setattr(reranking, "NONZEROS_PER_BLOCK", 200)
+    followed = rank_anew(spark, root)
+    assert len([name for name in followed.files if "/rows-" in name]) > 20
+    assert by_words(root) == at_once[0]
+    assert list(counts(root).items()) == list(at_once[1].items())
+    assert list(counts(root)) != before
+    assert folders(root) == sorted(
+        {*(b.folder for b in followed.ledger.batches.values()), followed.ledger.lexicon}
+    )
+    # again there is nothing to do
+    assert rank_anew(spark, root).ledger == followed.ledger
+    # batches can still be taken out and added
+    remove(root, "2026-11-04")
+    add(spark, root, days / "2026-11-04.txt", "2026-11-04")
+    assert by_words(root) == at_once[0]
+
+
+def test_words_that_have_become_rare_leave_and_may_come_again(spark, root, tmp_path):
+    for name, text in {"1": "a b a b a b", "2": "c a c a c b", "3": "b b d"}.items():
+        (tmp_path / f"{name}.txt").write_text(text + "\n")
+        add(spark, root, tmp_path / f"{name}.txt", name, min_count=3)
+    assert list(counts(root)) == ["a", "b", "c"]
+    remove(root, "1")
+    kept = {pair: count for pair, count in by_words(root).items() if "a" not in pair}
+    rank_anew(spark, root)
+    assert list(counts(root).items()) == [("b", 3), ("c", 3)]
+    assert by_words(root) == kept
+    (tmp_path / "4.txt").write_text("a c a\n")
+    followed = add(spark, root, tmp_path / "4.txt", "4", min_count=3)
+    assert list(counts(root)) == ["b", "c", "a"]
+    assert followed.ledger.batches["4"].missed_tokens == 2
+
+
+def test_no_word_may_stay(spark, root, tmp_path):
+    (tmp_path / "1.txt").write_text("a b a b\n")
+    (tmp_path / "2.txt").write_text("a b\n")
+    for name in ("1", "2"):
+        add(spark, root, tmp_path / f"{name}.txt", name, min_count=2)
+    remove(root, "1")
+    rank_anew(spark, root)
+    assert counts(root) == {}
+    assert by_words(root) == {}
+    add(spark, root, tmp_path / "1.txt", "1", min_count=2)
+    assert list(counts(root)) == ["a", "b"]
+
+
+@pytest.mark.parametrize(
+    ("module", "moment"), [(reranking, "commit"), (followed_matrix, "_publish_vocabulary")]
+)
+def test_a_crash_while_words_are_ranked_is_recovered_from(
+    spark, root, days, monkeypatch, two_at_once, module, moment
+):
+    files = sorted(days.iterdir())[:2]
+    for file in reversed(files):
+        add(spark, root, file, file.stem)
+
+    def crash(*arguments, **options):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(module, moment, crash)
+        with pytest.raises(KeyboardInterrupt):
+            rank_anew(spark, root)
+    rank_anew(spark, root)
+    assert by_words(root) == two_at_once[0]
+    assert list(counts(root).items()) == list(two_at_once[1].items())
+
+
+@pytest.mark.parametrize("work", [compact, rerank])
+def test_damaged_counts_are_not_written_anew(spark, root, days, work):
+    for day in ("2026-11-02", "2026-11-01"):
+        followed = add(spark, root, days / f"{day}.txt", day)
+    file = root / "cooccurrence" / next(name for name in followed.files if "/rows-" in name)
+    content = bytearray(file.read_bytes())
+    content[len(content) // 2] ^= 1
+    file.write_bytes(bytes(content))
+    with hold_lock(root, "x") as lock, pytest.raises(DatasetError, match="not as written; restore"):
+        work(spark, root, lock)
+    assert open_dataset(root / "cooccurrence", hasher=None).facts["batches"]["sum"] is None
+
+
 def test_other_settings_are_refused(spark, root, days):
     add(spark, root, days / "2026-11-01.txt", "a")
     with pytest.raises(DatasetError, match="was counted differently: min_count was 1 and is now 2"):
@@ -289,10 +386,12 @@ def test_the_command_line(spark, root, days, capsys):
     assert open_dataset(root / "cooccurrence").facts["batches"]["sum"] is not None
     assert main(["update", "--output", root.path, "--remove", "2026-11-01"]) == 0
     assert main(["update", "--output", root.path, "--compact"]) == 0
+    assert main(["update", "--output", root.path, "--rerank"]) == 0
+    assert main(["update", "--output", root.path, "--rerank", "--compact"]) == 2
     assert main(["batches", root.path]) == 0
     assert capsys.readouterr().out.splitlines()[1].startswith("2026-11-02  ")
     assert main(["update", "--output", root.path]) == 2
-    assert "given: none of them" in capsys.readouterr().err
+    assert "or orders ids by --rerank; give one of them, given: none" in capsys.readouterr().err
     assert main(["update", *options, *text, "--remove", "x"]) == 2
     assert main(["update", *options, "--input", "x", "--batch", "../x"]) == 2
     assert "must be of letters, digits" in capsys.readouterr().err

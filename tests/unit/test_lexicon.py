@@ -47,6 +47,25 @@ def test_ids_are_stable_and_words_enter_when_they_are_frequent(batches, min_coun
     assert lexicon.tokens == sum(totals.values())
 
 
+@given(batches=st.lists(WORDS, max_size=6), min_count=st.integers(1, 6))
+def test_ranks_are_those_of_the_pipeline(batches, min_count):
+    lexicon = Lexicon.empty()
+    for counts in batches:
+        # words enter early, and some of them are too rare for the ranking
+        lexicon = lexicon.plus(table(counts)).grown(Rules(max(1, min_count - 2)), table(counts))
+    before = lexicon.vocabulary()
+    total = {word: count for word, (count, _, _) in state(lexicon).items()}
+    ranked, new_ids = lexicon.ranked(min_count)
+    enough = {word: total[word] for word in before.words if total[word] >= min_count}
+    assert ranked.vocabulary().words == sorted(enough, key=lambda word: (-enough[word], word))
+    assert [word for word, new in zip(before.words, new_ids, strict=True) if new < 0] == [
+        word for word in before.words if word not in enough
+    ]
+    assert ranked.vocabulary().ids_of(before.words).tolist() == new_ids.tolist()
+    assert ranked.tokens == lexicon.tokens
+    assert len(ranked.table) == len(lexicon.table)
+
+
 @given(first=WORDS, second=WORDS)
 def test_what_is_taken_away_was_never_there(first, second):
     before = Lexicon.empty().plus(table(first))
