@@ -6,9 +6,13 @@
     python -m benchmarks.ml classifier --input 'books/*.txt.gz'
 
 `transform` gives both models the same documents, cached, on the same cores, by turns, and throws
-the results away. `classifier` tells which package a documentation string of Python is from, or
-which file a line of text; both programs have vectors of the same size, the same minCount and
-windowSize, and as many passes; half of the documents train, vectors included, and the others test.
+the results away. It also times what ours does step by step, each step with those before it: reading
+the cache, joining a document's tokens, sending them to Python and back an integer, finding their
+ids; `nanoseconds_a_token` are the differences, of one core.
+
+`classifier` tells which package a documentation string of Python is from, or which file a line of
+text; both programs have vectors of the same size, the same minCount and windowSize, and as many
+passes; half of the documents train, vectors included, and the others test.
 Word2Vec has as many partitions as there are cores. Records are appended to benchmarks/ml.jsonl.
 """
 
@@ -23,6 +27,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from pyspark.ml import Pipeline
 from pyspark.ml.classification import LogisticRegression
 from pyspark.ml.evaluation import MulticlassClassificationEvaluator
@@ -33,6 +38,7 @@ from pyspark.sql import functions as F
 from benchmarks.records import HERE, Record, append_record, provenance
 from glove_spark.demo import docstrings_of
 from glove_spark.ml import GloVe
+from glove_spark.ml.vectors_udf import arrow_column, joined_tokens, opened, token_ids
 from glove_spark.session import open_session
 from glove_spark.word_vectors import WordVectors
 
@@ -102,20 +108,40 @@ def transform(given: argparse.Namespace) -> Record:
         inputCol="tokens",
         outputCol="theirs",
     ).fit(documents)
-    seconds: dict[str, list[float]] = {"glove_spark": [], "word2vec": [], "read": []}
+    shipped = glove.files.ship(spark)
+
+    def found(batch: pa.Array) -> pa.Array:
+        return pa.array(token_ids(batch, opened(shipped).ended_words)[1])
+
+    joined = joined_tokens("tokens")
+    # every column stays, as in a transform
+    steps = {
+        "read": documents,
+        "join": documents.withColumn("n", F.length(joined)),
+        "send": documents.withColumn("n", arrow_column(pc.binary_length, "int", joined)),
+        "find": documents.withColumn("n", arrow_column(found, "bigint", joined)),
+        "glove_spark": glove.transform(documents),
+    }
+    programs = {**steps, "word2vec": word2vec.transform(documents)}
+    seconds: dict[str, list[float]] = {name: [] for name in programs}
     for _ in range(given.turns + 1):
-        seconds["glove_spark"].append(_consumed(glove.transform(documents)))
-        seconds["word2vec"].append(_consumed(word2vec.transform(documents)))
-        seconds["read"].append(_consumed(documents))
+        for name, rows in programs.items():
+            seconds[name].append(_consumed(rows))
     # the first turn ships the vectors and compiles
     medians = {name: median(times[1:]) for name, times in seconds.items()}
+    a_token = {name: 1e9 * took * given.cores / size[1] for name, took in medians.items()}
+    differences = np.diff([0.0, *(a_token[name] for name in steps)])
+    costs = dict(zip([*list(steps)[:-1], "average"], differences.round().tolist(), strict=True))
     spark.stop()
     return {
         "documents": size[0],
         "tokens": size[1],
         "vocabulary": glove.summary.vocabularySize,
         "seconds": seconds,
-        "rows_per_second": {name: round(size[0] / took) for name, took in medians.items()},
+        "rows_per_second": {
+            name: round(size[0] / medians[name]) for name in ("glove_spark", "word2vec")
+        },
+        "nanoseconds_a_token": {**costs, "word2vec": round(a_token["word2vec"])},
         "ratio": round(medians["word2vec"] / medians["glove_spark"], 2),
     }
 

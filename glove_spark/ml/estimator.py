@@ -14,7 +14,7 @@ from glove_spark.manifest import Dataset, fingerprint
 from glove_spark.ml.connect import refuse_connect
 from glove_spark.ml.model import GloVeModel
 from glove_spark.ml.model_files import ModelFiles, write_summary
-from glove_spark.ml.params import STAGES, GloVeParams, signature
+from glove_spark.ml.params import STAGES, GloVeParams, errors_name_params, signature
 from glove_spark.ml.token_column import check_token_column
 from glove_spark.ml.working_folder import temporary_folder, working_folder
 from glove_spark.options import Settings
@@ -75,6 +75,10 @@ class GloVe(
             If the session is Spark Connect's.
         """
         refuse_connect(dataset)
+        with errors_name_params():
+            return self._fitted(dataset)
+
+    def _fitted(self, dataset: DataFrame) -> GloVeModel:
         settings = self.settings()
         check_token_column(dataset, self.getInputCol())
         spark = dataset.sparkSession

@@ -10,7 +10,8 @@ from __future__ import annotations
 import dataclasses
 import inspect
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +19,7 @@ from pyspark.ml.param import Param, Params, TypeConverters
 from pyspark.ml.param.shared import HasInputCol, HasOutputCol
 
 from glove_spark.config import SETTINGS
-from glove_spark.errors import ConfigurationError
+from glove_spark.errors import ConfigurationError, GloveSparkError
 from glove_spark.options import OptionSpec, Settings, above, option
 
 STAGES = ("vocabulary", "cooccurrence", "blocks", "train", "export")
@@ -98,6 +99,38 @@ def _converter(name: str, spec: OptionSpec) -> Callable[[Any], Any]:
         return named.check(value)
 
     return convert
+
+
+@contextmanager
+def errors_name_params() -> Iterator[None]:
+    """Name Params where an error of the stages names options.
+
+    Raises
+    ------
+    GloveSparkError
+        The error that was raised, of the same type.
+    """
+    try:
+        yield
+    except GloveSparkError as error:
+        text = in_terms_of_params(str(error))
+        if text == str(error):
+            raise
+        raise type(error)(text) from error
+
+
+def in_terms_of_params(text: str) -> str:
+    """Put Params for options: for flags, for names of several words, and for others before ``=``.
+
+    >>> in_terms_of_params("epochs=3 is too few for min_count=5; give --min-count, more epochs")
+    'maxIter=3 is too few for minCount=5; give minCount, more epochs'
+    """
+    for _, spec in option_params().values():
+        name = spec.name
+        words = rf"{name}\b" if "_" in name else rf"{name}(?==)"
+        forms = rf"--{name.replace('_', '-')}\b|\b{words}"
+        text = re.sub(forms, param_name(name), text)
+    return text
 
 
 class GloVeParams(HasInputCol, HasOutputCol):

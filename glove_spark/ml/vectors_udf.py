@@ -69,38 +69,43 @@ def _mapped(vectors: str, counts: str) -> _Mapped:
     return _Mapped(pa.array(words, pa.string()), np.asarray(matrix), mapped_counts, ended_words)
 
 
-def _opened(shipped: ShippedVectors) -> _Mapped:
+def opened(shipped: ShippedVectors) -> _Mapped:
+    """Map what an executor was sent, in the Python worker that runs this."""
     return _mapped(SparkFiles.get(shipped.vectors), SparkFiles.get(shipped.counts))
 
 
 def averaged(tokens: str, shipped: ShippedVectors, frequency_weight: float | None) -> Column:
     """Make the column of the averaged vectors of a column of tokens, an ``array<string>``."""
-    end = F.unhex(F.lit(END.hex())).cast("string")
-    # array_join of pyspark takes no column as the separator
-    joined = F.call_function("array_join", F.col(f"`{tokens}`"), end)
-    document = F.concat(joined, end).cast("binary")
 
     def average(documents: pa.Array) -> Matrix:
-        mapped = _opened(shipped)
+        mapped = opened(shipped)
         weights = None if frequency_weight is None else _weights(shipped, frequency_weight)
         ids, ends = token_ids(documents, mapped.ended_words)
         return average_vectors(ids, ends, mapped.matrix, weights)
 
-    return _vector_column(average, document)
+    return _vector_column(average, joined_tokens(tokens))
+
+
+def joined_tokens(tokens: str) -> Column:
+    """Make the column of documents, binary, of a column of tokens, an ``array<string>``."""
+    end = F.unhex(F.lit(END.hex())).cast("string")
+    # array_join of pyspark takes no column as the separator
+    joined = F.call_function("array_join", F.col(f"`{tokens}`"), end)
+    return F.concat(joined, end).cast("binary")
 
 
 def words_of(ids: Column, shipped: ShippedVectors) -> Column:
     """Make the column of the words of a column of ids, bigint."""
 
     def look_up(numbers: pa.Array) -> pa.Array:
-        return _opened(shipped).words.take(numbers)
+        return opened(shipped).words.take(numbers)
 
-    return _arrow_column(look_up, "string", ids)
+    return arrow_column(look_up, "string", ids)
 
 
 def vectors_of(ids: Column, shipped: ShippedVectors) -> Column:
     """Make the column of the vectors of a column of ids, bigint."""
-    return _vector_column(lambda numbers: _opened(shipped).matrix[numbers.to_numpy()], ids)
+    return _vector_column(lambda numbers: opened(shipped).matrix[numbers.to_numpy()], ids)
 
 
 def token_ids(
@@ -140,19 +145,19 @@ def token_ids(
 
 @lru_cache(maxsize=2)
 def _weights(shipped: ShippedVectors, frequency_weight: float) -> Matrix:
-    return frequency_weights(np.asarray(_opened(shipped).counts), frequency_weight)
+    return frequency_weights(np.asarray(opened(shipped).counts), frequency_weight)
 
 
 def _vector_column(function: Callable[[pa.Array], Matrix], argument: Column) -> Column:
     """Make a column of Spark's vectors."""
     if hasattr(F, "arrow_udf"):
-        return _arrow_column(lambda given: _as_structs(function(given)), VectorUDT(), argument)
+        return arrow_column(lambda given: _as_structs(function(given)), VectorUDT(), argument)
     return array_to_vector(
-        _arrow_column(lambda given: list(function(given)), "array<float>", argument)
+        arrow_column(lambda given: list(function(given)), "array<float>", argument)
     )
 
 
-def _arrow_column(function: Callable[[pa.Array], Any], kind: Any, argument: Column) -> Column:
+def arrow_column(function: Callable[[pa.Array], Any], kind: Any, argument: Column) -> Column:
     """Make a column by a function of Arrow arrays; Spark before 4.1 goes through pandas."""
     if hasattr(F, "arrow_udf"):
 

@@ -243,6 +243,26 @@ def test_rows_without_tokens_are_refused(spark):
         GloVe().fit(frame)
 
 
+def test_an_error_of_a_stage_names_the_param(documents):
+    with pytest.raises(ConfigurationError, match=r"^minCount=100000 leaves 0 of 30 words"):
+        GloVe(minCount=100_000).fit(documents)
+
+
+def test_a_fit_starts_from_another_model(documents, model, tmp_path):
+    rows = [(["a0", "a1", "new"] * 3,)] * 20
+    more = documents.select("tokens").union(documents.sparkSession.createDataFrame(rows))
+    first = GloVe(**SMALL, workDir=str(tmp_path / "first"))
+    first.fit(documents)
+    (folder,) = [path for path in (tmp_path / "first").iterdir() if (path / "model").is_dir()]
+    settings = {**SMALL, "maxIter": 1, "stepSize": 1e-9, "finalStepSize": 1e-9}
+    warm = GloVe(**settings, warmStart=str(folder)).fit(more)
+    vectors = {row.word: row.vector.toArray() for row in warm.getVectors().collect()}
+    before = {row.word: row.vector.toArray() for row in model.getVectors().collect()}
+    assert set(vectors) == {*before, "new"}
+    for word, vector in before.items():
+        np.testing.assert_allclose(vectors[word], vector, atol=1e-6)
+
+
 def test_null_and_empty_tokens_are_dropped_and_counted(spark, tmp_path):
     rows = [(["a", None, "b", "", "c d"],)] * 4 + [(None,), ([],), (["x\0y"],), (["x\0y"],)]
     frame = spark.createDataFrame(rows, "tokens array<string>")

@@ -14,11 +14,18 @@ from pyspark.ml.util import DefaultParamsReader, DefaultParamsWriter
 
 import glove_spark
 from glove_spark.config import SETTINGS
-from glove_spark.errors import ConfigurationError, SetupError
+from glove_spark.errors import ConfigurationError, InputError, SetupError
 from glove_spark.ml import GloVe
 from glove_spark.ml.connect import refuse_connect
 from glove_spark.ml.pandas_udf import pandas_column
-from glove_spark.ml.params import OF_BATCHES, SPARK_NAMES, STAGES, option_params, param_name
+from glove_spark.ml.params import (
+    OF_BATCHES,
+    SPARK_NAMES,
+    STAGES,
+    errors_name_params,
+    option_params,
+    param_name,
+)
 
 RESULT_OPTIONS = [
     (stage, spec)
@@ -132,6 +139,22 @@ def test_bad_values_are_refused_by_the_name_of_the_param(values, message):
         with pytest.raises(ConfigurationError, match=f"^{re.escape(message)}$"):
             call()
     assert not glove.isSet(name)
+
+
+def test_errors_of_the_stages_name_params():
+    text = (
+        "min_count=5 and learning_rate=1.0, epochs=2: lower --min-count for other epochs, seeds=1"
+    )
+    with (
+        pytest.raises(InputError) as caught,
+        errors_name_params(),
+    ):
+        raise InputError(text)
+    assert str(caught.value) == (
+        "minCount=5 and stepSize=1.0, maxIter=2: lower minCount for other epochs, seeds=1"
+    )
+    with pytest.raises(ValueError, match="min_count"), errors_name_params():
+        raise ValueError("min_count")
 
 
 def test_numbers_are_taken_as_spark_takes_them():
