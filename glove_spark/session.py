@@ -10,7 +10,7 @@ import subprocess
 import sys
 import threading
 import warnings
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -105,6 +105,9 @@ def open_session(
         master = "local[*]"
     if master is not None:
         settings["spark.master"] = master
+    if not submitted and (master or "").startswith("local"):
+        # workers are of this Python, which has the package
+        settings |= _not_in_defaults({"spark.python.daemon.module": "glove_spark.python_daemon"})
     for setting in conf:
         key, _, value = setting.partition("=")
         settings[key.strip()] = value.strip()
@@ -138,6 +141,12 @@ def _driver_settings(conf: Sequence[str]) -> dict[str, str]:
         # the time that counting takes. A worker stays below this for the sizes of our tasks
         "spark.python.worker.memory": "1g",
     }
+    return _not_in_defaults(settings)
+
+
+def _not_in_defaults(settings: Mapping[str, str]) -> dict[str, str]:
+    """Return the settings that spark-defaults.conf does not have."""
+    defaults = _spark_defaults()
     return {key: value for key, value in settings.items() if key not in defaults}
 
 

@@ -1,0 +1,83 @@
+"""Workers' sockets send at once; what was imported is no garbage to look through."""
+
+import gc
+import socket
+import sys
+import types
+
+import pytest
+
+from glove_spark.python_daemon import answer_at_once, without_waiting
+
+
+@pytest.fixture
+def connection():
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        near = socket.create_connection(server.getsockname())
+        far, _ = server.accept()
+        with near, far:
+            yield near
+
+
+@pytest.fixture
+def thawed():
+    yield
+    gc.unfreeze()
+
+
+def test_every_task_sends_at_once(connection, thawed):
+    seen = []
+
+    def worker(sock, authenticated):
+        seen.append((sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY), authenticated))
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 0)
+        return 7
+
+    run = without_waiting(worker)
+    assert run(connection, False) == 7
+    assert run(connection, True) == 7
+    assert seen == [(1, False), (1, True)]
+
+
+@pytest.mark.skipif(not hasattr(socket, "TCP_QUICKACK"), reason="Linux alone has TCP_QUICKACK")
+def test_the_worker_acknowledges_at_once(connection):
+    connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 0)
+    assert connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK) == 0
+    answer_at_once(connection)
+    assert connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK) == 1
+
+
+def test_what_was_imported_is_set_aside_once_and_no_garbage_with_it(monkeypatch, thawed):
+    class Cycle:
+        alive = 0
+
+        def __init__(self):
+            Cycle.alive += 1
+            self.itself = self
+
+        def __del__(self):
+            Cycle.alive -= 1
+
+    imports = ["imported by a task", None]
+
+    def worker(sock, authenticated):
+        Cycle()
+        name = imports.pop(0)
+        if name is not None:
+            monkeypatch.setitem(sys.modules, name, types.ModuleType(name))
+        return 0
+
+    run = without_waiting(worker)
+    near, far = socket.socketpair()
+    gc.disable()
+    try:
+        with near, far:
+            run(near, True)
+            frozen = gc.get_freeze_count()
+            assert frozen > 0
+            assert Cycle.alive == 0
+            run(near, True)
+            assert gc.get_freeze_count() == frozen
+            assert Cycle.alive == 1
+    finally:
+        gc.enable()
