@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
+from collections.abc import Sequence
 from pathlib import Path
 
 INTERVAL = 0.1
@@ -47,6 +48,11 @@ class PeakMemory:
                 self.private[kind] = max(self.private.get(kind, 0), resident - shared)
 
 
+def is_worker_command(arguments: Sequence[str]) -> bool:
+    """Tell the command line of Spark's Python daemon, which workers forked from it have too."""
+    return any(module in arguments for module in ("pyspark.daemon", "glove_spark.python_daemon"))
+
+
 def descendants(root: int) -> list[tuple[str, int, int]]:
     """List kind, resident and shared file-backed MiB of every process below ``root``."""
     parents: dict[int, int] = {}
@@ -77,9 +83,10 @@ def descendants(root: int) -> list[tuple[str, int, int]]:
         }
         if not memory:
             continue
-        if b"pyspark" in command and b"daemon" in command:
+        arguments = command.decode(errors="replace").split("\0")
+        if is_worker_command(arguments):
             kind = "worker"
-        elif b"java" in command.split(b"\0")[0]:
+        elif "java" in arguments[0]:
             kind = "jvm"
         else:
             kind = "driver"

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import psutil
 
+from benchmarks.memory import is_worker_command
 from benchmarks.standalone import WORKERS, StandaloneCluster
 
 KINDS = ("python worker", "executor", "worker")
@@ -74,7 +75,7 @@ def _is_busy(process: psutil.Process) -> bool:
 
 def _is_daemon(process: psutil.Process | None) -> bool:
     """Tell Spark's daemon, from which Python workers are forked."""
-    return process is not None and "pyspark.daemon" in process.cmdline()
+    return process is not None and is_worker_command(process.cmdline())
 
 
 @contextmanager
