@@ -81,7 +81,9 @@ def test_executors_get_the_project_as_a_zip(
     cluster, bare_python, package, long_corpus, undisturbed_out, tmp_path
 ):
     out = tmp_path / "out"
-    command, environment = submit_job(cluster, bare_python, "--py-files", package)
+    # the image's own setting, which needs the package before the zip has come
+    options = ["--py-files", package, "--conf", "spark.python.daemon.module=pyspark.daemon"]
+    command, environment = submit_job(cluster, bare_python, *options)
     job = [PROJECT / "jobs" / "glove_pipeline.py", "--input", long_corpus, "--output", out]
     code, output = finish(start([*command, *job, *RUN_OPTIONS], env=environment))
     assert code == 0, output
