@@ -12,6 +12,7 @@ from typing import Any
 
 from benchmarks.memory import PeakMemory
 from benchmarks.records import Record
+from glove_spark.java_archive import archive_options
 
 DATASETS = ("tokens", "vocabulary", "cooccurrence", "blocks", "model", "vectors", "vectors.txt")
 
@@ -55,6 +56,7 @@ def run_record(
     return {
         "options": {name.strip("-"): value for name, value in options.items()},
         "extra": list(extra),
+        "java_archive": bool(archive_options()),
         "wall_seconds": round(seconds, 1),
         "stages": {
             name: made[name]["timings"]["total"]

@@ -11,6 +11,8 @@ as a process of its own, scores the vectors, prints a table and appends one JSON
 record a run to benchmarks/results.jsonl. Runs share WORK, so a run after the first
 repeats only the stages whose options differ; `stages` of the record has what ran.
 With --fresh every run starts from an empty folder and `wall_seconds` is from text to vectors.
+`java_archive` of the record says whether Java started from an archive of its classes, which
+`glove-spark prepare` makes once a machine.
 
     python -m benchmarks.standard --compare-with 'COMMAND' --repeat 3
 

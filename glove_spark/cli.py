@@ -21,6 +21,7 @@ from glove_spark.commands.exchange import add_convert, add_export_c, add_import_
 from glove_spark.commands.explore import add_analogy, add_neighbors, add_ratio
 from glove_spark.commands.metrics import write_metrics
 from glove_spark.commands.parser import EXIT_CODES, add_command
+from glove_spark.commands.prepare import add_prepare
 from glove_spark.commands.publish import add_publish
 from glove_spark.commands.report import add_plot_neighbors, add_report
 from glove_spark.commands.verify import add_verify
@@ -159,6 +160,7 @@ def build_parser() -> argparse.ArgumentParser:
     add_drift(commands)
     add_report(commands)
     add_verify(commands)
+    add_prepare(commands)
     add_publish(commands)
     add_plot_neighbors(commands)
     _add_demo(commands)

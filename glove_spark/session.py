@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import importlib
+import logging
 import os
 import re
-import shutil
 import subprocess
 import sys
 import threading
@@ -20,7 +20,10 @@ from pyspark.errors import PySparkException
 from pyspark.sql import SparkSession
 
 from glove_spark.errors import SetupError
+from glove_spark.java_archive import archive_options, delete_archive, java_command
 from glove_spark.java_messages import start_java, stopping
+
+log = logging.getLogger(__name__)
 
 OLDEST_JAVA = 17
 
@@ -32,6 +35,8 @@ _INSTALL_JAVA = (
     "Fedora: dnf install java-17-openjdk-headless; macOS: brew install openjdk@17) "
     "or point JAVA_HOME to one"
 )
+
+_JAVA_OPTIONS = "spark.driver.extraJavaOptions"
 
 _LOG_SETTINGS = Path(__file__).parent / "log4j2.properties"
 
@@ -47,9 +52,9 @@ def check_java() -> int:
     SetupError
         If there is none, or it is older than Spark 4 needs.
     """
-    home = os.environ.get("JAVA_HOME")
-    command = os.path.join(home, "bin", "java") if home else shutil.which("java")
-    if not command or not os.path.exists(command):
+    command = java_command()
+    if command is None:
+        home = os.environ.get("JAVA_HOME")
         where = f"JAVA_HOME={home}" if home else "PATH"
         raise SetupError(f"no Java found by {where}; {_INSTALL_JAVA}")
     try:
@@ -113,12 +118,31 @@ def open_session(
         settings[key.strip()] = value.strip()
     try:
         if not submitted and SparkContext._gateway is None:
-            found = SparkConf().setAll(list(settings.items()))
-            SparkContext(conf=found, gateway=start_java(found))
+            _start_spark(settings)
         return SparkSession.builder.config(map={**settings}).getOrCreate()
     except (Py4JError, PySparkException, RuntimeError, OSError) as error:
         reason = str(error).strip().splitlines() or [type(error).__name__]
         raise SetupError(f"Spark does not start (master={master}): {reason[0]}") from error
+
+
+def _start_spark(settings: dict[str, str]) -> None:
+    """Start Java and Spark in it, without an archive of classes where Java cannot use it."""
+    try:
+        conf = SparkConf().setAll(list(settings.items()))
+        SparkContext(conf=conf, gateway=start_java(conf))
+    except PySparkException:
+        archive, options = archive_options(), settings.get(_JAVA_OPTIONS, "")
+        if not archive or archive not in options:
+            raise
+        # a file that is cut short kills Java as it is mapped
+        log.warning(
+            "Java did not start from the archive of its classes, which is deleted now; "
+            "glove-spark prepare makes another"
+        )
+        delete_archive()
+        settings[_JAVA_OPTIONS] = options.replace(archive, "").strip()
+        conf = SparkConf().setAll(list(settings.items()))
+        SparkContext(conf=conf, gateway=start_java(conf))
 
 
 def _driver_settings(conf: Sequence[str]) -> dict[str, str]:
@@ -126,22 +150,27 @@ def _driver_settings(conf: Sequence[str]) -> dict[str, str]:
 
     ``conf``, which wins over them, is looked at for a collector only.
     """
-    defaults = _spark_defaults()
-    options = f"-Dlog4j2.configurationFile={_LOG_SETTINGS.as_uri()}"
-    environment = (os.environ.get(name, "") for name in _JAVA_ENVIRONMENT)
-    set_elsewhere = [*defaults.values(), *environment, *conf]
-    if not any(re.search(r"-XX:\+Use\w+GC\b", text) for text in set_elsewhere):
-        # on few cores G1's own threads and barriers take a sixth of the tokenizer's time
-        options += " -XX:+UseParallelGC"
+    options = " ".join(filter(None, [usual_java_options(conf), archive_options()]))
     settings = {
         # a line of 100 MB, some characters of which are wide, passes; Spark's 1 GB runs out
         "spark.driver.memory": "1536m",
-        "spark.driver.extraJavaOptions": options,
+        _JAVA_OPTIONS: options,
         # from 512 MB on, Spark's default, a worker's reduceByKey spills through zlib: a quarter of
         # the time that counting takes. A worker stays below this for the sizes of our tasks
         "spark.python.worker.memory": "1g",
     }
     return _not_in_defaults(settings)
+
+
+def usual_java_options(conf: Sequence[str] = ()) -> str:
+    """Return the options of a driver's Java that we start, but for an archive of classes."""
+    options = f"-Dlog4j2.configurationFile={_LOG_SETTINGS.as_uri()}"
+    environment = (os.environ.get(name, "") for name in _JAVA_ENVIRONMENT)
+    set_elsewhere = [*_spark_defaults().values(), *environment, *conf]
+    if not any(re.search(r"-XX:\+Use\w+GC\b", text) for text in set_elsewhere):
+        # on few cores G1's own threads and barriers take a sixth of the tokenizer's time
+        options += " -XX:+UseParallelGC"
+    return options
 
 
 def _not_in_defaults(settings: Mapping[str, str]) -> dict[str, str]:

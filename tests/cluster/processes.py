@@ -11,14 +11,14 @@ EXECUTORS_FIND_THE_CHECKOUT = ["--spark-conf", f"spark.executorEnv.PYTHONPATH={P
 """Where a node of a real cluster has the project installed."""
 
 
-def start(command, **kwargs):
-    """Start a command with its output in one pipe, in the project's folder."""
+def start(command, *, cwd=PROJECT, **kwargs):
+    """Start a command with its output in one pipe, in the project's folder unless told."""
     return subprocess.Popen(
         [str(word) for word in command],
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
-        cwd=PROJECT,
+        cwd=cwd,
         **kwargs,
     )
 
