@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pyarrow as pa
 
+from glove_spark.datasets.parquet_files import UNREADABLE
 from glove_spark.errors import DatasetError
 from glove_spark.storage import Location
 
@@ -33,7 +34,7 @@ def read_record_batch(source: Location, schema: pa.Schema) -> pa.RecordBatch:
         if any(_has_nulls(column) for column in batch.columns):
             raise DatasetError(f"{source.shown} has gaps; redo its stage with --overwrite")
         return batch
-    except (pa.ArrowException, OSError) as error:
+    except UNREADABLE as error:
         raise DatasetError(
             f"{source.shown} cannot be read ({error}); redo its stage with --overwrite"
         ) from error

@@ -14,6 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from glove_spark.datasets.parquet_files import UNREADABLE
 from glove_spark.errors import DatasetError
 from glove_spark.kernels.runs import Run
 from glove_spark.storage import Location
@@ -91,7 +92,7 @@ def open_matrix_file(file: Location) -> pq.ParquetFile:
     try:
         source = pq.ParquetFile(file.open_input())
         found = source.schema_arrow
-    except (pa.ArrowException, OSError) as error:
+    except UNREADABLE as error:
         raise _unreadable(file, error) from error
     if not found.equals(SCHEMA):
         raise DatasetError(
@@ -113,7 +114,24 @@ def read_row_group(source: pq.ParquetFile, file: Location, number: int) -> Nonze
     try:
         table = source.read_row_group(number)
         return Nonzeros(*(column.to_numpy() for column in table.columns))
-    except (pa.ArrowException, OSError) as error:
+    except UNREADABLE as error:
+        raise _unreadable(file, error) from error
+
+
+def rows_of_group(source: pq.ParquetFile, file: Location, number: int) -> tuple[int, int]:
+    """Return the first and the last row that one row group of an open file has nonzeros of.
+
+    They are read: what Parquet's statistics say costs less, and damaged ones end the process.
+
+    Raises
+    ------
+    DatasetError
+        If it cannot be read, or is empty.
+    """
+    try:
+        rows = source.read_row_group(number, columns=["row_id"]).column(0)
+        return int(rows[0].as_py()), int(rows[-1].as_py())
+    except (*UNREADABLE, IndexError) as error:
         raise _unreadable(file, error) from error
 
 

@@ -14,6 +14,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from glove_spark.datasets.parquet_files import UNREADABLE
 from glove_spark.datasets.vocabulary import UNKNOWN, Vocabulary
 from glove_spark.errors import DatasetError
 from glove_spark.storage import Location
@@ -236,7 +237,7 @@ def read_columns(source: Location, schema: pa.Schema) -> pa.Table:
     """
     try:
         table = pq.read_table(source.open_input())
-    except (pa.ArrowException, OSError) as error:
+    except UNREADABLE as error:
         raise DatasetError(
             f"{source.shown} cannot be read ({error}); make the counts anew in another output "
             "folder"

@@ -22,9 +22,10 @@ from glove_spark.datasets.cooccurrence import (
     open_matrix_file,
     read_nonzeros,
     read_row_group,
+    rows_of_group,
 )
 from glove_spark.datasets.ledger import Ledger
-from glove_spark.errors import ConfigurationError, DatasetError
+from glove_spark.errors import ConfigurationError
 from glove_spark.kernels.runs import Run
 from glove_spark.manifest import Dataset
 from glove_spark.storage import Location
@@ -108,7 +109,7 @@ class RowRange:
 
 
 def row_groups(files: Sequence[Location]) -> list[RowGroup]:
-    """List the row groups of files, by their footers.
+    """List the row groups of files.
 
     Raises
     ------
@@ -117,17 +118,12 @@ def row_groups(files: Sequence[Location]) -> list[RowGroup]:
     """
 
     def of(file: Location) -> list[RowGroup]:
-        metadata = open_matrix_file(file).metadata
+        source = open_matrix_file(file)
         found = []
-        for number in range(metadata.num_row_groups):
-            group = metadata.row_group(number)
-            rows = group.column(0).statistics
-            if rows is None or not rows.has_min_max:
-                raise DatasetError(
-                    f"{file.shown} does not say which rows it has; redo the stage cooccurrence "
-                    "with --overwrite"
-                )
-            found.append(RowGroup(file, number, rows.min, rows.max, group.num_rows))
+        for number in range(source.metadata.num_row_groups):
+            first, last = rows_of_group(source, file, number)
+            nnz = source.metadata.row_group(number).num_rows
+            found.append(RowGroup(file, number, first, last, nnz))
         return found
 
     with ThreadPoolExecutor(_FOOTER_READERS) as readers:

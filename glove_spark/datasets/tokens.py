@@ -17,6 +17,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from glove_spark.datasets.parquet_files import UNREADABLE, num_values
 from glove_spark.errors import DatasetError
 from glove_spark.manifest import Dataset
 from glove_spark.storage import Location
@@ -108,11 +109,14 @@ def cut_evenly(groups: Sequence[_RowGroup], num_tasks: int) -> list[list[TokenSl
 
 def _row_groups(files: Sequence[Location]) -> list[_RowGroup]:
     def describe(file: Location) -> list[_RowGroup]:
-        metadata = _open(file).metadata
+        source = _open(file)
         found = []
-        for index in range(metadata.num_row_groups):
-            group = metadata.row_group(index)
-            found.append(_RowGroup(file, index, group.num_rows, group.column(0).num_values))
+        try:
+            for index in range(source.metadata.num_row_groups):
+                rows = source.metadata.row_group(index).num_rows
+                found.append(_RowGroup(file, index, rows, num_values(source, index, COLUMN)))
+        except UNREADABLE as error:
+            raise _unreadable(file, error) from error
         return found
 
     with ThreadPoolExecutor(_FOOTER_READERS) as readers:
@@ -129,7 +133,7 @@ def read_slice(part: TokenSlice) -> Iterator[DocumentBatch]:
     """
     try:
         table = _open(part.file).read_row_group(part.row_group, columns=[COLUMN])
-    except (pa.ArrowException, OSError) as error:
+    except UNREADABLE as error:
         raise _unreadable(part.file, error) from error
     documents = table.column(COLUMN).slice(part.start, part.stop - part.start)
     del table
@@ -144,7 +148,7 @@ def _open(file: Location) -> pq.ParquetFile:
         return pq.ParquetFile(file.open_input(), read_dictionary=["tokens.list.element"])
     except KeyError:
         raise _unreadable(file, "it has no column tokens of array<string>") from None
-    except (pa.ArrowException, OSError) as error:
+    except UNREADABLE as error:
         raise _unreadable(file, error) from error
 
 

@@ -14,6 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from glove_spark.datasets.parquet_files import UNREADABLE
 from glove_spark.errors import DatasetError
 from glove_spark.storage import Location
 
@@ -109,7 +110,7 @@ def read_table(location: Location) -> pa.Table:
     file = location / FILE
     try:
         table = pq.read_table(file.open_input())
-    except (pa.ArrowException, OSError) as error:
+    except UNREADABLE as error:
         raise DatasetError(
             f"{file.shown} cannot be read ({error}); redo the stage vocabulary with --overwrite"
         ) from error

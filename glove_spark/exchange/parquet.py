@@ -92,7 +92,7 @@ def _opened(file: Location) -> Iterator[pq.ParquetFile]:
         try:
             with pq.ParquetFile(file.open_input()) as parquet:
                 yield parquet
-        except pa.ArrowInvalid as error:
+        except (pa.ArrowInvalid, UnicodeDecodeError) as error:
             raise InputError(f"{file.shown} is no whole Parquet file: {error}") from None
 
 

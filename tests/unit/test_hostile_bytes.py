@@ -22,6 +22,8 @@ from glove_spark.c_program.records import RecordTally, read_records
 from glove_spark.config import pipeline_config, read_toml
 from glove_spark.datasets import cooccurrence, model
 from glove_spark.datasets.blocks import read_cell, read_held_out, write_cell, write_held_out
+from glove_spark.datasets.lexicon import WORD_COUNTS, Lexicon, Rules
+from glove_spark.datasets.matrix_parts import row_groups
 from glove_spark.datasets.tokens import plan_slices, read_slice
 from glove_spark.datasets.vocabulary import FILE, Vocabulary
 from glove_spark.errors import GloveSparkError
@@ -94,6 +96,23 @@ def write_matrix(folder):
 def read_matrix(folder):
     for _ in cooccurrence.both_triangles(cooccurrence.read_nonzeros(folder / "rows-00000.parquet")):
         """Every batch is read."""
+
+
+def read_row_groups(folder):
+    for group in row_groups([folder / "rows-00000.parquet"]):
+        assert group.nnz >= 0
+
+
+def write_lexicon(folder):
+    counts = pa.table([WORDS, np.arange(60, 0, -10)], schema=WORD_COUNTS)
+    lexicon = Lexicon.empty().plus(counts).grown(Rules(20), counts)
+    lexicon.write(folder.make_folder() / "words")
+    return folder / "words"
+
+
+def read_lexicon(folder):
+    lexicon = Lexicon.read(folder / "words")
+    assert len(lexicon.vocabulary()) == lexicon.vocabulary_size
 
 
 def write_tokens(folder):
@@ -244,6 +263,8 @@ def read_stops(folder):
 READERS = {
     "vocabulary": (write_vocabulary, read_vocabulary),
     "cooccurrence": (write_matrix, read_matrix),
+    "row groups": (write_matrix, read_row_groups),
+    "lexicon": (write_lexicon, read_lexicon),
     "tokens": (write_tokens, read_tokens),
     "cell": (write_blocks, read_blocks),
     "held-out": (write_kept_out, read_kept_out),
