@@ -237,6 +237,8 @@ def read_columns(source: Location, schema: pa.Schema) -> pa.Table:
     """
     try:
         table = pq.read_table(source.open_input())
+        # words that are not UTF-8
+        table.validate(full=True)
     except UNREADABLE as error:
         raise DatasetError(
             f"{source.shown} cannot be read ({error}); make the counts anew in another output "

@@ -110,6 +110,8 @@ def read_table(location: Location) -> pa.Table:
     file = location / FILE
     try:
         table = pq.read_table(file.open_input())
+        # words that are not UTF-8
+        table.validate(full=True)
     except UNREADABLE as error:
         raise DatasetError(
             f"{file.shown} cannot be read ({error}); redo the stage vocabulary with --overwrite"

@@ -46,6 +46,8 @@ class ParquetSource(SliceableSource):
         for file, group, first, last, begins in self._overlapping(start, stop):
             with _opened(file) as parquet:
                 table = parquet.read_row_group(group, ["word", "vector"])
+                # words that are not UTF-8
+                table.validate(full=True)
             for begin in range(first, last, CHUNK_ROWS):
                 part = table.slice(begin, min(CHUNK_ROWS, last - begin))
                 yield self._chunk(part.combine_chunks(), begins + begin)

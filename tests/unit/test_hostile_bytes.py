@@ -323,6 +323,31 @@ def test_readers_of_vectors_raise_errors_of_ours_only(tmp_path_factory, name, da
     survives(read, None, file, damaged if again is None else again(damaged))
 
 
+@pytest.mark.parametrize("name", ["vocabulary", "lexicon", "vectors"])
+def test_words_that_are_not_utf8_are_refused(tmp_path, name):
+    # by somebody who writes whole Parquet
+    folder = Location.of(tmp_path) / "data"
+    words = pa.array([b"whale", b"\xffwhal"]).view(pa.string())
+    columns = {
+        "vocabulary": ({"id": pa.array([0, 1], pa.int32()), "word": words, "count": [2, 1]}, FILE),
+        "lexicon": (
+            {"word": words, "count": [2, 1], "id": pa.array([0, 1], pa.int32()), "missed": [0, 0]},
+            "words",
+        ),
+        "vectors": ({"word": words, "vector": [[1.0], [2.0]]}, "vectors.parquet"),
+    }
+    table, file = columns[name]
+    target = folder.make_folder() / file
+    pq.write_table(pa.table(table), target.path)
+    read = {
+        "vocabulary": lambda: Vocabulary.read(folder),
+        "lexicon": lambda: Lexicon.read(target),
+        "vectors": lambda: list(FORMATS["parquet"].read(target).chunks()),
+    }[name]
+    with pytest.raises(GloveSparkError, match="UTF8"):
+        read()
+
+
 @FEWER
 @given(
     content=st.recursive(
