@@ -13,7 +13,7 @@ import pytest
 from benchmarks.runs import run_record
 from benchmarks.small_run import COMMAND, results, write_corpus
 from glove_spark.datasets.model import SIDES
-from glove_spark.manifest import Manifest
+from glove_spark.manifest import Manifest, file_sizes
 from glove_spark.storage import Location
 from tests.cluster.processes import finish, start, wait_for
 
@@ -158,7 +158,7 @@ def test_a_benchmark_records_what_a_run_wrote(corpus, undisturbed, tmp_path):
     record = run_record(corpus, tmp_path / "out", options)
     assert results(tmp_path / "out") == undisturbed
     sizes = {
-        name: sum(file.stat().st_size for file in (tmp_path / "out" / name).rglob("*.*"))
+        name: sum(file_sizes(Location.of(tmp_path / "out" / name)).values())
         for name in ("tokens", "cooccurrence", "blocks")
     }
     assert {name: record["bytes"][name] for name in sizes} == sizes

@@ -452,7 +452,7 @@ def test_temporary_folders_are_deleted(spark, documents, tmp_path, monkeypatch):
     assert copy.findSynonymsArray("a1", 1)
     del copy
     assert not list(tmp_path.iterdir())
-    with pytest.raises(ConfigurationError, match="min_count=1000000 leaves 0 of 30 words"):
+    with pytest.raises(ConfigurationError, match="minCount=1000000 leaves 0 of 30 words"):
         GloVe(minCount=10**6).fit(documents)
     assert not list(tmp_path.iterdir())
 
