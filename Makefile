@@ -48,7 +48,7 @@ test-airflow: .venv-airflow/installed
 	.venv-airflow/bin/python -m pip install --quiet -r conf/airflow/requirements.txt
 	@touch $@
 
-# readers of every format on damaged bytes, for some half an hour
+# readers of every format on damaged bytes, 2,000 examples each: some minutes
 fuzz:
 	@scripts/setup.sh dev
 	HYPOTHESIS_PROFILE=fuzz $(RUN) pytest tests/unit/test_hostile_bytes.py
