@@ -14,6 +14,7 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import pyspark
 import pytest
 
 from glove_spark.commands.verify import verify_folder
@@ -79,6 +80,8 @@ def airflow(folder):
         "AIRFLOW_CONN_SPARK_DEFAULT": json.dumps({"conn_type": "spark", "host": "local[2]"}),
         # our spark-submit before the one that Airflow's provider may bring along
         "PATH": f"{spark_submit}:{python.parent}:{os.environ['PATH']}",
+        # Spark's script that looks for it stumbles over blanks in the path of Python
+        "SPARK_HOME": str(Path(pyspark.__file__).parent),
         "PYTHONPATH": str(PROJECT),
         "PYSPARK_PYTHON": sys.executable,
         "PYSPARK_DRIVER_PYTHON": sys.executable,
