@@ -4,6 +4,7 @@
     python -m benchmarks.ml transform --input corpus.txt.gz
     python -m benchmarks.ml classifier
     python -m benchmarks.ml classifier --input 'books/*.txt.gz'
+    python -m benchmarks.ml classifier --param maxIter=50 --param 'weighting="flat"'
 
 `transform` gives both models the same documents, cached, on the same cores, by turns, and throws
 the results away. It also times what ours does step by step, each step with those before it: reading
@@ -12,7 +13,8 @@ ids; `nanoseconds_a_token` are the differences, of one core.
 
 `classifier` tells which package a documentation string of Python is from, or which file a line of
 text; both programs have vectors of the same size, the same minCount and windowSize, and as many
-passes; half of the documents train, vectors included, and the others test.
+passes; half of the documents train, vectors included, and the others test. With `--param`, a Param
+and its value as JSON, ours alone is fitted.
 Word2Vec has as many partitions as there are cores. Records are appended to benchmarks/ml.jsonl.
 """
 
@@ -20,6 +22,7 @@ from __future__ import annotations
 
 import argparse
 import importlib.util
+import json
 import time
 from pathlib import Path
 from statistics import median
@@ -59,6 +62,7 @@ def main() -> None:
     parser.add_argument("--min-count", type=int, default=5)
     parser.add_argument("--window-size", type=int, default=10)
     parser.add_argument("--epochs", type=int, default=5)
+    parser.add_argument("--param", action="append", default=[], metavar="NAME=VALUE")
     parser.add_argument("--words", type=int, default=400_000)
     parser.add_argument("--size", type=int, default=300)
     parser.add_argument("--record", default=str(HERE / "ml.jsonl"))
@@ -163,10 +167,12 @@ def classifier(given: argparse.Namespace) -> Record:
         "inputCol": "tokens",
         "outputCol": "features",
     }
-    programs: dict[str, Any] = {
-        "glove_spark": GloVe(**settings),
-        "word2vec": Word2Vec(**settings, numPartitions=given.cores),
+    ours = settings | {
+        name: json.loads(value) for name, _, value in (text.partition("=") for text in given.param)
     }
+    programs: dict[str, Any] = {"glove_spark": GloVe(**ours)}
+    if not given.param:
+        programs["word2vec"] = Word2Vec(**settings, numPartitions=given.cores)
     found: Record = {}
     for name, program in programs.items():
         started = time.perf_counter()
