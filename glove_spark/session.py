@@ -127,9 +127,13 @@ def open_session(
 
 def _start_spark(settings: dict[str, str]) -> None:
     """Start Java and Spark in it, without an archive of classes where Java cannot use it."""
-    try:
+
+    def start() -> None:
         conf = SparkConf().setAll(list(settings.items()))
         SparkContext(conf=conf, gateway=start_java(conf))
+
+    try:
+        start()
     except PySparkException:
         archive, options = archive_options(), settings.get(_JAVA_OPTIONS, "")
         if not archive or archive not in options:
@@ -141,8 +145,7 @@ def _start_spark(settings: dict[str, str]) -> None:
         )
         delete_archive()
         settings[_JAVA_OPTIONS] = options.replace(archive, "").strip()
-        conf = SparkConf().setAll(list(settings.items()))
-        SparkContext(conf=conf, gateway=start_java(conf))
+        start()
 
 
 def _driver_settings(conf: Sequence[str]) -> dict[str, str]:

@@ -147,7 +147,7 @@ def _write_batches(
     describe(spark, f"update: re-rank {len(plan.edges):,} batches")
     written = (
         spark.sparkContext.parallelize(groups, len(groups))
-        .flatMap(lambda group: renumber(*group, plan))
+        .flatMap(lambda group: blocks_of(*group, plan))
         .reduceByKey(RunStack.absorb, num_blocks, lambda key: int(first_block[key[0]]) + key[1])
         .mapPartitions(lambda blocks: _write_blocks(blocks, plan))
         .collect()
@@ -158,7 +158,7 @@ def _write_batches(
     return nnz
 
 
-def renumber(number: int, group: RowGroup, plan: Plan) -> Iterator[tuple[Key, RunStack]]:
+def blocks_of(number: int, group: RowGroup, plan: Plan) -> Iterator[tuple[Key, RunStack]]:
     """Read a row group of a batch, and yield a sorted run for every block of new rows."""
     with open_matrix_file(group.file) as source:
         stored = read_row_group(source, group.file, group.number)

@@ -29,7 +29,7 @@ DATASETS = ("vocabulary", "cooccurrence", "blocks", "model", "vectors", "vectors
 
 @pytest.fixture(scope="module")
 def store():
-    pytest.importorskip("moto")
+    pytest.importorskip("moto", reason="moto, the S3 server, is not installed")
     with s3_server("bucket") as door, pytest.MonkeyPatch.context() as patch:
         for name, value in door.environment.items():
             patch.setenv(name, value)
