@@ -27,7 +27,7 @@ from numpy.typing import NDArray
 from glove_spark.kernels.cells import Batch, BatchedCell, Tiles
 from glove_spark.kernels.parameters import Accumulators, Parameters
 from glove_spark.kernels.products import Products, SparseProducts, TileProducts
-from glove_spark.kernels.side import Side
+from glove_spark.kernels.words import CellWords, Words
 from glove_spark.kernels.workspace import Workspace
 
 Float32 = NDArray[np.float32]
@@ -110,54 +110,46 @@ def train_cell(
     of_rows = all_kept if row_log_keep is None else row_log_keep
     of_rows = of_rows - np.float32(np.log(settings.x_max))
     of_cols = all_kept if col_log_keep is None else col_log_keep
-    sides = (
-        Side(rows, of_rows * alpha, is_row=True),
-        Side(columns, of_cols * alpha, is_row=False),
-    )
-    trainer = _Trainer(settings, rows.vectors.shape[1])
+    words = CellWords(rows, columns, of_rows * alpha, of_cols * alpha)
+    trainer = _Trainer(settings, words)
     cost_sum = 0.0
     # An overflow shows in the cost, which the caller is told about.
     with np.errstate(over="ignore", invalid="ignore"):
         for batch, turned in cell.visits(rng):
-            cost_sum += trainer.train(batch, *(sides if turned == transposed else sides[::-1]))
+            cost_sum += trainer.train(batch, turned=turned != transposed)
             if not math.isfinite(cost_sum):
                 break
-    for side in sides:
-        side.store()
+    words.store()
     return CellLoss(cost_sum, cell.total_nnz)
 
 
 class _Trainer:
     """Updates batches, the words of both sides in one array, so that one call serves both."""
 
-    def __init__(self, settings: UpdateSettings, vector_size: int) -> None:
-        self.vector_size = vector_size
+    def __init__(self, settings: UpdateSettings, words: CellWords) -> None:
+        self.words, self.vector_size = words, words.vector_size
         self.alpha = np.float32(settings.alpha)
         self.eta, self.kappa = np.float32(settings.learning_rate), np.float32(settings.damping)
-        self.row_accumulators = settings.adagrad == "row"
+        self.element_accumulators = settings.adagrad == "element"
         self.workspace = Workspace()
-        # what a sum of e^2 |u|^2, or of e^2 u^2, and one of e^2 add to the accumulators
-        shares = [1 / vector_size] if settings.adagrad == "row" else [1.0] * vector_size
-        scale = settings.learning_rate**2
-        self.gradsq_scale = np.array([*shares, 1.0], dtype=np.float32) * np.float32(scale)
 
-    def train(self, batch: Batch, first: Side, second: Side) -> float:
-        """Update one batch, whose rows are of `first`; return ``sum 0.5 f r^2``."""
+    def train(self, batch: Batch, *, turned: bool) -> float:
+        """Update one batch, whose rows are of the column block if turned; return its cost."""
         products: Products = (
             TileProducts(batch)
             if isinstance(batch, Tiles)
             else SparseProducts(batch, self.workspace)
         )
-        array, d, n = self.workspace.array, self.vector_size, products.num_rows
-        words = n + products.num_cols
-        values = array("values", words, d + 2)
-        state = array("state", words, first.state.shape[1])
-        first.gather(batch.row_ids, values[:n], state[:n])
-        second.gather(batch.col_ids, values[n:], state[n:])
+        array, n = self.workspace.array, products.num_rows
+        ids = self.words.ids(batch, turned=turned)
+        words = self._room(n + products.num_cols)
+        self.words.gather(ids, words)
+        values, log_weight = words.values, words.log_weight
 
         f = array("f", *products.shape)
         np.multiply(batch.log_count, self.alpha, out=f)
-        products.add(f, state[:n, -1], state[n:, -1])
+        f += products.at_rows(log_weight[:n])
+        f += products.at_cols(log_weight[n:])
         np.minimum(f, _ZERO, out=f)
         np.exp(f, out=f)
         r = array("r", *products.shape)
@@ -165,51 +157,89 @@ class _Trainer:
         r -= batch.log_count
         e = np.multiply(f, r, out=array("e", *products.shape))
         cost = 0.5 * float(np.dot(e.ravel(), r.ravel()))
-        squared_e = np.multiply(e, e, out=r)
 
-        # what both sides' words mean to the other: [|u|^2, 1] or [u_1^2 ... u_d^2, 1]
-        squares = array("squares", words, state.shape[1] - 1)
-        squares[:, -1] = 1
-        if self.row_accumulators:
-            np.einsum("ij,ij->i", values[:, :d], values[:, :d], out=squares[:, 0])
-        else:
-            np.square(values[:, :d], out=squares[:, :-1])
-        gradient = array("gradient", words, d + 2)
-        curvature = array("curvature", *squares.shape)
-        gradsq = array("gradsq", *squares.shape)
-        for data, source, target in (
-            (e, values, gradient),
-            (f, squares, curvature),
-            (squared_e, squares, gradsq),
-        ):
-            products.times(data, source[n:], target[:n])
-            products.transposed_times(data, source[:n], target[n:])
-        self._step(values, state, gradient, curvature.sum(axis=1), gradsq)
-        values[:n, first.one_at] = 1
-        values[n:, second.one_at] = 1
-        first.scatter(batch.row_ids, values[:n], state[:n])
-        second.scatter(batch.col_ids, values[n:], state[n:])
+        rates = self._rates(products, words, f, squared_e=np.multiply(e, e, out=r))
+        values -= self._step(products, values, e, *rates, scratch=(f, r))
+        values[:n, self.words.bias_at(1 - turned)] = 1
+        values[n:, self.words.bias_at(turned)] = 1
+        self.words.scatter(ids, words)
         return cost
+
+    def _room(self, number: int) -> Words:
+        """Return room for the words of a batch."""
+        array, d = self.workspace.array, self.vector_size
+        return Words(
+            values=array("values", number, d + 2),
+            vector_gradsq=array("vector_gradsq", number, *[d] * self.element_accumulators),
+            bias_gradsq=array("bias_gradsq", number),
+            log_weight=array("log_weight", number),
+        )
+
+    def _rates(
+        self, products: Products, words: Words, f: Float32, squared_e: Float32
+    ) -> tuple[Float32, Float32]:
+        """Return the rates of the words' vectors and of their biases; add to the accumulators."""
+        d, squared_eta = self.vector_size, self.eta * self.eta
+        vectors = words.values[:, :d]
+        squared_norm = np.vecdot(vectors, vectors)
+        if self.element_accumulators:
+            squares = np.square(vectors) * squared_eta
+        else:
+            squares = squared_norm * (squared_eta / np.float32(d))
+        bound = self._both_ways(products, f, squared_norm + _ONE, "bound")
+        bound *= self.eta
+        rates = self._rate(words.vector_gradsq, bound), self._rate(words.bias_gradsq, bound)
+        for_bias = np.full_like(squared_norm, squared_eta)
+        for gradsq, addends, name in (
+            (words.vector_gradsq, squares, "vector_sum"),
+            (words.bias_gradsq, for_bias, "bias_sum"),
+        ):
+            np.add(gradsq, self._both_ways(products, squared_e, addends, name), out=gradsq)
+        return rates
+
+    def _rate(self, gradsq: Float32, bound: Float32) -> Float32:
+        """Return what a gradient is multiplied by, from accumulators and ``eta h``."""
+        if gradsq.ndim == 2:
+            bound = bound[:, np.newaxis]
+        rate = np.sqrt(gradsq)
+        rate *= bound * self.kappa + _ONE
+        np.maximum(rate, bound, out=rate)
+        return np.divide(self.eta, rate, out=rate)
+
+    def _both_ways(
+        self, products: Products, data: Float32, of_words: Float32, name: str
+    ) -> Float32:
+        """Return for every word the sum, over its places, of data times the other side's word."""
+        out, n = self.workspace.array(name, *of_words.shape), products.num_rows
+        products.times(data, of_words[n:], out[:n])
+        products.transposed_times(data, of_words[:n], out[n:])
+        return out
 
     def _step(
         self,
+        products: Products,
         values: Float32,
-        state: Float32,
-        gradient: Float32,
-        curvature: Float32,
-        gradsq: Float32,
-    ) -> None:
-        """Step `values` and add to the accumulators in `state`; overwrites the sums it is given."""
-        d = self.vector_size
-        curvature *= self.eta
-        bound = curvature[:, np.newaxis]
-        rate = np.sqrt(state[:, :-1])
-        rate *= bound * self.kappa + _ONE
-        np.maximum(rate, bound, out=rate)
-        np.divide(self.eta, rate, out=rate)
-        gradient[:, :d] *= rate[:, :-1]
-        # the bias's, and beside it that of the constant 1, which is put back
-        gradient[:, d:] *= rate[:, -1:]
-        values -= gradient
-        gradsq *= self.gradsq_scale
-        state[:, :-1] += gradsq
+        e: Float32,
+        rate: Float32,
+        bias_rate: Float32,
+        scratch: tuple[Float32, Float32],
+    ) -> Float32:
+        """Return what is to be taken from `values`; overwrites `scratch`, of e's shape."""
+        d, n = self.vector_size, products.num_rows
+        step = self.workspace.array("step", *values.shape)
+        if rate.ndim == 1:
+            # a word has fewer places than its vector has numbers, so its rate is taken there
+            by_row = np.multiply(e, products.at_rows(rate[:n]), out=scratch[0])
+            by_col = np.multiply(e, products.at_cols(rate[n:]), out=scratch[1])
+            bias_rate = bias_rate / rate
+        else:
+            by_row = by_col = e
+        products.times(by_row, values[n:], step[:n])
+        products.transposed_times(by_col, values[:n], step[n:])
+        if rate.ndim == 2:
+            step[:, :d] *= rate
+        # one is the bias, and the other the constant 1, which is put back; a pass over both columns
+        # at once would be a loop of two for every word
+        step[:, d] *= bias_rate
+        step[:, d + 1] *= bias_rate
+        return step
