@@ -23,6 +23,10 @@ ABSENT = np.float32(-1e30)
 LARGEST_TILE = 256
 """Rows and columns of a tile at most, a power of two."""
 
+JOINT_PLACES = 1 << 16
+"""Places, at most, of a mirrored batch of tiles that is visited together with its transpose. Any
+visit takes 50 microseconds, however little there is to do; larger ones would fall out of cache."""
+
 
 class Tiles(NamedTuple):
     """A batch of T dense tiles of s x s; s is a power of two.
@@ -48,6 +52,14 @@ class Tiles(NamedTuple):
             self.row_ids[tile].astype(np.int64) * side + row,
             self.col_ids[tile].astype(np.int64) * side + col,
             self.log_count[tile, row, col],
+        )
+
+    def with_transpose(self) -> Tiles:
+        """Return the tiles followed by their transposes."""
+        return Tiles(
+            np.concatenate([self.row_ids, self.col_ids]),
+            np.concatenate([self.col_ids, self.row_ids]),
+            np.concatenate([self.log_count, self.log_count.transpose(0, 2, 1)]),
         )
 
 
@@ -179,12 +191,37 @@ class BatchedCell:
     def visits(self, rng: np.random.Generator | None = None) -> Iterator[tuple[Batch, bool]]:
         """Yield every batch and whether it is to be taken as its transpose.
 
-        A mirrored batch is visited twice. `rng` draws the order; None keeps that of the file.
+        A mirrored batch is visited twice, or once together with its transpose. `rng` draws the
+        order; None keeps that of the file.
         """
-        again = np.flatnonzero(self.mirrored)
+        joint = self._joint()
+        again = np.flatnonzero(self.mirrored & ~joint)
         number = np.concatenate([np.arange(self.num_batches), again])
         for visit in np.arange(len(number)) if rng is None else rng.permutation(len(number)):
-            yield self.batch(int(number[visit])), bool(visit >= self.num_batches)
+            k, transposed = int(number[visit]), bool(visit >= self.num_batches)
+            batch = self.batch(k)
+            if joint[k] and isinstance(batch, Tiles):
+                batch = batch.with_transpose()
+            yield batch, transposed
+
+    def _joint(self) -> NDArray[np.bool_]:
+        """Tell which mirrored batches are visited together with their transposes.
+
+        Those of few tiles that have no tile's rows among their columns: as itself and as its
+        transpose such a batch has no parameter in common, so one visit is the same as two.
+        """
+        few = np.diff(self.log_count.offsets) <= JOINT_PLACES
+        joint = self.mirrored & (self.side > 0) & few
+        if not joint.any():
+            return joint
+        places = []
+        for ids in (self.row_ids, self.col_ids):
+            batch = np.repeat(np.arange(self.num_batches), np.diff(ids.offsets))
+            inside = joint[batch]
+            places.append(batch[inside] << 32 | ids.values[inside])
+        rows, cols = places
+        joint[rows[np.isin(rows, cols)] >> 32] = False
+        return joint
 
     def nonzeros(self) -> Iterator[tuple[Int64, Int64, Float32]]:
         """Yield local rows, local columns and log counts of every visit's nonzeros."""

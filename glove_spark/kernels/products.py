@@ -1,7 +1,8 @@
 """The algebra of one batch: its places times the words of either side, for tiles and for CSR.
 
 Both kinds offer the same products. `data` holds a number for each place of the batch: (T, s, s) of
-tiles, (nnz,) of a sparse batch. An array over words is (words,) or (words, k), tile after tile.
+tiles, (nnz,) of a sparse batch. An array over words is (words, k), or (k, words) of `sums`, tile
+after tile.
 
 scipy's compiled kernels are called directly where this scipy has them: its public operators check
 and allocate for some 30 microseconds a product, as long as the product of a small batch takes, and
@@ -14,18 +15,20 @@ from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import csc_array, csr_array
+from scipy.sparse import csr_array
 
 from glove_spark.kernels.cells import Sparse, Tiles
 from glove_spark.kernels.workspace import Workspace
 
 try:
-    from scipy.sparse import _sparsetools as _compiled
-
-    _NAMES = ("csr_matvec", "csr_matvecs", "csc_matvec", "csc_matvecs")
-    HAS_COMPILED = all(hasattr(_compiled, name) for name in _NAMES)
+    from scipy.sparse import _sparsetools
 except ImportError:
-    HAS_COMPILED = False
+    _compiled: Any = None
+else:
+    _compiled = _sparsetools
+
+_NAMES = ("csr_matvec", "csr_matvecs", "csc_matvec", "csc_matvecs")
+HAS_COMPILED = all(hasattr(_compiled, name) for name in _NAMES)
 
 Float32 = NDArray[np.float32]
 
@@ -56,6 +59,12 @@ class Products(Protocol):
     def transposed_times(self, data: Float32, a: Float32, out: Float32) -> None:
         """Write ``sum_i data_ij a_i`` of every column."""
 
+    def sums(self, data: Float32, of_cols: Float32, out: Float32) -> None:
+        """Write ``sum_j data_ij b_kj`` of every row; few numbers a word, each in an array."""
+
+    def transposed_sums(self, data: Float32, of_rows: Float32, out: Float32) -> None:
+        """Write ``sum_i data_ij a_ki`` of every column."""
+
     def at_rows(self, of_rows: Float32) -> Float32:
         """Return for every place the number of its row, (rows,); may be one for many places."""
 
@@ -83,6 +92,14 @@ class TileProducts:
         """Write ``sum_i data_ij a_i`` of every column."""
         np.matmul(data.transpose(0, 2, 1), self._stack(a), out=self._stack(out))
 
+    def sums(self, data: Float32, of_cols: Float32, out: Float32) -> None:
+        """Write ``sum_j data_ij b_kj`` of every row."""
+        np.matmul(data, self._columns(of_cols), out=self._columns(out))
+
+    def transposed_sums(self, data: Float32, of_rows: Float32, out: Float32) -> None:
+        """Write ``sum_i data_ij a_ki`` of every column."""
+        np.matmul(data.transpose(0, 2, 1), self._columns(of_rows), out=self._columns(out))
+
     def at_rows(self, of_rows: Float32) -> Float32:
         """Return for every place the number of its row, (rows,); one for all of a tile's row."""
         return of_rows.reshape(self.count, -1, 1)
@@ -92,8 +109,10 @@ class TileProducts:
         return of_cols.reshape(self.count, 1, -1)
 
     def _stack(self, words: Float32) -> Float32:
-        width = 1 if words.ndim == 1 else words.shape[1]
-        return words.reshape(self.count, -1, width)
+        return words.reshape(self.count, -1, words.shape[1])
+
+    def _columns(self, numbers: Float32) -> Float32:
+        return numbers.reshape(len(numbers), self.count, -1).transpose(1, 2, 0)
 
 
 class SparseProducts:
@@ -128,20 +147,37 @@ class SparseProducts:
     def times(self, data: Float32, b: Float32, out: Float32) -> None:
         """Write ``sum_j data_ij b_j`` of every row."""
         if HAS_COMPILED:
-            kernels = _compiled.csr_matvec, _compiled.csr_matvecs
-            self._product(kernels, self.num_rows, self.num_cols, data, b, out)
+            # the kernels add to what is there
+            out.fill(0)
+            _compiled.csr_matvecs(*self._matrix(b.shape[1]), data, b.ravel(), out.ravel())
         else:
-            shape = (self.num_rows, self.num_cols)
-            out[...] = np.asarray(csr_array((data, self.col, self.row_ptr), shape=shape) @ b)
+            out[...] = self._rows_by_cols(data) @ b
 
     def transposed_times(self, data: Float32, a: Float32, out: Float32) -> None:
         """Write ``sum_i data_ij a_i`` of every column."""
         if HAS_COMPILED:
-            kernels = _compiled.csc_matvec, _compiled.csc_matvecs
-            self._product(kernels, self.num_cols, self.num_rows, data, a, out)
+            out.fill(0)
+            _compiled.csc_matvecs(*self._transpose(a.shape[1]), data, a.ravel(), out.ravel())
         else:
-            shape = (self.num_cols, self.num_rows)
-            out[...] = np.asarray(csc_array((data, self.col, self.row_ptr), shape=shape) @ a)
+            out[...] = self._rows_by_cols(data).T @ a
+
+    def sums(self, data: Float32, of_cols: Float32, out: Float32) -> None:
+        """Write ``sum_j data_ij b_kj`` of every row."""
+        if HAS_COMPILED:
+            out.fill(0)
+            for numbers, target in zip(of_cols, out, strict=True):
+                _compiled.csr_matvec(*self._matrix(), data, numbers, target)
+        else:
+            out[...] = (self._rows_by_cols(data) @ of_cols.T).T
+
+    def transposed_sums(self, data: Float32, of_rows: Float32, out: Float32) -> None:
+        """Write ``sum_i data_ij a_ki`` of every column."""
+        if HAS_COMPILED:
+            out.fill(0)
+            for numbers, target in zip(of_rows, out, strict=True):
+                _compiled.csc_matvec(*self._transpose(), data, numbers, target)
+        else:
+            out[...] = (self._rows_by_cols(data).T @ of_rows.T).T
 
     def at_rows(self, of_rows: Float32) -> Float32:
         """Return for every place the number of its row, (rows,)."""
@@ -151,14 +187,11 @@ class SparseProducts:
         """Return for every place the number of its column, (columns,)."""
         return of_cols.take(self.col)
 
-    def _product(
-        self, kernels: tuple[Any, Any], n: int, m: int, data: Float32, words: Float32, out: Float32
-    ) -> None:
-        of_vector, of_vectors = kernels
-        # the kernels add to what is there
-        out.fill(0)
-        if words.ndim == 1:
-            of_vector(n, m, self.row_ptr, self.col, data, words, out)
-        else:
-            width = words.shape[1]
-            of_vectors(n, m, width, self.row_ptr, self.col, data, words.ravel(), out.ravel())
+    def _matrix(self, *width: int) -> tuple[Any, ...]:
+        return (self.num_rows, self.num_cols, *width, self.row_ptr, self.col)
+
+    def _transpose(self, *width: int) -> tuple[Any, ...]:
+        return (self.num_cols, self.num_rows, *width, self.row_ptr, self.col)
+
+    def _rows_by_cols(self, data: Float32) -> Any:
+        return csr_array((data, self.col, self.row_ptr), shape=(self.num_rows, self.num_cols))

@@ -130,7 +130,6 @@ class _Trainer:
         self.words, self.vector_size = words, words.vector_size
         self.alpha = np.float32(settings.alpha)
         self.eta, self.kappa = np.float32(settings.learning_rate), np.float32(settings.damping)
-        self.element_accumulators = settings.adagrad == "element"
         self.workspace = Workspace()
 
     def train(self, batch: Batch, *, turned: bool) -> float:
@@ -144,7 +143,7 @@ class _Trainer:
         ids = self.words.ids(batch, turned=turned)
         words = self._room(n + products.num_cols)
         self.words.gather(ids, words)
-        values, log_weight = words.values, words.log_weight
+        values, log_weight = words.values, words.numbers[0]
 
         f = array("f", *products.shape)
         np.multiply(batch.log_count, self.alpha, out=f)
@@ -156,7 +155,7 @@ class _Trainer:
         products.inner(values[:n], values[n:], r)
         r -= batch.log_count
         e = np.multiply(f, r, out=array("e", *products.shape))
-        cost = 0.5 * float(np.dot(e.ravel(), r.ravel()))
+        cost = 0.5 * float(np.vdot(e, r))
 
         rates = self._rates(products, words, f, squared_e=np.multiply(e, e, out=r))
         values -= self._step(products, values, e, *rates, scratch=(f, r))
@@ -167,53 +166,50 @@ class _Trainer:
 
     def _room(self, number: int) -> Words:
         """Return room for the words of a batch."""
-        array, d = self.workspace.array, self.vector_size
+        array, tables = self.workspace.array, self.words.tables
+        elements = None
+        if tables.elements is not None:
+            elements = array("elements", number, self.vector_size)
         return Words(
-            values=array("values", number, d + 2),
-            vector_gradsq=array("vector_gradsq", number, *[d] * self.element_accumulators),
-            bias_gradsq=array("bias_gradsq", number),
-            log_weight=array("log_weight", number),
+            values=array("values", number, self.vector_size + 2),
+            numbers=array("numbers", len(tables.numbers), number),
+            elements=elements,
         )
 
     def _rates(
         self, products: Products, words: Words, f: Float32, squared_e: Float32
     ) -> tuple[Float32, Float32]:
-        """Return the rates of the words' vectors and of their biases; add to the accumulators."""
-        d, squared_eta = self.vector_size, self.eta * self.eta
+        """Return the rates of the words' vectors and of their biases; add to the accumulators.
+
+        Those of the vectors are (words,) or (words, d), as the accumulators are.
+        """
+        d, gradsq, squared_eta = self.vector_size, words.numbers[1:], self.eta * self.eta
         vectors = words.values[:, :d]
         squared_norm = np.vecdot(vectors, vectors)
-        if self.element_accumulators:
-            squares = np.square(vectors) * squared_eta
-        else:
-            squares = squared_norm * (squared_eta / np.float32(d))
-        bound = self._both_ways(products, f, squared_norm + _ONE, "bound")
+        addends = np.empty_like(gradsq)
+        addends[0] = squared_eta
+        if words.elements is None:
+            np.multiply(squared_norm, squared_eta / np.float32(d), out=addends[1])
+        squared_norm += _ONE
+        bound = self._sums(products, f, squared_norm[np.newaxis])
         bound *= self.eta
-        rates = self._rate(words.vector_gradsq, bound), self._rate(words.bias_gradsq, bound)
-        for_bias = np.full_like(squared_norm, squared_eta)
-        for gradsq, addends, name in (
-            (words.vector_gradsq, squares, "vector_sum"),
-            (words.bias_gradsq, for_bias, "bias_sum"),
-        ):
-            np.add(gradsq, self._both_ways(products, squared_e, addends, name), out=gradsq)
-        return rates
+        rates = self._rate(gradsq, bound)
+        gradsq += self._sums(products, squared_e, addends)
+        if words.elements is None:
+            return rates[1], rates[0]
+        of_elements = self._rate(words.elements, bound.reshape(-1, 1))
+        squares = np.square(vectors)
+        squares *= squared_eta
+        added = self._both_ways(products, squared_e, squared_e, squares, out=np.empty_like(squares))
+        np.add(words.elements, added, out=words.elements)
+        return of_elements, rates[0]
 
     def _rate(self, gradsq: Float32, bound: Float32) -> Float32:
-        """Return what a gradient is multiplied by, from accumulators and ``eta h``."""
-        if gradsq.ndim == 2:
-            bound = bound[:, np.newaxis]
+        """Return what gradients are multiplied by, from accumulators and ``eta h``."""
         rate = np.sqrt(gradsq)
         rate *= bound * self.kappa + _ONE
         np.maximum(rate, bound, out=rate)
         return np.divide(self.eta, rate, out=rate)
-
-    def _both_ways(
-        self, products: Products, data: Float32, of_words: Float32, name: str
-    ) -> Float32:
-        """Return for every word the sum, over its places, of data times the other side's word."""
-        out, n = self.workspace.array(name, *of_words.shape), products.num_rows
-        products.times(data, of_words[n:], out[:n])
-        products.transposed_times(data, of_words[:n], out[n:])
-        return out
 
     def _step(
         self,
@@ -226,16 +222,14 @@ class _Trainer:
     ) -> Float32:
         """Return what is to be taken from `values`; overwrites `scratch`, of e's shape."""
         d, n = self.vector_size, products.num_rows
-        step = self.workspace.array("step", *values.shape)
+        by_row, by_col = e, e
         if rate.ndim == 1:
             # a word has fewer places than its vector has numbers, so its rate is taken there
             by_row = np.multiply(e, products.at_rows(rate[:n]), out=scratch[0])
             by_col = np.multiply(e, products.at_cols(rate[n:]), out=scratch[1])
             bias_rate = bias_rate / rate
-        else:
-            by_row = by_col = e
-        products.times(by_row, values[n:], step[:n])
-        products.transposed_times(by_col, values[:n], step[n:])
+        room = self.workspace.array("step", *values.shape)
+        step = self._both_ways(products, by_row, by_col, values, out=room)
         if rate.ndim == 2:
             step[:, :d] *= rate
         # one is the bias, and the other the constant 1, which is put back; a pass over both columns
@@ -243,3 +237,21 @@ class _Trainer:
         step[:, d] *= bias_rate
         step[:, d + 1] *= bias_rate
         return step
+
+    @staticmethod
+    def _sums(products: Products, data: Float32, numbers: Float32) -> Float32:
+        """Return every word's sums, over its places, of data times the other side's `numbers`."""
+        out, n = np.empty_like(numbers), products.num_rows
+        products.sums(data, numbers[:, n:], out[:, :n])
+        products.transposed_sums(data, numbers[:, :n], out[:, n:])
+        return out
+
+    @staticmethod
+    def _both_ways(
+        products: Products, by_row: Float32, by_col: Float32, values: Float32, out: Float32
+    ) -> Float32:
+        """Return the same with rows of `values`, and data of their own for rows and for columns."""
+        n = products.num_rows
+        products.times(by_row, values[n:], out[:n])
+        products.transposed_times(by_col, values[:n], out[n:])
+        return out

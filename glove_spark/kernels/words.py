@@ -15,25 +15,40 @@ Int32 = NDArray[np.int32]
 
 
 class Words(NamedTuple):
-    """What is known of n words, of both sides, all float32.
-
-    An array a number, rather than a row of numbers a word: what is done to all words' is one pass.
+    """What is known of n words, of both sides, float32.
 
     Attributes
     ----------
     values
         (n, d + 2): ``[w, b, 1]`` on the word side and ``[u, 1, c]`` on the context side, so that a
         product of the two is ``w.u + b + c`` and a gradient comes with its bias's.
-    vector_gradsq, bias_gradsq
-        (n,) or (n, d), and (n,): the accumulators.
-    log_weight
-        (n,): the words' part of the logarithm of f.
+    numbers
+        (2, n) or (3, n): the word's part of the logarithm of f, the bias's accumulator and, where
+        the vector has one, the vector's. An array a number, so that what is done to all words' is
+        one pass.
+    elements
+        (n, d): the vector's accumulators, where it has one a coordinate; else None.
     """
 
     values: Float32
-    vector_gradsq: Float32
-    bias_gradsq: Float32
-    log_weight: Float32
+    numbers: Float32
+    elements: Float32 | None
+
+    def part(self, which: slice) -> Words:
+        """Return some of the words, as views."""
+        elements = None if self.elements is None else self.elements[which]
+        return Words(self.values[which], self.numbers[:, which], elements)
+
+    def in_runs(self, run: int) -> Words:
+        """Return views in which words come in runs: (n / run, run, d + 2) and so on."""
+        if run == 1:
+            return self
+        values, numbers, elements = self
+        return Words(
+            values.reshape(-1, run, values.shape[1]),
+            numbers.reshape(len(numbers), -1, run),
+            None if elements is None else elements.reshape(-1, run, elements.shape[1]),
+        )
 
 
 class CellWords:
@@ -60,20 +75,21 @@ class CellWords:
         sizes = [-(-len(side.biases) // LARGEST_TILE) * LARGEST_TILE for side in self._sides]
         self._starts, padded = (0, sizes[0]), sum(sizes)
         d = self.vector_size = int(rows.vectors.shape[1])
+        by_element = rows.vector_gradsq.ndim == 2
         self.tables = Words(
             values=np.zeros((padded, d + 2), dtype=np.float32),
-            vector_gradsq=np.ones((padded, *rows.vector_gradsq.shape[1:]), dtype=np.float32),
-            bias_gradsq=np.ones(padded, dtype=np.float32),
-            log_weight=np.zeros(padded, dtype=np.float32),
+            numbers=np.ones((2 if by_element else 3, padded), dtype=np.float32),
+            elements=np.ones((padded, d), dtype=np.float32) if by_element else None,
         )
+        self._in_runs: dict[int, Words] = {}
         for k, log_weight in enumerate((row_log_weight, col_log_weight)):
             block, parameters = self._block(k), self._sides[k]
             block.values[:, :d] = parameters.vectors
             block.values[:, self.bias_at(k)] = parameters.biases
             block.values[:, self.bias_at(1 - k)] = 1
-            block.vector_gradsq[...] = parameters.vector_gradsq
-            block.bias_gradsq[...] = parameters.bias_gradsq
-            block.log_weight[...] = log_weight
+            block.numbers[0] = log_weight
+            block.numbers[1] = parameters.bias_gradsq
+            _vector_gradsq(block)[...] = parameters.vector_gradsq
 
     def bias_at(self, side: int) -> int:
         """Return the column of `values` with the biases of side 0, words, or 1, contexts.
@@ -88,8 +104,8 @@ class CellWords:
             block = self._block(k)
             parameters.vectors[...] = block.values[:, : self.vector_size]
             parameters.biases[...] = block.values[:, self.bias_at(k)]
-            parameters.vector_gradsq[...] = block.vector_gradsq
-            parameters.bias_gradsq[...] = block.bias_gradsq
+            parameters.bias_gradsq[...] = block.numbers[1]
+            parameters.vector_gradsq[...] = _vector_gradsq(block)
 
     def ids(self, batch: Batch, *, turned: bool) -> Int32:
         """Return where the tables have a batch's rows and then its columns.
@@ -97,30 +113,39 @@ class CellWords:
         Of tiles, they number runs of as many words as a tile has rows. ``turned`` batches have the
         column block's words for rows.
         """
-        first, second = self._starts[::-1] if turned else self._starts
         run = batch.log_count.shape[1] if isinstance(batch, Tiles) else 1
         ids = np.concatenate([batch.row_ids, batch.col_ids])
-        ids[: len(batch.row_ids)] += first // run
-        ids[len(batch.row_ids) :] += second // run
+        of_columns = ids[: len(batch.row_ids)] if turned else ids[len(batch.row_ids) :]
+        of_columns += self._starts[1] // run
         return ids
 
     def gather(self, ids: Int32, words: Words) -> None:
         """Copy words of the tables; ids are of words, or of runs of words, to fill the output."""
-        run = len(words.log_weight) // len(ids)
-        for table, out in zip(self.tables, words, strict=True):
-            _in_runs(table, run).take(ids, 0, _in_runs(out, run), "clip")
+        run = words.numbers.shape[1] // len(ids)
+        tables, outputs = self._tables_in_runs(run), words.in_runs(run)
+        tables.values.take(ids, 0, outputs.values, "clip")
+        tables.numbers.take(ids, 1, outputs.numbers, "clip")
+        if tables.elements is not None:
+            tables.elements.take(ids, 0, outputs.elements, "clip")
 
     def scatter(self, ids: Int32, words: Words) -> None:
-        """Write what `gather` gave back, all but the weights, which do not change."""
-        run = len(words.log_weight) // len(ids)
-        for table, changed in zip(self.tables[:3], words[:3], strict=True):
-            _in_runs(table, run)[ids] = _in_runs(changed, run)
+        """Write what `gather` gave back."""
+        run = words.numbers.shape[1] // len(ids)
+        tables, changed = self._tables_in_runs(run), words.in_runs(run)
+        tables.values[ids] = changed.values
+        tables.numbers[:, ids] = changed.numbers
+        if tables.elements is not None:
+            tables.elements[ids] = changed.elements
+
+    def _tables_in_runs(self, run: int) -> Words:
+        if run not in self._in_runs:
+            self._in_runs[run] = self.tables.in_runs(run)
+        return self._in_runs[run]
 
     def _block(self, side: int) -> Words:
         start = self._starts[side]
-        block = slice(start, start + len(self._sides[side].biases))
-        return Words(*(table[block] for table in self.tables))
+        return self.tables.part(slice(start, start + len(self._sides[side].biases)))
 
 
-def _in_runs(table: Float32, run: int) -> Float32:
-    return table if run == 1 else table.reshape(-1, run, *table.shape[1:])
+def _vector_gradsq(words: Words) -> Float32:
+    return words.numbers[2] if words.elements is None else words.elements
