@@ -67,6 +67,27 @@ def test_a_triangle_stands_for_both_triangles(coo, max_staleness):
     assert cell.total_nnz == np.count_nonzero(expected)
 
 
+@pytest.mark.parametrize("joint_places", [0, 2048, 1 << 16])
+def test_tiles_visited_with_their_transposes_share_no_row_and_no_column(monkeypatch, joint_places):
+    monkeypatch.setattr("glove_spark.kernels.cells.JOINT_PLACES", joint_places)
+    rows, cols = np.triu_indices(150)
+    cell = batch_cell(rows, cols, np.arange(len(rows), dtype=np.float32), triangle=True)
+    once, twice = 0, 0
+    for batch, transposed in cell.visits(np.random.default_rng(1)):
+        if not isinstance(batch, Tiles):
+            continue
+        assert len(set(batch.row_ids.tolist())) == len(set(batch.col_ids.tolist()))
+        assert len(set(batch.row_ids.tolist())) == len(batch.row_ids)
+        joint = set(batch.row_ids.tolist()) == set(batch.col_ids.tolist())
+        joint &= (batch.row_ids != batch.col_ids).all()
+        once, twice = once + joint, twice + transposed
+    # batches with a tile on the diagonal, of which one triangle is there, are visited twice always
+    assert twice > 0
+    assert (once > 0) == (joint_places > 0)
+    places = [(i, j) for row, col, _ in cell.nonzeros() for i, j in zip(row, col, strict=True)]
+    assert len(places) == len(set(places)) == cell.total_nnz == 150 * 150
+
+
 @given(cells, st.sampled_from([1.0, 4.0, 1e9]))
 def test_sparse_batches_are_canonical_csr(coo, max_staleness):
     cell = batch_cell(*coo, max_staleness=max_staleness, batch_nnz=100)
