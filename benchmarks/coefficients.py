@@ -15,6 +15,7 @@ from scipy.optimize import minimize_scalar
 
 from benchmarks.growth import Line, core_counts, fit_costs, fit_line, fit_power, training_seconds
 from benchmarks.records import Record
+from glove_spark.kernels.batching import DEFAULT_BATCH_NNZ
 
 ZIPF_SHIFT = 2.7
 """Of the Zipf-Mandelbrot law for English."""
@@ -39,6 +40,24 @@ class Power:
 
 
 @dataclass(frozen=True)
+class Batches:
+    """Batches of a cell: a power of its words on a side, and one of its nonzeros.
+
+    At most one for every eight words of a side, and further ones for what does not fit in them: of
+    the most frequent words' squares, of 16 words a side at least, each needs a batch of its own.
+    """
+
+    factor: float
+    of_words: float
+    of_nonzeros: float
+
+    def of_cell(self, words: float, nonzeros: float) -> float:
+        """Return the batches of one cell."""
+        fitted = self.factor * words**self.of_words * nonzeros**self.of_nonzeros
+        return min(fitted, words / 8 + nonzeros / DEFAULT_BATCH_NNZ)
+
+
+@dataclass(frozen=True)
 class Growth:
     """How what is counted grows with the corpus.
 
@@ -50,6 +69,8 @@ class Growth:
         Stored nonzeros of a sample by its tokens: of what one counting task hands on.
     kept_share, pairs_a_token
         Tokens in the vocabulary, and pairs in the window, by tokens; of the largest size.
+    batches
+        Of a cell.
     zipf, density
         Exponent s of the words' shares, and the measured nonzeros by those that words falling
         independently would have, `expected_nonzeros`.
@@ -60,6 +81,7 @@ class Growth:
     run_nonzeros: Power
     kept_share: float
     pairs_a_token: float
+    batches: Batches
     zipf: float
     density: float
 
@@ -73,11 +95,12 @@ class Growth:
 @dataclass(frozen=True)
 class Training:
     """Seconds before the first epoch, of a round (measured as an empty Spark job), and of one core
-    for a cell, a byte of parameters and a nonzero by the size of vectors."""
+    for a cell, a visit of a batch, a byte of parameters and a nonzero by the size of vectors."""
 
     fixed: float
     round: float
     cell: float
+    visit: float
     byte: float
     nonzero: dict[int, float]
 
@@ -136,7 +159,7 @@ def fit_coefficients(records: Sequence[Record], sizes: Iterable[int] | None = No
         vocabulary=_stage_line(runs, "vocabulary", lambda run: run["tokens"] / cores),
         cooccurrence=_stage_line(runs, "cooccurrence", lambda run: run["pairs"] / cores),
         blocks=_fit_blocks(runs, cores),
-        training=_fit_training(runs, cores, overheads["seconds_a_job"]),
+        training=_fit_training(runs, cores, overheads["seconds_a_job"], growth.batches),
         # one file holds them all here, so one core writes it
         export=_stage_line(runs, "vectors", _numbers),
         text=_stage_line(runs, "vectors.txt", _numbers),
@@ -180,6 +203,7 @@ def fit_growth(runs: Sequence[Record]) -> Growth:
         run_nonzeros=power("nnz_stored"),
         kept_share=last["tokens_in_vocabulary"] / last["tokens"],
         pairs_a_token=last["pairs"] / last["tokens"],
+        batches=_fit_batches(runs),
         zipf=float(exponent),
         density=float(np.exp(np.mean(np.log(densities(exponent))))),
     )
@@ -204,21 +228,38 @@ def _fit_blocks(runs: Sequence[Record], cores: int) -> tuple[float, float, float
     return fixed, nonzero, cell
 
 
-def _fit_training(runs: Sequence[Record], cores: int, a_round: float) -> Training:
+def _fit_batches(runs: Sequence[Record]) -> Batches:
+    columns, batches = [], []
+    for run in runs:
+        blocks = run["options"]["num-blocks"]
+        words, nonzeros = run["vocabulary_size"] / blocks, run["nnz"] / blocks**2
+        columns.append((1.0, np.log(words), np.log(nonzeros)))
+        batches.append(np.log(run["batches"] / run["files"]["blocks"]))
+    log_factor, of_words, of_nonzeros = np.linalg.lstsq(
+        np.array(columns), np.array(batches), rcond=None
+    )[0]
+    return Batches(float(np.exp(log_factor)), float(of_words), float(of_nonzeros))
+
+
+def _fit_training(runs: Sequence[Record], cores: int, a_round: float, batches: Batches) -> Training:
     sizes = sorted({run["options"]["vector-size"] for run in runs})
     columns = []
     for run in runs:
         blocks, vector_size = run["options"]["num-blocks"], run["options"]["vector-size"]
         moved = PARAMETER_ROUND_TRIP * blocks * parameter_bytes(run["vocabulary_size"], vector_size)
         shares = [run["nnz"] / cores if size == vector_size else 0 for size in sizes]
-        columns.append((blocks**2 / cores, moved / cores, *shares))
+        cells = blocks**2
+        visits = cells * batches.of_cell(run["vocabulary_size"] / blocks, run["nnz"] / cells)
+        columns.append((cells / cores, visits / cores, moved / cores, *shares))
     # few numbers of blocks cannot tell what a round costs from what its cells do
     rounds = [a_round * run["options"]["num-blocks"] for run in runs]
-    cell, byte, *nonzero = fit_costs(columns, [training_seconds(run) for run in runs], rounds)
+    cell, visit, byte, *nonzero = fit_costs(
+        columns, [training_seconds(run) for run in runs], rounds
+    )
     fixed = median(
         run["stages"]["model"] - len(run["epoch_seconds"]) * training_seconds(run) for run in runs
     )
-    return Training(fixed, a_round, cell, byte, dict(zip(sizes, nonzero, strict=True)))
+    return Training(fixed, a_round, cell, visit, byte, dict(zip(sizes, nonzero, strict=True)))
 
 
 def _bytes_each(runs: Sequence[Record]) -> dict[str, float]:

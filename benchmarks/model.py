@@ -223,7 +223,9 @@ def _training_cost(
     side = parameter_bytes(work.vocabulary_size, work.vector_size)
     moved = PARAMETER_ROUND_TRIP * p * side
     at_once = min(p, cores)
-    compute = train.cell * p**2 + train.byte * moved
+    # of a symmetric matrix; a batch and its transpose are one visit in cells on the diagonal
+    in_a_cell = known.growth.batches.of_cell(work.vocabulary_size / p, sizes.nonzeros / p**2)
+    compute = (train.cell + train.visit * in_a_cell) * p**2 + train.byte * moved
     compute += train.nonzero_at(work.vector_size) * sizes.nonzeros
     # each cell's file is read for itself and for its transpose
     network = moved + 2 * cells_bytes

@@ -97,6 +97,7 @@ def coefficient_table(known: Coefficients, records: Sequence[Record]) -> list[st
         ),
         ("a_m", "train, before and between epochs", f"{train.fixed:.2f} s"),
         ("c_m", "train, a cell", f"{train.cell * 1e3:.2f} ms"),
+        ("v_m", "train, a visit of a batch", f"{train.visit * 1e6:.0f} us"),
         ("p_m", "train, a byte of parameters read or written", f"{train.byte * 1e9:.2f} ns"),
     ]
     for size, seconds in train.nonzero.items():
@@ -123,6 +124,12 @@ def coefficient_table(known: Coefficients, records: Sequence[Record]) -> list[st
         ("K(N)", "words of at least min_count", power_words(growth.vocabulary)),
         ("D(N)", "distinct words", power_words(growth.distinct)),
         ("R(N)", "stored nonzeros of a counting task", power_words(growth.run_nonzeros)),
+        (
+            "b(n, z)",
+            "batches of a cell",
+            f"{growth.batches.factor:.3f} n^{growth.batches.of_words:.2f} "
+            f"z^{growth.batches.of_nonzeros:.2f}",
+        ),
         ("s, rho", "of Z(N, V)", f"{growth.zipf:.3f}, {growth.density:.2f}"),
     ]
     lines = [f"{run['machine']}, commit {run['commit']}, {run['when'][:10]}.", ""]

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks.coefficients import expected_nonzeros, fit_coefficients
+from benchmarks.coefficients import Batches, expected_nonzeros, fit_coefficients
 from benchmarks.compare import OURS, THEIRS, comparison_table, run_theirs
 from benchmarks.event_log import spark_work
 from benchmarks.follow import cut
@@ -38,7 +38,8 @@ def run_of(size, cores=2, blocks=2, vector_size=50):
     nonzeros = round(1.5 * expected_nonzeros(size, words, 15, 1.2))
     cells = blocks * (blocks + 1) // 2
     moved = 4 * blocks * 4 * words * (vector_size + 3)
-    epoch = 0.05 * blocks + (1e-3 * blocks**2 + 1e-9 * moved) / cores
+    in_a_cell = 0.2 * (words / blocks) ** 0.3 * (nonzeros / blocks**2) ** 0.4
+    epoch = 0.05 * blocks + ((1e-3 + 1e-4 * in_a_cell) * blocks**2 + 1e-9 * moved) / cores
     epoch += vector_size * 1e-9 * nonzeros / cores
     numbers = words * vector_size
     stages = {
@@ -73,6 +74,7 @@ def run_of(size, cores=2, blocks=2, vector_size=50):
         "pairs": pairs,
         "nnz": nonzeros,
         "nnz_stored": nonzeros // 2,
+        "batches": in_a_cell * cells,
         "files": {"blocks": cells, "cooccurrence": 1},
         "bytes": dict.fromkeys(stages, size),
         "corpus_bytes": 6 * size,
@@ -152,10 +154,17 @@ def test_coefficients_are_those_that_made_the_records(sweep):
     assert known.blocks == pytest.approx((0.3, 2e-7, 2e-3), rel=1e-3)
     assert known.training.round == pytest.approx(0.05, rel=1e-3)
     assert known.training.cell == pytest.approx(1e-3, rel=1e-2)
+    assert known.training.visit == pytest.approx(1e-4, rel=1e-2)
+    assert known.growth.batches == Batches(*map(pytest.approx, (0.2, 0.3, 0.4)))
     assert known.training.byte == pytest.approx(1e-9, rel=1e-2)
     assert known.training.nonzero == pytest.approx({50: 5e-8, 300: 3e-7}, rel=1e-3)
     assert known.growth.zipf == pytest.approx(1.2, rel=1e-2)
     assert known.growth.density == pytest.approx(1.5, rel=1e-2)
+
+
+def test_a_cell_of_great_density_has_a_batch_for_every_eight_words_and_full_ones():
+    assert Batches(1, 0, 1).of_cell(800, 50) == 50
+    assert Batches(1, 0, 1).of_cell(800, 640_000) == 100 + 32
 
 
 def test_largest_run_is_predicted_from_the_smaller_ones(sweep):
