@@ -138,14 +138,15 @@ def _start_spark(settings: dict[str, str]) -> None:
         archive, options = archive_options(), settings.get(_JAVA_OPTIONS, "")
         if not archive or archive not in options:
             raise
+        settings[_JAVA_OPTIONS] = options.replace(archive, "").strip()
+        # where this fails too the archive is not to blame
+        start()
         # a file that is cut short kills Java as it is mapped
         log.warning(
             "Java did not start from the archive of its classes, which is deleted now; "
             "glove-spark prepare makes another"
         )
         delete_archive()
-        settings[_JAVA_OPTIONS] = options.replace(archive, "").strip()
-        start()
 
 
 def _driver_settings(conf: Sequence[str]) -> dict[str, str]:

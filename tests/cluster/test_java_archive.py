@@ -5,6 +5,7 @@ import os
 import pytest
 
 from benchmarks.small_run import COMMAND, results, write_corpus
+from glove_spark.errors import SetupError
 from tests.cluster.processes import finish, start
 
 pytestmark = pytest.mark.cluster
@@ -15,12 +16,12 @@ def test_a_run_starts_from_the_archive_and_gives_the_same_bytes(tmp_path):
     corpus = write_corpus(tmp_path / "corpus", tokens=20_000, words=500, files=2)
     options = ["--min-count", "2", "--vector-size", "4", "--epochs", "1", "--master", "local[2]"]
 
-    def run(name, **more):
+    def run(name, expected=0, **more):
         command = [*COMMAND, "run", "--input", corpus, "--output", tmp_path / name, *options]
         # where Java leaves a report when it dies
         code, output = finish(start(command, env=environment | more, cwd=tmp_path))
-        assert code == 0, output
-        return results(tmp_path / name), output
+        assert code == expected, output
+        return results(tmp_path / name) if code == 0 else None, output
 
     without, _ = run("without")
     code, output = finish(start([*COMMAND, "prepare"], env=environment))
@@ -30,6 +31,9 @@ def test_a_run_starts_from_the_archive_and_gives_the_same_bytes(tmp_path):
     # Java ends where it cannot share classes
     found, _ = run("with", JAVA_TOOL_OPTIONS="-Xshare:on")
     assert found == without
+    # no fault of the archive
+    run("without memory", expected=SetupError.exit_code, JAVA_TOOL_OPTIONS="-Xmx1k")
+    assert file.exists()
     file.chmod(0o644)
     os.truncate(file, 1 << 20)
     found, output = run("damaged")
