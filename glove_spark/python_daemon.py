@@ -8,19 +8,39 @@ things cost each task 20 to 40 ms under Spark's own:
   acknowledge at once, and send at once themselves.
 - After a task the worker looks for garbage, also among all that was ever imported: some hundred
   thousand objects that stay for good. Here these are set aside.
+
+What tasks of ours need is imported before the first worker is forked, once for all of them.
 """
 
 from __future__ import annotations
 
 import gc
+import importlib
+import os
 import socket
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 
 from pyspark import daemon
 
 Worker = Callable[[socket.socket, bool], int]
 """Runs one task: asked through the socket, by a JVM that may have proved who it is."""
+
+
+def import_ahead() -> None:
+    """Import what tasks need; forks of this process have it.
+
+    They do not have numpy's global random state: each draws numbers of its own, as if it had
+    imported numpy itself.
+    """
+    # what is not installed here, a task that needs it will say
+    with suppress(ImportError):
+        importlib.import_module("glove_spark.stages.cooccurrence")
+        random = importlib.import_module("numpy").random
+        os.register_at_fork(after_in_child=random.seed)
+    gc.collect()
+    gc.freeze()
 
 
 def without_waiting(worker: Worker) -> Worker:
@@ -52,5 +72,6 @@ def answer_at_once(connection: socket.socket) -> None:
 
 
 if __name__ == "__main__":
+    import_ahead()
     daemon.worker = without_waiting(daemon.worker)  # type: ignore[assignment]
     daemon.manager()

@@ -228,6 +228,7 @@ def starting_workers(spark: SparkSession) -> Iterator[None]:
 
 
 def _import_stages(_: int) -> None:
+    # done already by workers of our daemon
     importlib.import_module("glove_spark.stages.cooccurrence")
 
 

@@ -2,12 +2,13 @@
 
 import gc
 import socket
+import subprocess
 import sys
 import types
 
 import pytest
 
-from glove_spark.python_daemon import answer_at_once, without_waiting
+from glove_spark.python_daemon import answer_at_once, import_ahead, without_waiting
 
 
 @pytest.fixture
@@ -81,3 +82,30 @@ def test_what_was_imported_is_set_aside_once_and_no_garbage_with_it(monkeypatch,
             assert Cycle.alive == 1
     finally:
         gc.enable()
+
+
+def test_forks_have_what_was_imported_ahead_and_draw_numbers_of_their_own():
+    code = """
+import os, sys
+from glove_spark.python_daemon import import_ahead
+import_ahead()
+for _ in range(2):
+    pid = os.fork()
+    if pid == 0:
+        module = sys.modules["glove_spark.stages.cooccurrence"]
+        print(module.__name__, sys.modules["numpy"].random.random(), flush=True)
+        os._exit(0)
+    os.waitpid(pid, 0)
+"""
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    one, other = (line.split() for line in found.stdout.splitlines())
+    assert one[0] == other[0] == "glove_spark.stages.cooccurrence"
+    assert one[1] != other[1]
+
+
+def test_what_is_not_installed_stops_no_daemon(monkeypatch, thawed):
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    monkeypatch.delitem(sys.modules, "glove_spark.stages.cooccurrence", raising=False)
+    monkeypatch.delitem(sys.modules, "glove_spark.datasets.cooccurrence", raising=False)
+    import_ahead()
+    assert "glove_spark.stages.cooccurrence" not in sys.modules
