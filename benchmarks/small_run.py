@@ -19,7 +19,7 @@ COMMAND = [sys.executable, "-m", "glove_spark.cli"]
 
 OPTIONS = {
     "vocabulary": ["--min-count", "2"],
-    "cooccurrence": ["--window-size", "20"],
+    "cooccurrence": ["--window-size", "60"],
     "blocks": ["--num-blocks", "2"],
     "train": ["--vector-size", "32", "--epochs", "12"],
 }

@@ -16,8 +16,9 @@ from benchmarks.standalone import WORKERS, StandaloneCluster
 KINDS = ("python worker", "executor", "worker")
 """What can be killed of a node: a process of Python, the JVM of an executor, Spark's Worker."""
 
-BUSY_SECONDS = 0.3
-"""Processor time that a Python worker has used once it is at work."""
+BUSY_SECONDS = 0.05
+"""Processor time that a Python worker has used once it is at work; it is forked for a task, by a
+daemon that has imported what the task needs."""
 
 MIDDLE_SECONDS = 0.5
 """How long a Python worker is held before the kill: by then it has been given a task."""

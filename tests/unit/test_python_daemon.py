@@ -78,7 +78,8 @@ def test_what_was_imported_is_set_aside_once_and_no_garbage_with_it(monkeypatch,
             assert frozen > 0
             assert Cycle.alive == 0
             run(near, True)
-            assert gc.get_freeze_count() == frozen
+            # some of what is set aside may be gone by now, and nothing has come
+            assert gc.get_freeze_count() <= frozen
             assert Cycle.alive == 1
     finally:
         gc.enable()
