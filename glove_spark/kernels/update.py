@@ -87,7 +87,7 @@ def train_cell(
     row_log_keep: Float32 | None = None,
     col_log_keep: Float32 | None = None,
 ) -> CellLoss:
-    """Visit every batch of a cell once, mirrored ones twice; mutate `rows` and `columns` in place.
+    """Train on every nonzero of a cell once; mutate `rows` and `columns` in place.
 
     Parameters
     ----------
@@ -250,7 +250,7 @@ class _Trainer:
     def _both_ways(
         products: Products, by_row: Float32, by_col: Float32, values: Float32, out: Float32
     ) -> Float32:
-        """Return the same with rows of `values`, and data of their own for rows and for columns."""
+        """Return every word's sum, over its places, of data times the other side's `values`."""
         n = products.num_rows
         products.times(by_row, values[n:], out[:n])
         products.transposed_times(by_col, values[:n], out[n:])
