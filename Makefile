@@ -75,7 +75,7 @@ soak:
 # what documents repeat of the code
 docs:
 	@scripts/setup.sh dev
-	$(RUN) glove_spark.option_docs > docs/OPTIONS.md
+	$(RUN) glove_spark.settings.documentation > docs/OPTIONS.md
 
 year:
 	@scripts/setup.sh dev

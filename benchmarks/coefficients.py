@@ -15,7 +15,7 @@ from scipy.optimize import minimize_scalar
 
 from benchmarks.growth import Line, core_counts, fit_costs, fit_line, fit_power, training_seconds
 from benchmarks.records import Record
-from glove_spark.kernels.batching import DEFAULT_BATCH_NNZ
+from glove_spark.kernels.blocks.batching import DEFAULT_BATCH_NNZ
 
 ZIPF_SHIFT = 2.7
 """Of the Zipf-Mandelbrot law for English."""

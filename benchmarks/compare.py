@@ -24,7 +24,7 @@ from benchmarks.quality import scores_of
 from benchmarks.records import Record, append_record, provenance
 from benchmarks.runs import run_record, timed
 from benchmarks.sample import read_documents, write_documents
-from glove_spark.word_vectors import WordVectors
+from glove_spark.vectors.word_vectors import WordVectors
 
 OURS, THEIRS = "glove_spark", "compared"
 

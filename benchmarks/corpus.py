@@ -17,14 +17,14 @@ import time
 from pathlib import Path
 
 from benchmarks.memory import PeakMemory
-from glove_spark.config import CooccurrenceSettings, TokenizeSettings, VocabularySettings
-from glove_spark.publication import claim_folder
-from glove_spark.session import open_session
-from glove_spark.stage import run_stage
+from glove_spark.settings.stages import CooccurrenceSettings, TokenizeSettings, VocabularySettings
+from glove_spark.spark.session import open_session
 from glove_spark.stages.cooccurrence import COOCCURRENCE
+from glove_spark.stages.stage import run_stage
 from glove_spark.stages.tokenize import TOKENS
 from glove_spark.stages.vocabulary import VOCABULARY
-from glove_spark.storage import Location
+from glove_spark.store.location import Location
+from glove_spark.store.publication import claim_folder
 
 STAGES = (TOKENS, VOCABULARY, COOCCURRENCE)
 

@@ -18,9 +18,15 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from glove_spark.kernels.runs import cut_rows
-from glove_spark.kernels.schedule import derived_rng
-from glove_spark.kernels.windows import count_windows, distance_weights, gap, lay_out, pair_counts
+from glove_spark.kernels.counting.runs import cut_rows
+from glove_spark.kernels.counting.windows import (
+    count_windows,
+    distance_weights,
+    gap,
+    lay_out,
+    pair_counts,
+)
+from glove_spark.kernels.training.schedule import derived_rng
 
 DOCUMENT = 300
 

@@ -26,8 +26,8 @@ from typing import Any
 from benchmarks.quality import reference_data, scores_of
 from benchmarks.records import HERE, Record, append_record, provenance
 from benchmarks.runs import manifest
-from glove_spark.drift import counts_beside, measure_drift
-from glove_spark.word_vectors import WordVectors
+from glove_spark.vectors.drift import counts_beside, measure_drift
+from glove_spark.vectors.word_vectors import WordVectors
 
 BATCHES = 10
 COUNTING = {"--window-size": 15, "--min-count": 5}

@@ -18,13 +18,13 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from glove_spark.config import TrainSettings
-from glove_spark.kernels.batching import DEFAULT_BATCH_NNZ, DEFAULT_MAX_STALENESS, batch_cell
-from glove_spark.kernels.cells import BatchedCell, Lists
-from glove_spark.kernels.grid import BlockGrid
-from glove_spark.kernels.parameters import initial_parameters
-from glove_spark.kernels.schedule import derived_rng
-from glove_spark.kernels.update import UpdateSettings, train_cell
+from glove_spark.kernels.blocks.batching import DEFAULT_BATCH_NNZ, DEFAULT_MAX_STALENESS, batch_cell
+from glove_spark.kernels.blocks.cells import BatchedCell, Lists
+from glove_spark.kernels.blocks.grid import BlockGrid
+from glove_spark.kernels.training.parameters import initial_parameters
+from glove_spark.kernels.training.schedule import derived_rng
+from glove_spark.kernels.training.update import UpdateSettings, train_cell
+from glove_spark.settings.stages import TrainSettings
 
 Coo = tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]
 

@@ -39,11 +39,11 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from benchmarks.records import HERE, Record, append_record, provenance
-from glove_spark.demo import docstrings_of
+from glove_spark.cli.demo import docstrings_of
 from glove_spark.ml import GloVe
 from glove_spark.ml.vectors_udf import arrow_column, joined_tokens, opened, token_ids
-from glove_spark.session import open_session
-from glove_spark.word_vectors import WordVectors
+from glove_spark.spark.session import open_session
+from glove_spark.vectors.word_vectors import WordVectors
 
 PACKAGES = ("numpy", "scipy", "pyarrow", "pyspark")
 """What the classifier tells apart: what glove_spark needs, so everyone has them."""

@@ -16,7 +16,7 @@ from glove_spark.stages.cooccurrence import NONZEROS_PER_BLOCK, PAIRS_PER_TASK
 from glove_spark.stages.cooccurrence import TOKENS_PER_TASK as COUNTED_TOKENS_PER_TASK
 from glove_spark.stages.export import WORDS_PER_FILE
 from glove_spark.stages.vocabulary import PENDING_ROWS, TOKENS_PER_TASK
-from glove_spark.storage import REQUESTS_AT_ONCE
+from glove_spark.store.location import REQUESTS_AT_ONCE
 
 WORD_BYTES = 20
 """A counted word in Arrow: its count, its offset and eight letters."""

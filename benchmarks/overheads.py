@@ -18,9 +18,9 @@ from statistics import median
 import numpy as np
 
 from benchmarks.records import Record
-from glove_spark.kernels.runs import Run, merge_two
-from glove_spark.session import describe, open_session
-from glove_spark.storage import Location
+from glove_spark.kernels.counting.runs import Run, merge_two
+from glove_spark.spark.session import describe, open_session
+from glove_spark.store.location import Location
 
 REPEATS = 9
 

@@ -13,7 +13,7 @@ from glove_spark.evaluation import (
     score_analogies,
     score_similarity,
 )
-from glove_spark.word_vectors import WordVectors
+from glove_spark.vectors.word_vectors import WordVectors
 
 SIMILARITY = {"MEN": "EN-MEN-TR-3k", "WS353": "EN-WS-353-ALL", "SimLex": "EN-SIMLEX-999"}
 

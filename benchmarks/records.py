@@ -10,7 +10,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
-from glove_spark.manifest import software_versions
+from glove_spark.store.manifest import software_versions
 
 Record = dict[str, Any]
 

@@ -38,9 +38,9 @@ from benchmarks.kernel import (
     zipfian_matrix,
 )
 from benchmarks.records import processor
-from glove_spark.kernels.batching import batch_cell
-from glove_spark.kernels.cells import BatchedCell, Lists
-from glove_spark.kernels.grid import BlockGrid
+from glove_spark.kernels.blocks.batching import batch_cell
+from glove_spark.kernels.blocks.cells import BatchedCell, Lists
+from glove_spark.kernels.blocks.grid import BlockGrid
 
 TABLE_BYTES = 1 << 28
 """Of arrays that no cache holds."""

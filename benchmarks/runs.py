@@ -12,7 +12,7 @@ from typing import Any
 
 from benchmarks.memory import PeakMemory
 from benchmarks.records import Record
-from glove_spark.java_archive import archive_options
+from glove_spark.spark.class_archive import archive_options
 
 DATASETS = ("tokens", "vocabulary", "cooccurrence", "blocks", "model", "vectors", "vectors.txt")
 

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import numpy as np
 
-from glove_spark.manifest import file_sizes
-from glove_spark.storage import Location
+from glove_spark.store.location import Location
+from glove_spark.store.manifest import file_sizes
 
 COMPARED = ("vocabulary", "cooccurrence", "blocks", "model", "vectors", "vectors.txt")
 """Datasets that promise the same bytes. Tokens are of the same content, in files of any cut."""

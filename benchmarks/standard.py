@@ -34,7 +34,7 @@ from benchmarks.compare import compare, show_comparison
 from benchmarks.quality import reference_data, scores_of
 from benchmarks.records import HERE, Record, append_record, provenance
 from benchmarks.runs import run_record
-from glove_spark.word_vectors import WordVectors
+from glove_spark.vectors.word_vectors import WordVectors
 
 
 def main() -> None:

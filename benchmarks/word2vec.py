@@ -20,7 +20,7 @@ from pathlib import Path
 from pyspark.ml.feature import Word2Vec
 from pyspark.sql import functions as F
 
-from glove_spark.session import open_session
+from glove_spark.spark.session import open_session
 
 
 def main() -> None:

@@ -30,8 +30,8 @@ import numpy as np
 from benchmarks.records import HERE, append_record, provenance
 from glove_spark.datasets.ledger import Ledger
 from glove_spark.datasets.matrix_parts import iterate_matrix
-from glove_spark.publication import open_dataset
-from glove_spark.storage import Location
+from glove_spark.store.location import Location
+from glove_spark.store.publication import open_dataset
 
 WORDS = [f"word{number}" for number in range(2000)]
 TOKENS_A_DAY = 5000
@@ -79,7 +79,7 @@ def plan(days: list[str], seed: int) -> list[dict[str, Any]]:
 def work(root: Path, texts: Path, steps: Path, log: Path) -> None:
     """Do the steps that are not done yet, in one session; this is what is killed."""
     from glove_spark.cli import main
-    from glove_spark.session import open_session
+    from glove_spark.spark.session import open_session
 
     open_session("local[2]")
     done = len(log.read_text().splitlines()) if log.exists() else 0

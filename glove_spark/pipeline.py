@@ -9,22 +9,22 @@ from typing import Any
 
 from pyspark.sql import SparkSession
 
-from glove_spark.config import PipelineConfig, RunSettings, UpdateSettings
+from glove_spark.following.batches import add_batch, compact, remove_batch
+from glove_spark.following.matrix import CountSettings
+from glove_spark.following.rerank import rerank
 from glove_spark.logs import fields
-from glove_spark.manifest import Dataset
-from glove_spark.publication import claim_folder, published
-from glove_spark.run_lock import hold_lock
-from glove_spark.stage import Stage, run_stage
+from glove_spark.settings.stages import PipelineConfig, RunSettings, UpdateSettings
 from glove_spark.stages.blocks import BLOCKS
 from glove_spark.stages.cooccurrence import COOCCURRENCE
 from glove_spark.stages.export import VECTORS, VECTORS_TEXT
-from glove_spark.stages.followed import CountSettings
-from glove_spark.stages.rerank import rerank
+from glove_spark.stages.stage import Stage, run_stage
 from glove_spark.stages.tokenize import TOKENS
 from glove_spark.stages.train import MODEL
-from glove_spark.stages.update import add_batch, compact, remove_batch
 from glove_spark.stages.vocabulary import VOCABULARY
-from glove_spark.storage import Location
+from glove_spark.store.location import Location
+from glove_spark.store.manifest import Dataset
+from glove_spark.store.publication import claim_folder, published
+from glove_spark.store.run_lock import hold_lock
 
 log = logging.getLogger(__name__)
 

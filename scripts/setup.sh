@@ -65,7 +65,7 @@ if [ "$(cat "$stamp" 2>/dev/null)" != "$wanted" ]; then
 fi
 
 java_is_fine() {
-    .venv/bin/python -c 'from glove_spark.session import check_java; check_java()' 2>/dev/null
+    .venv/bin/python -c 'from glove_spark.spark.session import check_java; check_java()' 2>/dev/null
 }
 if ! java_is_fine; then
     say "Spark needs Java 17 or later; looking for a package of it ..."
@@ -75,7 +75,7 @@ if ! java_is_fine; then
         .venv/bin/python -c '
 import sys
 from glove_spark.errors import SetupError
-from glove_spark.session import check_java
+from glove_spark.spark.session import check_java
 try:
     check_java()
 except SetupError as error:

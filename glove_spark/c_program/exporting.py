@@ -8,15 +8,15 @@ import numpy as np
 from numpy.typing import NDArray
 from pyarrow import fs
 
-from glove_spark.c_program.files import RECORD, write_vocab
 from glove_spark.c_program.records import Records, RecordTally, in_order
 from glove_spark.datasets.matrix_parts import iterate_matrix
 from glove_spark.datasets.model import SIDES, block_file, read_parameters
 from glove_spark.datasets.vocabulary import Vocabulary
 from glove_spark.errors import ConfigurationError, OutputError
-from glove_spark.manifest import Dataset
-from glove_spark.publication import open_dataset
-from glove_spark.storage import Location, writing
+from glove_spark.exchange.c_program import RECORD, write_vocab
+from glove_spark.store.location import Location, writing
+from glove_spark.store.manifest import Dataset
+from glove_spark.store.publication import open_dataset
 
 
 def export_c(

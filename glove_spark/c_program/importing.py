@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 
-from glove_spark.c_program.files import parameters_file, read_vocab
 from glove_spark.c_program.records import Records, RecordTally, in_order, read_records
 from glove_spark.datasets.cooccurrence import (
     ROW_GROUP_ROWS,
@@ -18,16 +17,17 @@ from glove_spark.datasets.cooccurrence import (
     write_nonzeros,
 )
 from glove_spark.datasets.model import SIDES, block_file, write_parameters
-from glove_spark.datasets.versions import FORMAT_VERSIONS
 from glove_spark.datasets.vocabulary import UNKNOWN, Vocabulary
 from glove_spark.errors import ConfigurationError, DatasetError, InputError
+from glove_spark.exchange.c_program import parameters_file, read_vocab
 from glove_spark.exchange.matrix_file import MatrixFile
-from glove_spark.kernels.parameters import Parameters
-from glove_spark.manifest import Dataset, Recipe, fingerprint
-from glove_spark.publication import claim_folder, publish_dataset, published, refuse_followed
-from glove_spark.run_lock import hold_lock
-from glove_spark.stages.checkpoints import EpochRecord, commit_epoch
-from glove_spark.storage import TEMPORARY, Location
+from glove_spark.kernels.training.parameters import Parameters
+from glove_spark.store.format_versions import FORMAT_VERSIONS
+from glove_spark.store.location import TEMPORARY, Location
+from glove_spark.store.manifest import Dataset, Recipe, fingerprint
+from glove_spark.store.publication import claim_folder, publish_dataset, published, refuse_followed
+from glove_spark.store.run_lock import hold_lock
+from glove_spark.training.checkpoints import EpochRecord, commit_epoch
 
 log = logging.getLogger(__name__)
 

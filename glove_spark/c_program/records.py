@@ -10,10 +10,10 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from glove_spark.c_program.files import RECORD
 from glove_spark.errors import InputError
+from glove_spark.exchange.c_program import RECORD
 from glove_spark.exchange.streams import read_blocks
-from glove_spark.storage import Location
+from glove_spark.store.location import Location
 
 Records: TypeAlias = NDArray[np.void]
 """Of the type `RECORD`."""

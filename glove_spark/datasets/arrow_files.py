@@ -6,7 +6,7 @@ import pyarrow as pa
 
 from glove_spark.datasets.parquet_files import UNREADABLE
 from glove_spark.errors import DatasetError
-from glove_spark.storage import Location
+from glove_spark.store.location import Location
 
 
 def write_record_batch(batch: pa.RecordBatch, target: Location) -> None:

@@ -14,10 +14,10 @@ import pyarrow as pa
 
 from glove_spark.datasets.arrow_files import read_record_batch, write_record_batch
 from glove_spark.errors import DatasetError
-from glove_spark.kernels.cell_check import cell_problem
-from glove_spark.kernels.cells import BatchedCell, Lists
-from glove_spark.kernels.held_out import HeldOut
-from glove_spark.storage import Location
+from glove_spark.kernels.blocks.cell_check import cell_problem
+from glove_spark.kernels.blocks.cells import BatchedCell, Lists
+from glove_spark.kernels.training.held_out import HeldOut
+from glove_spark.store.location import Location
 
 NUMBERS = {"side": pa.int32(), "nnz": pa.int32(), "mirrored": pa.bool_()}
 LISTS = {

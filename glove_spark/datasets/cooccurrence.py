@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 
 from glove_spark.datasets.parquet_files import UNREADABLE
 from glove_spark.errors import DatasetError
-from glove_spark.kernels.runs import Run
-from glove_spark.storage import Location
+from glove_spark.kernels.counting.runs import Run
+from glove_spark.store.location import Location
 
 SCHEMA = pa.schema(
     [

@@ -13,8 +13,8 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from glove_spark.errors import ConfigurationError, DatasetError
-from glove_spark.manifest import Dataset
-from glove_spark.storage import Location
+from glove_spark.store.location import Location
+from glove_spark.store.manifest import Dataset
 
 FACT = "batches"
 """The fact that holds the ledger."""

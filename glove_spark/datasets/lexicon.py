@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from glove_spark.datasets.parquet_files import UNREADABLE
 from glove_spark.datasets.vocabulary import UNKNOWN, Vocabulary
 from glove_spark.errors import DatasetError
-from glove_spark.storage import Location
+from glove_spark.store.location import Location
 
 WORD_COUNTS = pa.schema([("word", pa.string()), ("count", pa.int64())])
 """Words and how often they occur: of a batch, or of many."""

@@ -26,9 +26,9 @@ from glove_spark.datasets.cooccurrence import (
 )
 from glove_spark.datasets.ledger import Ledger
 from glove_spark.errors import ConfigurationError
-from glove_spark.kernels.runs import Run
-from glove_spark.manifest import Dataset
-from glove_spark.storage import Location
+from glove_spark.kernels.counting.runs import Run
+from glove_spark.store.location import Location
+from glove_spark.store.manifest import Dataset
 
 NONZEROS_PER_RANGE = 1 << 21
 """Nonzeros of all parts together in a range of rows, at some 60 bytes each while they are added."""

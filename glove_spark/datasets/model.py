@@ -16,9 +16,9 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from glove_spark.datasets.arrow_files import read_record_batch, write_record_batch
-from glove_spark.kernels.parameters import Parameters
-from glove_spark.manifest import Dataset
-from glove_spark.storage import Location
+from glove_spark.kernels.training.parameters import Parameters
+from glove_spark.store.location import Location
+from glove_spark.store.manifest import Dataset
 
 SIDES = ("W", "W_tilde")
 """Word side (rows of the matrix) and context side (columns)."""

@@ -19,8 +19,8 @@ from numpy.typing import NDArray
 
 from glove_spark.datasets.parquet_files import UNREADABLE, num_values
 from glove_spark.errors import DatasetError
-from glove_spark.manifest import Dataset
-from glove_spark.storage import Location
+from glove_spark.store.location import Location
+from glove_spark.store.manifest import Dataset
 
 COLUMN = "tokens"
 

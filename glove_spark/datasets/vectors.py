@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from glove_spark.storage import Location
+from glove_spark.store.location import Location
 
 SCHEMA = pa.schema(
     [

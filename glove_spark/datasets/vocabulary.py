@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from glove_spark.datasets.parquet_files import UNREADABLE
 from glove_spark.errors import DatasetError
-from glove_spark.storage import Location
+from glove_spark.store.location import Location
 
 SCHEMA = pa.schema(
     [

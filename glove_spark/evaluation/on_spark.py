@@ -16,9 +16,9 @@ from pyspark.sql import SparkSession
 from glove_spark.errors import InputError
 from glove_spark.evaluation.scores import KnownWords
 from glove_spark.exchange.source import SliceableSource, VectorSource
-from glove_spark.failures import task_errors
 from glove_spark.kernels.analogies import AnalogySolver
-from glove_spark.session import cores, describe
+from glove_spark.spark.failures import task_errors
+from glove_spark.spark.session import cores, describe
 
 SHARE_ROWS = 10_000
 """A share is a multiple of it, as our Parquet's row groups are: none is read twice."""

@@ -12,7 +12,7 @@ from scipy.stats import spearmanr
 
 from glove_spark.evaluation.questions import Analogy, Pair
 from glove_spark.kernels.analogies import METHODS, SMALLEST_NORM, AnalogySolver
-from glove_spark.word_vectors import WordVectors
+from glove_spark.vectors.word_vectors import WordVectors
 
 SYNTACTIC_PREFIX = "gram"
 """How the files of Mikolov et al.'s syntactic questions are named."""

@@ -15,9 +15,9 @@ from functools import partial
 
 from pyarrow import fs
 
-from glove_spark.c_program.files import CParametersSource
 from glove_spark.datasets.vocabulary import FILE as WORDS_FILE
 from glove_spark.errors import ConfigurationError, InputError, OutputError
+from glove_spark.exchange.c_program import CParametersSource
 from glove_spark.exchange.model import SIDES, ModelSource
 from glove_spark.exchange.numpy_file import NumpySource, write_numpy
 from glove_spark.exchange.parquet import ParquetSource, write_parquet_file
@@ -27,10 +27,10 @@ from glove_spark.exchange.source import Chunk, VectorSource
 from glove_spark.exchange.streams import GZIP
 from glove_spark.exchange.text import FULL, TextSource, write_text
 from glove_spark.exchange.word2vec_binary import BinarySource, write_binary
-from glove_spark.manifest import Manifest
-from glove_spark.publication import MARKER, open_dataset
-from glove_spark.storage import Location
-from glove_spark.versions import resolved
+from glove_spark.store.location import Location
+from glove_spark.store.manifest import Manifest
+from glove_spark.store.publication import MARKER, open_dataset
+from glove_spark.store.versions import resolved
 
 MOST_DECIMALS = 17
 """More have no meaning for a float."""

@@ -6,8 +6,8 @@ from pyarrow import fs
 
 from glove_spark.exchange.formats import FORMATS, convert, open_vectors
 from glove_spark.exchange.source import VectorSource
-from glove_spark.manifest import fingerprint
-from glove_spark.storage import Location
+from glove_spark.store.location import Location
+from glove_spark.store.manifest import fingerprint
 
 COPY_FORMAT = "safetensors"
 """Mapped, and holds any word."""

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from glove_spark.errors import InputError
 from glove_spark.exchange.streams import reading
-from glove_spark.storage import Location
+from glove_spark.store.location import Location
 
 
 @dataclass(frozen=True)

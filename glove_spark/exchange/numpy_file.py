@@ -12,7 +12,7 @@ from glove_spark.errors import InputError
 from glove_spark.exchange.matrix_file import MatrixFile
 from glove_spark.exchange.source import Chunk, SliceableSource, VectorSource, checked
 from glove_spark.exchange.streams import count_lines, decode_words, read_blocks, read_lines
-from glove_spark.storage import Location
+from glove_spark.store.location import Location
 
 
 def words_file(matrix: Location) -> Location:

@@ -13,7 +13,7 @@ from glove_spark.datasets.vectors import vectors_writer
 from glove_spark.errors import InputError
 from glove_spark.exchange.source import CHUNK_ROWS, Chunk, SliceableSource, VectorSource, checked
 from glove_spark.exchange.streams import reading
-from glove_spark.storage import Location
+from glove_spark.store.location import Location
 
 
 class ParquetSource(SliceableSource):

@@ -10,7 +10,7 @@ from glove_spark.errors import InputError
 from glove_spark.exchange.source import Chunk, VectorSource, checked
 from glove_spark.exchange.streams import count_lines, decode_words, read_lines
 from glove_spark.exchange.text import text_lines
-from glove_spark.storage import Location
+from glove_spark.store.location import Location
 
 
 def metadata_file(vectors: Location) -> Location:

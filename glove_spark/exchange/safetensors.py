@@ -20,7 +20,7 @@ from glove_spark.errors import InputError
 from glove_spark.exchange.matrix_file import MatrixFile
 from glove_spark.exchange.source import CHUNK_ROWS, Chunk, SliceableSource, VectorSource, checked
 from glove_spark.exchange.streams import reading
-from glove_spark.storage import Location
+from glove_spark.store.location import Location
 
 LONGEST_HEADER = 100_000_000
 """Bytes; the library's own limit."""

@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from glove_spark.errors import InputError
 from glove_spark.exchange.source import CHUNK_ROWS
-from glove_spark.storage import Location
+from glove_spark.store.location import Location
 
 log = logging.getLogger(__name__)
 

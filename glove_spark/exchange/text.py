@@ -21,7 +21,7 @@ from glove_spark.exchange.streams import (
     open_text_output,
     read_lines,
 )
-from glove_spark.storage import Location
+from glove_spark.store.location import Location
 
 FULL = "full"
 """The precision that gives the same float32 back, with the fewest digits."""

@@ -10,7 +10,7 @@ import numpy as np
 from glove_spark.errors import InputError
 from glove_spark.exchange.source import CHUNK_ROWS, Chunk, VectorSource, checked
 from glove_spark.exchange.streams import GZIP, open_text_output, read_blocks
-from glove_spark.storage import Location
+from glove_spark.store.location import Location
 
 HEADER = re.compile(rb"(\d+) (\d+)[ \r]*\n")
 LONGEST_WORD = 1 << 16

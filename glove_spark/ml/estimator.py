@@ -10,16 +10,13 @@ from pyspark.ml.base import Estimator
 from pyspark.ml.util import DefaultParamsReadable, DefaultParamsWritable
 from pyspark.sql import DataFrame, SparkSession
 
-from glove_spark.manifest import Dataset, fingerprint
 from glove_spark.ml.connect import refuse_connect
 from glove_spark.ml.model import GloVeModel
 from glove_spark.ml.model_files import ModelFiles, write_summary
 from glove_spark.ml.params import STAGES, GloVeParams, errors_name_params, signature
 from glove_spark.ml.token_column import check_token_column
 from glove_spark.ml.working_folder import temporary_folder, working_folder
-from glove_spark.options import Settings
-from glove_spark.publication import claim_folder
-from glove_spark.stage import Stage, run_stage
+from glove_spark.settings.option import Settings
 from glove_spark.stages.blocks import BLOCKS
 from glove_spark.stages.cooccurrence import COOCCURRENCE
 from glove_spark.stages.dataframe import (
@@ -30,9 +27,12 @@ from glove_spark.stages.dataframe import (
     tokens_stage,
 )
 from glove_spark.stages.export import VECTORS
+from glove_spark.stages.stage import Stage, run_stage
 from glove_spark.stages.train import MODEL
 from glove_spark.stages.vocabulary import VOCABULARY
-from glove_spark.storage import Location
+from glove_spark.store.location import Location
+from glove_spark.store.manifest import Dataset, fingerprint
+from glove_spark.store.publication import claim_folder
 
 _AFTER_TOKENS = (VOCABULARY, COOCCURRENCE, BLOCKS, MODEL, VECTORS)
 """The stages of `glove_spark.pipeline` but for text, which cannot hold every token of a column."""

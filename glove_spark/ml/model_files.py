@@ -18,12 +18,12 @@ from pyspark.sql import SparkSession
 from glove_spark.datasets.vocabulary import Vocabulary
 from glove_spark.errors import DatasetError
 from glove_spark.exchange.formats import convert, open_vectors
-from glove_spark.manifest import Dataset, Manifest
 from glove_spark.ml.connect import is_connect
 from glove_spark.ml.vectors_udf import ShippedVectors
-from glove_spark.publication import open_dataset
-from glove_spark.storage import Location
-from glove_spark.word_vectors import WordVectors
+from glove_spark.store.location import Location
+from glove_spark.store.manifest import Dataset, Manifest
+from glove_spark.store.publication import open_dataset
+from glove_spark.vectors.word_vectors import WordVectors
 
 DATASETS = ("vocabulary", "vectors")
 """What is kept of the output folder of a fit, as it is there."""

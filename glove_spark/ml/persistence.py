@@ -10,7 +10,7 @@ from glove_spark.errors import OutputError
 from glove_spark.ml.connect import is_connect
 from glove_spark.ml.model_files import ModelFiles, copy_model
 from glove_spark.ml.working_folder import qualified
-from glove_spark.storage import Location
+from glove_spark.store.location import Location
 
 if TYPE_CHECKING:
     from glove_spark.ml.model import GloVeModel

@@ -22,8 +22,8 @@ from pyspark.sql import Column
 from pyspark.sql import functions as F
 
 from glove_spark.exchange.safetensors import SafetensorsSource
-from glove_spark.kernels.averaging import average_vectors, frequency_weights
-from glove_spark.storage import Location
+from glove_spark.kernels.document_averages import average_vectors, frequency_weights
+from glove_spark.store.location import Location
 
 END = b"\xff"
 """Ends a token; no UTF-8 has this byte."""

@@ -14,7 +14,7 @@ from typing import Any
 from pyspark.sql import SparkSession
 
 from glove_spark.errors import ConfigurationError
-from glove_spark.storage import Location
+from glove_spark.store.location import Location
 
 _ARROW_SCHEMES = {"s3a": "s3", "s3n": "s3"}
 """What pyarrow calls Hadoop's schemes, where the names differ."""

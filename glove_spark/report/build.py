@@ -20,7 +20,7 @@ from glove_spark.report.run_sections import (
 )
 from glove_spark.report.sections import Page, Section
 from glove_spark.report.word_sections import evaluation, ratios, word_sections
-from glove_spark.storage import Location
+from glove_spark.store.location import Location
 
 LARGEST_MAP = 10_000
 """Words: browsers draw a dot each, and the page takes some 160 bytes a word."""

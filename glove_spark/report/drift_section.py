@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from glove_spark.drift import Drift, counts_beside, listed, measure_drift
 from glove_spark.exchange.source import VectorSource
 from glove_spark.report.sections import Section, Table
-from glove_spark.storage import Location
-from glove_spark.word_vectors import WordVectors
+from glove_spark.store.location import Location
+from glove_spark.vectors.drift import Drift, counts_beside, listed, measure_drift
+from glove_spark.vectors.word_vectors import WordVectors
 
 
 def drift(source: VectorSource, holder: Location, compared_with: str) -> Section:

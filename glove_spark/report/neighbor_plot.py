@@ -21,8 +21,8 @@ from glove_spark.extras import require
 from glove_spark.report.page import as_table, content_policy
 from glove_spark.report.sections import Table
 from glove_spark.report.word_map import principal_components
-from glove_spark.storage import Location
-from glove_spark.word_vectors import WordVectors
+from glove_spark.store.location import Location
+from glove_spark.vectors.word_vectors import WordVectors
 
 COLOURS = {
     "light": {

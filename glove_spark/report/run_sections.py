@@ -7,13 +7,13 @@ from typing import Any
 
 import numpy as np
 
-from glove_spark.config import SETTINGS
 from glove_spark.datasets.vocabulary import Vocabulary
 from glove_spark.errors import GloveSparkError
-from glove_spark.manifest import Manifest
-from glove_spark.publication import open_dataset
 from glove_spark.report.sections import Figure, Section, Table, number, seconds, size
-from glove_spark.storage import Location
+from glove_spark.settings.stages import SETTINGS
+from glove_spark.store.location import Location
+from glove_spark.store.manifest import Manifest
+from glove_spark.store.publication import open_dataset
 
 DATASETS = ("tokens", "vocabulary", "cooccurrence", "blocks", "model", "vectors", "vectors.txt")
 """In the order in which they are made."""

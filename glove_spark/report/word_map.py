@@ -13,7 +13,7 @@ from glove_spark.errors import ConfigurationError
 from glove_spark.exchange.source import VectorSource, checked
 from glove_spark.extras import installed, require
 from glove_spark.kernels.analogies import SMALLEST_NORM
-from glove_spark.spelling import unknown_word
+from glove_spark.vectors.spelling import unknown_word
 
 METHODS = ("auto", "umap", "pca")
 """How words are placed; auto is UMAP where it is installed."""

@@ -8,13 +8,11 @@ from pathlib import Path
 
 import numpy as np
 
-from glove_spark.cooccurrence_ratio import ProbabilityRatios, probability_ratios
 from glove_spark.datasets.vocabulary import Vocabulary
 from glove_spark.errors import GloveSparkError, UnknownWordError
 from glove_spark.evaluation.report import TITLES, Evaluation, Questions, evaluate
 from glove_spark.evaluation.scores import InMemory, Score
 from glove_spark.exchange.source import VectorSource
-from glove_spark.publication import open_dataset
 from glove_spark.report.sections import Figure, Section, Table
 from glove_spark.report.word_map import (
     ChosenWords,
@@ -24,8 +22,10 @@ from glove_spark.report.word_map import (
     place_words,
     telling_words,
 )
-from glove_spark.storage import Location
-from glove_spark.word_vectors import WordVectors
+from glove_spark.store.location import Location
+from glove_spark.store.publication import open_dataset
+from glove_spark.vectors.cooccurrence_ratio import ProbabilityRatios, probability_ratios
+from glove_spark.vectors.word_vectors import WordVectors
 
 MARKED_NEIGHBORS = 12
 """Neighbours that the map marks."""

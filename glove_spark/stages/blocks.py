@@ -12,7 +12,6 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from glove_spark.config import BlocksSettings, half_life_days
 from glove_spark.datasets.blocks import (
     cell_file,
     held_out_file,
@@ -26,15 +25,16 @@ from glove_spark.datasets.matrix_parts import (
     stored_parts,
     weighted_parts,
 )
-from glove_spark.datasets.versions import FORMAT_VERSIONS
 from glove_spark.errors import InputError
-from glove_spark.kernels.batching import batch_cell
-from glove_spark.kernels.grid import BlockGrid
-from glove_spark.kernels.held_out import HeldOut, is_held_out
-from glove_spark.manifest import Dataset
-from glove_spark.session import cores, describe
-from glove_spark.stage import Job, Stage
-from glove_spark.storage import Location
+from glove_spark.kernels.blocks.batching import batch_cell
+from glove_spark.kernels.blocks.grid import BlockGrid
+from glove_spark.kernels.training.held_out import HeldOut, is_held_out
+from glove_spark.settings.stages import BlocksSettings, half_life_days
+from glove_spark.spark.session import cores, describe
+from glove_spark.stages.stage import Job, Stage
+from glove_spark.store.format_versions import FORMAT_VERSIONS
+from glove_spark.store.location import Location
+from glove_spark.store.manifest import Dataset
 
 LARGEST_CELL = 32_000_000
 """Nonzeros of a file; a task holds them in memory, some 60 bytes each while it cuts."""

@@ -20,13 +20,11 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 from pyspark.sql import SparkSession
 
-from glove_spark.config import CooccurrenceSettings
 from glove_spark.datasets.cooccurrence import file_name, write_rows
 from glove_spark.datasets.tokens import DocumentBatch, TokenSlice, plan_slices, read_slice
-from glove_spark.datasets.versions import FORMAT_VERSIONS
 from glove_spark.datasets.vocabulary import UNKNOWN, Vocabulary, read_table
-from glove_spark.kernels.runs import RunStack, cut_rows
-from glove_spark.kernels.windows import (
+from glove_spark.kernels.counting.runs import RunStack, cut_rows
+from glove_spark.kernels.counting.windows import (
     Weights,
     count_windows,
     distance_weights,
@@ -34,11 +32,13 @@ from glove_spark.kernels.windows import (
     lay_out,
     pair_counts,
 )
-from glove_spark.manifest import Dataset
-from glove_spark.session import cores, describe
-from glove_spark.stage import Job, Stage
+from glove_spark.settings.stages import CooccurrenceSettings
+from glove_spark.spark.session import cores, describe
 from glove_spark.stages.matrix_facts import BlockFacts, Tally, block_facts, matrix_facts
-from glove_spark.storage import Location
+from glove_spark.stages.stage import Job, Stage
+from glove_spark.store.format_versions import FORMAT_VERSIONS
+from glove_spark.store.location import Location
+from glove_spark.store.manifest import Dataset
 
 log = logging.getLogger(__name__)
 

@@ -15,11 +15,11 @@ from pyspark.sql import Column, DataFrame, Observation
 from pyspark.sql import functions as F
 
 from glove_spark.errors import InputError
-from glove_spark.manifest import fingerprint
-from glove_spark.options import Settings
-from glove_spark.session import describe
-from glove_spark.stage import Job, Stage
+from glove_spark.settings.option import Settings
+from glove_spark.spark.session import describe
+from glove_spark.stages.stage import Job, Stage
 from glove_spark.stages.token_files import write_tokens
+from glove_spark.store.manifest import fingerprint
 
 log = logging.getLogger(__name__)
 

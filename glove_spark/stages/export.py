@@ -8,16 +8,16 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from glove_spark.config import ExportSettings
 from glove_spark.datasets.model import ModelVectors
 from glove_spark.datasets.vectors import write_parquet
-from glove_spark.datasets.versions import FORMAT_VERSIONS
 from glove_spark.datasets.vocabulary import UNKNOWN, Vocabulary
 from glove_spark.exchange.formats import FORMATS
 from glove_spark.exchange.parquet import ParquetSource
 from glove_spark.exchange.text import FULL
-from glove_spark.session import describe
-from glove_spark.stage import Job, Stage
+from glove_spark.settings.stages import ExportSettings
+from glove_spark.spark.session import describe
+from glove_spark.stages.stage import Job, Stage
+from glove_spark.store.format_versions import FORMAT_VERSIONS
 
 WORDS_PER_FILE = 200_000
 """At d = 300 a file is some 200 MB, and a task holds twice that."""

@@ -8,10 +8,10 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from glove_spark.config import CooccurrenceSettings
 from glove_spark.errors import DatasetError, InputError
-from glove_spark.kernels.runs import Run
-from glove_spark.kernels.windows import Weights
+from glove_spark.kernels.counting.runs import Run
+from glove_spark.kernels.counting.windows import Weights
+from glove_spark.settings.stages import CooccurrenceSettings
 
 
 class Tally(NamedTuple):

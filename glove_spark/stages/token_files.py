@@ -5,8 +5,8 @@ from __future__ import annotations
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from glove_spark.stages.object_store import write_parquet
-from glove_spark.storage import Location
+from glove_spark.corpus.object_store import write_parquet
+from glove_spark.store.location import Location
 
 ROW_GROUP_BYTES = 8 << 20
 """Of the tokens files, before compression: some 4M tokens, the unit that later tasks read."""

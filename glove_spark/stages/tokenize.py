@@ -17,19 +17,16 @@ from pyspark.errors import PySparkException
 from pyspark.sql import Column, DataFrame, Observation, SparkSession
 from pyspark.sql import functions as F
 
-from glove_spark.config import TokenizeSettings
-from glove_spark.corpus import (
-    corpus_fingerprint,
-    find_files,
-)
-from glove_spark.datasets.versions import FORMAT_VERSIONS
+from glove_spark.corpus.documents import corpus_errors, read_documents
+from glove_spark.corpus.files import corpus_fingerprint, find_files
+from glove_spark.corpus.tokenizers import BUILT_IN, PUNCTUATION, make_tokenizer, source_of
 from glove_spark.errors import DatasetError, EmptyInputError
-from glove_spark.manifest import fingerprint
-from glove_spark.session import describe, starting_workers
-from glove_spark.stage import Job, Stage
-from glove_spark.stages.documents import corpus_errors, read_documents
+from glove_spark.settings.stages import TokenizeSettings
+from glove_spark.spark.session import describe, starting_workers
+from glove_spark.stages.stage import Job, Stage
 from glove_spark.stages.token_files import write_tokens
-from glove_spark.tokenizers import BUILT_IN, PUNCTUATION, make_tokenizer, source_of
+from glove_spark.store.format_versions import FORMAT_VERSIONS
+from glove_spark.store.manifest import fingerprint
 
 log = logging.getLogger(__name__)
 

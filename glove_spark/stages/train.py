@@ -14,24 +14,25 @@ from typing import Any
 
 from pyspark import Broadcast
 
-from glove_spark.config import TrainSettings
-from glove_spark.datasets.versions import FORMAT_VERSIONS
 from glove_spark.datasets.vocabulary import Vocabulary
 from glove_spark.errors import ConfigurationError, DivergenceError
-from glove_spark.kernels.grid import BlockGrid
-from glove_spark.kernels.objective import log_keep_factors
-from glove_spark.kernels.schedule import (
+from glove_spark.kernels.blocks.grid import BlockGrid
+from glove_spark.kernels.training.objective import log_keep_factors
+from glove_spark.kernels.training.schedule import (
     Round,
     averaging_rounds,
     derived_rng,
     stratified_rounds,
 )
-from glove_spark.kernels.update import UpdateSettings
+from glove_spark.kernels.training.update import UpdateSettings
 from glove_spark.logs import fields
-from glove_spark.manifest import Dataset
-from glove_spark.session import describe
-from glove_spark.stage import Job, Stage
-from glove_spark.stages.checkpoints import (
+from glove_spark.settings.stages import TrainSettings
+from glove_spark.spark.session import describe
+from glove_spark.stages.stage import Job, Stage
+from glove_spark.store.format_versions import FORMAT_VERSIONS
+from glove_spark.store.location import Location
+from glove_spark.store.manifest import Dataset
+from glove_spark.training.checkpoints import (
     EpochRecord,
     commit_epoch,
     committed_epochs,
@@ -42,12 +43,11 @@ from glove_spark.stages.checkpoints import (
     prune_epochs,
     write_metrics,
 )
-from glove_spark.stages.held_out import held_out_cost
-from glove_spark.stages.initial_state import write_initial_state
-from glove_spark.stages.probe import describe_neighbors
-from glove_spark.stages.rounds import EpochPlan, Placement, TaskResult, run_round
-from glove_spark.stages.warm_start import open_warm_start, warm_start_fingerprint
-from glove_spark.storage import Location
+from glove_spark.training.held_out import held_out_cost
+from glove_spark.training.initial_state import write_initial_state
+from glove_spark.training.probe import describe_neighbors
+from glove_spark.training.rounds import EpochPlan, Placement, TaskResult, run_round
+from glove_spark.training.warm_start import open_warm_start, warm_start_fingerprint
 
 log = logging.getLogger(__name__)
 

@@ -18,16 +18,16 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 from pyspark.sql import SparkSession
 
-from glove_spark.config import VocabularySettings
 from glove_spark.datasets.lexicon import WORD_COUNTS
 from glove_spark.datasets.tokens import TokenSlice, plan_slices, read_slice
-from glove_spark.datasets.versions import FORMAT_VERSIONS
 from glove_spark.datasets.vocabulary import UNKNOWN, Vocabulary
 from glove_spark.errors import ConfigurationError, InputError
-from glove_spark.manifest import Dataset, fingerprint
-from glove_spark.session import cores, describe
-from glove_spark.stage import Job, Stage
-from glove_spark.storage import Location
+from glove_spark.settings.stages import VocabularySettings
+from glove_spark.spark.session import cores, describe
+from glove_spark.stages.stage import Job, Stage
+from glove_spark.store.format_versions import FORMAT_VERSIONS
+from glove_spark.store.location import Location
+from glove_spark.store.manifest import Dataset, fingerprint
 
 log = logging.getLogger(__name__)
 

@@ -17,12 +17,12 @@ import numpy as np
 import pyspark
 import pytest
 
-from glove_spark.commands.verify import verify_folder
+from glove_spark.cli.verify import verify_folder
 from glove_spark.datasets.ledger import Ledger
-from glove_spark.manifest import Manifest
-from glove_spark.storage import Location
-from glove_spark.versions import Judgement, current_version
-from glove_spark.word_vectors import WordVectors
+from glove_spark.store.location import Location
+from glove_spark.store.manifest import Manifest
+from glove_spark.store.versions import Judgement, current_version
+from glove_spark.vectors.word_vectors import WordVectors
 
 PROJECT = Path(__file__).parents[2]
 DAG = PROJECT / "conf" / "airflow" / "glove_daily.py"

@@ -12,10 +12,10 @@ import pytest
 
 from glove_spark.cli import main
 from glove_spark.datasets.vectors import write_parquet
-from glove_spark.manifest import Manifest, Recipe, list_files
-from glove_spark.publication import claim_folder
-from glove_spark.storage import Location
-from glove_spark.word_vectors import WordVectors
+from glove_spark.store.location import Location
+from glove_spark.store.manifest import Manifest, Recipe, list_files
+from glove_spark.store.publication import claim_folder
+from glove_spark.vectors.word_vectors import WordVectors
 
 from .complaints import DAEMON_COMPLAINT
 from .object_store import SECRET, s3_server

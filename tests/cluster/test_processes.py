@@ -13,8 +13,8 @@ import pytest
 from benchmarks.runs import run_record
 from benchmarks.small_run import COMMAND, results, write_corpus
 from glove_spark.datasets.model import SIDES
-from glove_spark.manifest import Manifest, file_sizes
-from glove_spark.storage import Location
+from glove_spark.store.location import Location
+from glove_spark.store.manifest import Manifest, file_sizes
 from tests.cluster.processes import finish, start, wait_for
 
 from .complaints import DAEMON_COMPLAINT

@@ -17,12 +17,12 @@ import pyarrow.parquet as pq
 import pytest
 from pyspark.sql import SparkSession
 
-from glove_spark.config import TokenizeSettings
-from glove_spark.manifest import list_files
-from glove_spark.stage import run_stage
+from glove_spark.settings.stages import TokenizeSettings
 from glove_spark.stages import train
+from glove_spark.stages.stage import run_stage
 from glove_spark.stages.tokenize import TOKENS
-from glove_spark.storage import Location
+from glove_spark.store.location import Location
+from glove_spark.store.manifest import list_files
 
 DATASETS = ("tokens", "vocabulary", "cooccurrence", "blocks", "model", "vectors", "vectors.txt")
 SMALL = ["--min-count", "1", "--vector-size", "4", "--epochs", "2", "--num-blocks", "2"]

@@ -3,13 +3,13 @@
 import numpy as np
 import pytest
 
-from glove_spark.config import BlocksSettings
 from glove_spark.datasets.blocks import cell_file, read_cell
 from glove_spark.errors import DatasetError
-from glove_spark.kernels.grid import BlockGrid
-from glove_spark.stage import run_stage
+from glove_spark.kernels.blocks.grid import BlockGrid
+from glove_spark.settings.stages import BlocksSettings
 from glove_spark.stages.blocks import BLOCKS, LARGEST_CELL, default_num_blocks
-from glove_spark.storage import Location
+from glove_spark.stages.stage import run_stage
+from glove_spark.store.location import Location
 
 pytestmark = pytest.mark.spark
 

@@ -11,23 +11,23 @@ import pyarrow.parquet as pq
 import pytest
 from chispa import assert_df_equality
 
-from glove_spark.config import CooccurrenceSettings, VocabularySettings
 from glove_spark.datasets import cooccurrence as matrix_files
 from glove_spark.datasets.cooccurrence import SCHEMA, read_nonzeros
 from glove_spark.datasets.matrix_parts import iterate_matrix
 from glove_spark.datasets.tokens import TokenSlice, plan_slices, read_slice
 from glove_spark.datasets.vocabulary import Vocabulary
 from glove_spark.errors import DatasetError, InputError
+from glove_spark.kernels.counting.runs import add_up
+from glove_spark.kernels.counting.windows import distance_weights
 from glove_spark.kernels.reference import count_cooccurrences
-from glove_spark.kernels.runs import add_up
-from glove_spark.kernels.windows import distance_weights
-from glove_spark.manifest import Dataset, Manifest, Recipe, fingerprint, list_files
-from glove_spark.stage import run_stage
+from glove_spark.settings.stages import CooccurrenceSettings, VocabularySettings
 from glove_spark.stages import cooccurrence as stage
 from glove_spark.stages.cooccurrence import COOCCURRENCE
 from glove_spark.stages.matrix_facts import BlockFacts, Tally, exact_sum, matrix_facts
+from glove_spark.stages.stage import run_stage
 from glove_spark.stages.vocabulary import VOCABULARY
-from glove_spark.storage import Location
+from glove_spark.store.location import Location
+from glove_spark.store.manifest import Dataset, Manifest, Recipe, fingerprint, list_files
 
 pytestmark = pytest.mark.spark
 

@@ -8,8 +8,8 @@ from dataclasses import replace
 import pytest
 
 from glove_spark.cli import main
-from glove_spark.manifest import Manifest
-from glove_spark.storage import Location
+from glove_spark.store.location import Location
+from glove_spark.store.manifest import Manifest
 
 from .conftest import SMALL, contents
 

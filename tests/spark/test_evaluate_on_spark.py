@@ -11,7 +11,7 @@ from glove_spark.evaluation.on_spark import OnSpark
 from glove_spark.evaluation.report import Questions, evaluate
 from glove_spark.evaluation.scores import InMemory
 from glove_spark.exchange.formats import open_vectors
-from glove_spark.word_vectors import WordVectors
+from glove_spark.vectors.word_vectors import WordVectors
 
 pytestmark = pytest.mark.spark
 

@@ -131,7 +131,7 @@ def test_what_java_says_of_its_own_failure_is_passed_on(corpus, tmp_path):
 
 
 def test_only_the_usual_line_is_kept_back(monkeypatch, capfd):
-    import glove_spark.java_messages as messages
+    import glove_spark.spark.java_messages as messages
 
     def launch(conf, options):
         with messages.stopping():

@@ -5,14 +5,14 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from glove_spark.config import CooccurrenceSettings, TokenizeSettings, VocabularySettings
 from glove_spark.datasets.matrix_parts import iterate_matrix
 from glove_spark.datasets.vocabulary import Vocabulary
-from glove_spark.stage import run_stage
+from glove_spark.settings.stages import CooccurrenceSettings, TokenizeSettings, VocabularySettings
 from glove_spark.stages.cooccurrence import COOCCURRENCE
+from glove_spark.stages.stage import run_stage
 from glove_spark.stages.tokenize import TOKENS
 from glove_spark.stages.vocabulary import VOCABULARY
-from glove_spark.storage import Location
+from glove_spark.store.location import Location
 
 pytestmark = pytest.mark.spark
 

@@ -6,15 +6,15 @@ import numpy as np
 import pytest
 
 from glove_spark.c_program.exporting import export_c
-from glove_spark.c_program.files import RECORD
 from glove_spark.c_program.importing import import_c
-from glove_spark.config import BlocksSettings, ExportSettings, TrainSettings
-from glove_spark.stage import run_stage
+from glove_spark.exchange.c_program import RECORD
+from glove_spark.settings.stages import BlocksSettings, ExportSettings, TrainSettings
 from glove_spark.stages.blocks import BLOCKS
 from glove_spark.stages.export import VECTORS, VECTORS_TEXT
+from glove_spark.stages.stage import run_stage
 from glove_spark.stages.train import MODEL
-from glove_spark.storage import Location
-from glove_spark.word_vectors import WordVectors
+from glove_spark.store.location import Location
+from glove_spark.vectors.word_vectors import WordVectors
 
 pytestmark = pytest.mark.spark
 

@@ -23,7 +23,6 @@ from pyspark.ml.tuning import (
 from pyspark.sql import functions as F
 from pyspark.sql.types import ArrayType, IntegerType, MapType, StringType, StructType
 
-from glove_spark.config import pipeline_config
 from glove_spark.errors import (
     ConfigurationError,
     DatasetError,
@@ -31,13 +30,14 @@ from glove_spark.errors import (
     OutputError,
     UnknownWordError,
 )
-from glove_spark.manifest import Manifest
 from glove_spark.ml import GloVe, GloVeModel
 from glove_spark.ml import working_folder as working_folder_module
 from glove_spark.ml.working_folder import qualified, temporary_folder
 from glove_spark.pipeline import run_pipeline
-from glove_spark.storage import Location
-from glove_spark.word_vectors import WordVectors
+from glove_spark.settings.stages import pipeline_config
+from glove_spark.store.location import Location
+from glove_spark.store.manifest import Manifest
+from glove_spark.vectors.word_vectors import WordVectors
 
 SMALL = {"vectorSize": 6, "minCount": 2, "maxIter": 2, "numPartitions": 2, "windowSize": 3}
 TOPICS = [[f"{letter}{k}" for k in range(15)] for letter in "ab"]

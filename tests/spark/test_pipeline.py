@@ -9,9 +9,9 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from glove_spark.cli import main
-from glove_spark.manifest import Manifest
-from glove_spark.storage import Location
-from glove_spark.word_vectors import WordVectors
+from glove_spark.store.location import Location
+from glove_spark.store.manifest import Manifest
+from glove_spark.vectors.word_vectors import WordVectors
 
 from .conftest import DATASETS, SMALL, contents
 

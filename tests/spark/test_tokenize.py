@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from chispa import assert_df_equality
 
-from glove_spark.config import TokenizeSettings
 from glove_spark.errors import ConfigurationError, InputError
+from glove_spark.settings.stages import TokenizeSettings
 from glove_spark.stages.tokenize import TOKENS
 
 pytestmark = pytest.mark.spark

@@ -17,8 +17,8 @@ from py4j.protocol import Py4JError, Py4JNetworkError
 from pyspark.errors import PySparkException
 from pyspark.sql import functions as F
 
+from glove_spark.corpus import documents as documents_reader
 from glove_spark.errors import DatasetError, InputError
-from glove_spark.stages import documents as documents_reader
 from glove_spark.stages import tokenize as stage
 
 pytestmark = pytest.mark.spark

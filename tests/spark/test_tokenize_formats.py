@@ -14,10 +14,10 @@ import pyarrow.orc as orc
 import pyarrow.parquet as pq
 import pytest
 
-from glove_spark.corpus import glob_to_regex
+from glove_spark.corpus import documents as documents_reader
+from glove_spark.corpus.files import glob_to_regex
 from glove_spark.errors import ConfigurationError, InputError
-from glove_spark.stages import documents as documents_reader
-from glove_spark.storage import Location
+from glove_spark.store.location import Location
 
 pytestmark = pytest.mark.spark
 
@@ -175,7 +175,7 @@ def test_a_colon_in_a_name_is_refused(tokenize, write):
 
 
 def test_a_whole_file_that_memory_cannot_hold_is_refused(tokenize, write, monkeypatch):
-    monkeypatch.setattr("glove_spark.corpus.LARGEST_WHOLE_FILE", 10)
+    monkeypatch.setattr("glove_spark.corpus.files.LARGEST_WHOLE_FILE", 10)
     path = write("a.txt", "one two three")
     with pytest.raises(InputError, match=r"has 13 bytes, and document=file holds .*document=line"):
         tokenize(path, document="file")

@@ -5,20 +5,20 @@ import json
 import numpy as np
 import pytest
 
-from glove_spark.config import BlocksSettings, ExportSettings, TrainSettings
 from glove_spark.datasets.model import SIDES, block_file, read_parameters, read_vectors
 from glove_spark.errors import ConfigurationError, DatasetError, DivergenceError
-from glove_spark.kernels.grid import BlockGrid
-from glove_spark.kernels.held_out import is_held_out
-from glove_spark.kernels.objective import dense_cost
-from glove_spark.stage import run_stage
+from glove_spark.kernels.blocks.grid import BlockGrid
+from glove_spark.kernels.training.held_out import is_held_out
+from glove_spark.kernels.training.objective import dense_cost
+from glove_spark.settings.stages import BlocksSettings, ExportSettings, TrainSettings
 from glove_spark.stages import train
 from glove_spark.stages.blocks import BLOCKS
-from glove_spark.stages.checkpoints import METRICS, EpochRecord
 from glove_spark.stages.export import VECTORS, VECTORS_TEXT
+from glove_spark.stages.stage import run_stage
 from glove_spark.stages.train import MODEL, learning_rate_of
-from glove_spark.storage import Location
-from glove_spark.word_vectors import WordVectors
+from glove_spark.store.location import Location
+from glove_spark.training.checkpoints import METRICS, EpochRecord
+from glove_spark.vectors.word_vectors import WordVectors
 
 pytestmark = pytest.mark.spark
 

@@ -8,27 +8,27 @@ import numpy as np
 import pytest
 
 from glove_spark.cli import main
-from glove_spark.config import (
+from glove_spark.datasets.blocks import cell_file, read_cell
+from glove_spark.datasets.matrix_parts import iterate_matrix
+from glove_spark.datasets.vocabulary import Vocabulary
+from glove_spark.errors import ConfigurationError, DatasetError, InputError
+from glove_spark.following import batches as update
+from glove_spark.following import matrix as followed_matrix
+from glove_spark.following import rerank as reranking
+from glove_spark.following.batches import add_batch, compact, remove_batch
+from glove_spark.following.matrix import CountSettings
+from glove_spark.following.rerank import rerank
+from glove_spark.settings.stages import (
     BlocksSettings,
     CooccurrenceSettings,
     TokenizeSettings,
     VocabularySettings,
 )
-from glove_spark.datasets.blocks import cell_file, read_cell
-from glove_spark.datasets.matrix_parts import iterate_matrix
-from glove_spark.datasets.vocabulary import Vocabulary
-from glove_spark.errors import ConfigurationError, DatasetError, InputError
-from glove_spark.publication import claim_folder, open_dataset
-from glove_spark.run_lock import hold_lock
-from glove_spark.stage import run_stage
-from glove_spark.stages import followed as followed_matrix
-from glove_spark.stages import rerank as reranking
-from glove_spark.stages import update
 from glove_spark.stages.blocks import BLOCKS
-from glove_spark.stages.followed import CountSettings
-from glove_spark.stages.rerank import rerank
-from glove_spark.stages.update import add_batch, compact, remove_batch
-from glove_spark.storage import Location
+from glove_spark.stages.stage import run_stage
+from glove_spark.store.location import Location
+from glove_spark.store.publication import claim_folder, open_dataset
+from glove_spark.store.run_lock import hold_lock
 
 pytestmark = pytest.mark.spark
 

@@ -9,14 +9,14 @@ import pyarrow.parquet as pq
 import pytest
 from chispa import assert_df_equality
 
-from glove_spark.config import TokenizeSettings, VocabularySettings
 from glove_spark.datasets.vocabulary import FILE, Vocabulary
 from glove_spark.errors import ConfigurationError, InputError
-from glove_spark.stage import run_stage
+from glove_spark.settings.stages import TokenizeSettings, VocabularySettings
 from glove_spark.stages import vocabulary as stage
+from glove_spark.stages.stage import run_stage
 from glove_spark.stages.tokenize import TOKENS
 from glove_spark.stages.vocabulary import VOCABULARY
-from glove_spark.storage import Location
+from glove_spark.store.location import Location
 
 pytestmark = pytest.mark.spark
 

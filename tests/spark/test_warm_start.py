@@ -8,19 +8,19 @@ import pytest
 
 from glove_spark.c_program.importing import import_c
 from glove_spark.cli import main
-from glove_spark.config import BlocksSettings, TrainSettings, pipeline_config
 from glove_spark.datasets.model import SIDES, gather_parameters
 from glove_spark.datasets.vocabulary import Vocabulary
-from glove_spark.drift import counts_beside
 from glove_spark.errors import ConfigurationError, DatasetError, InputError
 from glove_spark.exchange.formats import open_vectors
-from glove_spark.manifest import Dataset, Manifest, list_files
-from glove_spark.publication import open_dataset
-from glove_spark.stage import run_stage
+from glove_spark.settings.stages import BlocksSettings, TrainSettings, pipeline_config
 from glove_spark.stages.blocks import BLOCKS
+from glove_spark.stages.stage import run_stage
 from glove_spark.stages.train import MODEL
-from glove_spark.storage import Location
-from glove_spark.word_vectors import WordVectors
+from glove_spark.store.location import Location
+from glove_spark.store.manifest import Dataset, Manifest, list_files
+from glove_spark.store.publication import open_dataset
+from glove_spark.vectors.drift import counts_beside
+from glove_spark.vectors.word_vectors import WordVectors
 
 pytestmark = pytest.mark.spark
 

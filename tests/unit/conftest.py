@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from glove_spark.word_vectors import WordVectors
+from glove_spark.vectors.word_vectors import WordVectors
 
 
 @pytest.fixture

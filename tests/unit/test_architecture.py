@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from glove_spark.config import STAGES
+from glove_spark.settings.stages import STAGES
 
 PACKAGE = Path(__file__).parents[2] / "glove_spark"
 LAYERS = {

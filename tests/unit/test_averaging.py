@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from glove_spark.kernels.averaging import average_vectors, frequency_weights
+from glove_spark.kernels.document_averages import average_vectors, frequency_weights
 
 VECTORS = np.random.default_rng(3).normal(size=(7, 4)).astype(np.float32)
 

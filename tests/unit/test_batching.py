@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from glove_spark.kernels.batching import batch_cell
-from glove_spark.kernels.cells import BatchedCell, Lists, Tiles
-from glove_spark.kernels.leaves import Leaves, cut_leaves, group_by_root
-from glove_spark.kernels.packing import pack_leaves
+from glove_spark.kernels.blocks.batching import batch_cell
+from glove_spark.kernels.blocks.cells import BatchedCell, Lists, Tiles
+from glove_spark.kernels.blocks.leaves import Leaves, cut_leaves, group_by_root
+from glove_spark.kernels.blocks.packing import pack_leaves
 
 
 def random_cell(seed: int, rows: int, cols: int, density: float):
@@ -69,7 +69,7 @@ def test_a_triangle_stands_for_both_triangles(coo, max_staleness):
 
 @pytest.mark.parametrize("joint_places", [0, 2048, 1 << 16])
 def test_tiles_visited_with_their_transposes_share_no_row_and_no_column(monkeypatch, joint_places):
-    monkeypatch.setattr("glove_spark.kernels.cells.JOINT_PLACES", joint_places)
+    monkeypatch.setattr("glove_spark.kernels.blocks.cells.JOINT_PLACES", joint_places)
     rows, cols = np.triu_indices(150)
     cell = batch_cell(rows, cols, np.arange(len(rows), dtype=np.float32), triangle=True)
     once, twice = 0, 0

@@ -27,7 +27,7 @@ from benchmarks.scale import (
 )
 from benchmarks.soak import summary
 from benchmarks.wording import replace_sections
-from glove_spark.kernels.batching import batch_cell
+from glove_spark.kernels.blocks.batching import batch_cell
 
 CLUSTER = Cluster(16, 4, 1e9, 5e8, 1e-3, 1e-3)
 

@@ -9,7 +9,6 @@ import pytest
 
 from glove_spark.c_program import records
 from glove_spark.c_program.exporting import export_c
-from glove_spark.c_program.files import RECORD, parameters_file, read_vocab, write_vocab
 from glove_spark.c_program.importing import import_c
 from glove_spark.c_program.records import RecordTally, in_order, read_records
 from glove_spark.datasets.matrix_parts import iterate_matrix
@@ -21,8 +20,9 @@ from glove_spark.errors import (
     InputError,
     OutputError,
 )
-from glove_spark.storage import Location
-from glove_spark.word_vectors import WordVectors
+from glove_spark.exchange.c_program import RECORD, parameters_file, read_vocab, write_vocab
+from glove_spark.store.location import Location
+from glove_spark.vectors.word_vectors import WordVectors
 
 WORDS = ["the", "of", "naïve", "<unk>", "war"]
 COUNTS = [9, 7, 7, 5, 2]

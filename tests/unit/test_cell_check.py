@@ -5,9 +5,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from glove_spark.kernels.batching import batch_cell
-from glove_spark.kernels.cell_check import cell_problem
-from glove_spark.kernels.cells import BatchedCell, Lists
+from glove_spark.kernels.blocks.batching import batch_cell
+from glove_spark.kernels.blocks.cell_check import cell_problem
+from glove_spark.kernels.blocks.cells import BatchedCell, Lists
 
 ROWS, COLS = 300, 200
 

@@ -2,8 +2,9 @@
 
 import pytest
 
-from glove_spark.cli import _config, build_parser, main
-from glove_spark.config import SETTINGS, STAGES
+from glove_spark.cli import main
+from glove_spark.cli.entry import _config, build_parser
+from glove_spark.settings.stages import SETTINGS, STAGES
 
 
 def config_of(*arguments):
@@ -74,7 +75,7 @@ def test_unknown_flag_exits_with_2(capsys):
 
 
 def test_an_interrupt_is_one_however_it_surfaces(monkeypatch, capsys):
-    from glove_spark.commands import explore
+    from glove_spark.cli import explore
 
     def stumble(given):
         try:

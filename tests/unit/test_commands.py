@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from glove_spark.cli import main
-from glove_spark.config import STAGES
-from glove_spark.storage import Location
-from glove_spark.word_vectors import WordVectors
+from glove_spark.settings.stages import STAGES
+from glove_spark.store.location import Location
+from glove_spark.vectors.word_vectors import WordVectors
 
 COMMANDS = (
     *("run", *STAGES, "demo", "evaluate", "neighbors", "analogy", "ratio", "report", "drift"),

@@ -12,7 +12,7 @@ from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 
-from glove_spark.session import BLAS_THREADS
+from glove_spark.spark.session import BLAS_THREADS
 
 if sys.version_info >= (3, 11):
     import tomllib

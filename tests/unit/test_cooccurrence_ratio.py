@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from glove_spark.cooccurrence_ratio import probability_ratios
 from glove_spark.errors import InputError, UnknownWordError
-from glove_spark.storage import Location
+from glove_spark.store.location import Location
+from glove_spark.vectors.cooccurrence_ratio import probability_ratios
 
 #                  w0 ice, w1 steam, w2 solid, w3 gas, w4 fashion, w5 alone
 COUNTS = np.array(

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from glove_spark.cli import build_parser
+from glove_spark.cli.entry import build_parser
 from glove_spark.errors import GloveSparkError
 
 PROJECT = Path(__file__).parents[2]

@@ -5,13 +5,13 @@ import json
 import numpy as np
 import pytest
 
-from glove_spark import drift
 from glove_spark.cli import main
-from glove_spark.drift import counts_beside, measure_drift
 from glove_spark.errors import ConfigurationError, InputError
 from glove_spark.report.build import ReportOptions, make_page
-from glove_spark.storage import Location
-from glove_spark.word_vectors import WordVectors
+from glove_spark.store.location import Location
+from glove_spark.vectors import drift
+from glove_spark.vectors.drift import counts_beside, measure_drift
+from glove_spark.vectors.word_vectors import WordVectors
 
 WORDS = [f"w{k}" for k in range(300)]
 MOVED = (7, 30, 200)

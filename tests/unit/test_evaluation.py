@@ -22,7 +22,7 @@ from glove_spark.kernels.analogies import (
     QUESTIONS_AT_ONCE,
     AnalogySolver,
 )
-from glove_spark.word_vectors import WordVectors
+from glove_spark.vectors.word_vectors import WordVectors
 
 # gensim calls what it calls deprecated
 pytestmark = pytest.mark.filterwarnings("ignore:Call to deprecated:DeprecationWarning")

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from glove_spark.errors import ConfigurationError, InputError, OutputError
 from glove_spark.exchange.formats import FORMATS, convert, format_of, open_vectors
 from glove_spark.exchange.source import CHUNK_ROWS, MemorySource, checked
-from glove_spark.word_vectors import WordVectors
+from glove_spark.vectors.word_vectors import WordVectors
 
 ODD_WORDS = [
     "<unk>",

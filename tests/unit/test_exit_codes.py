@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 from glove_spark import errors
-from glove_spark.commands.parser import EXIT_CODES
+from glove_spark.cli.parser import EXIT_CODES
 
 README = Path(__file__).parents[2] / "README.md"
 

@@ -5,7 +5,7 @@ from py4j.protocol import Py4JNetworkError
 from pyspark.errors import PySparkRuntimeError
 
 from glove_spark.errors import DatasetError, OutputError, SetupError
-from glove_spark.failures import task_errors
+from glove_spark.spark.failures import task_errors
 
 WRAPPED = """Job aborted due to stage failure: Task 0 in stage 3.0 failed 1 times
 Traceback (most recent call last):

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from glove_spark.kernels import grid as grid_module
-from glove_spark.kernels.grid import BlockGrid
+from glove_spark.kernels.blocks import grid as grid_module
+from glove_spark.kernels.blocks.grid import BlockGrid
 
 grids = st.builds(BlockGrid, vocabulary_size=st.integers(1, 60), num_blocks=st.integers(1, 70))
 

@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from glove_spark.kernels import held_out as module
-from glove_spark.kernels import objective
-from glove_spark.kernels.held_out import HeldOut, cost_of, is_held_out
-from glove_spark.kernels.parameters import initial_parameters
+from glove_spark.kernels.training import held_out as module
+from glove_spark.kernels.training import objective
+from glove_spark.kernels.training.held_out import HeldOut, cost_of, is_held_out
+from glove_spark.kernels.training.parameters import initial_parameters
 
 
 def test_the_choice_is_a_function_of_the_ids():

@@ -17,9 +17,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from glove_spark.c_program.files import parameters_file, read_vocab
 from glove_spark.c_program.records import RecordTally, read_records
-from glove_spark.config import pipeline_config, read_toml
 from glove_spark.datasets import cooccurrence, model
 from glove_spark.datasets.blocks import read_cell, read_held_out, write_cell, write_held_out
 from glove_spark.datasets.lexicon import WORD_COUNTS, Lexicon, Rules
@@ -28,17 +26,19 @@ from glove_spark.datasets.tokens import plan_slices, read_slice
 from glove_spark.datasets.vocabulary import FILE, Vocabulary
 from glove_spark.errors import GloveSparkError
 from glove_spark.evaluation.questions import read_analogies, read_similarities
+from glove_spark.exchange.c_program import parameters_file, read_vocab
 from glove_spark.exchange.formats import FORMATS
 from glove_spark.exchange.source import MemorySource
-from glove_spark.kernels.batching import batch_cell
-from glove_spark.kernels.held_out import HeldOut
-from glove_spark.kernels.parameters import initial_parameters
-from glove_spark.kernels.update import UpdateSettings, train_cell
-from glove_spark.manifest import Dataset, Manifest, Recipe, fingerprint, list_files
-from glove_spark.publication import open_dataset
-from glove_spark.stages.checkpoints import EpochRecord, commit_epoch, committed_epochs, is_whole
+from glove_spark.kernels.blocks.batching import batch_cell
+from glove_spark.kernels.training.held_out import HeldOut
+from glove_spark.kernels.training.parameters import initial_parameters
+from glove_spark.kernels.training.update import UpdateSettings, train_cell
+from glove_spark.settings.stages import pipeline_config, read_toml
 from glove_spark.stages.vocabulary import read_stop_words
-from glove_spark.storage import Location
+from glove_spark.store.location import Location
+from glove_spark.store.manifest import Dataset, Manifest, Recipe, fingerprint, list_files
+from glove_spark.store.publication import open_dataset
+from glove_spark.training.checkpoints import EpochRecord, commit_epoch, committed_epochs, is_whole
 
 WORDS = ["the", "of", "Ünïcode", "<unk>", "a", "whale"]
 FEWER = settings(max_examples=max(20, settings.default.max_examples // 4))

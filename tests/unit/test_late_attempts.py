@@ -1,11 +1,11 @@
 """A task's attempt that another overtook goes on for seconds: what it leaves is no part of us."""
 
 from glove_spark.datasets.model import SIDES, block_file, write_parameters
-from glove_spark.kernels.parameters import initial_parameters
-from glove_spark.kernels.schedule import derived_rng
-from glove_spark.manifest import file_sizes
-from glove_spark.stages.checkpoints import EpochRecord, commit_epoch, is_whole
-from glove_spark.storage import Location
+from glove_spark.kernels.training.parameters import initial_parameters
+from glove_spark.kernels.training.schedule import derived_rng
+from glove_spark.store.location import Location
+from glove_spark.store.manifest import file_sizes
+from glove_spark.training.checkpoints import EpochRecord, commit_epoch, is_whole
 
 
 def test_an_epoch_stays_whole_when_a_late_attempt_writes_beside_it(tmp_path):

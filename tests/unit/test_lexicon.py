@@ -13,7 +13,7 @@ from glove_spark.datasets.ledger import Batch, Ledger, Sum, day_of
 from glove_spark.datasets.lexicon import WORD_COUNTS, Lexicon, Rules, read_counts, write_counts
 from glove_spark.datasets.matrix_parts import MatrixPart, cut_ranges
 from glove_spark.errors import ConfigurationError, DatasetError
-from glove_spark.storage import Location
+from glove_spark.store.location import Location
 
 WORDS = st.dictionaries(st.sampled_from("abcdefgh"), st.integers(1, 5))
 

@@ -6,17 +6,17 @@ from dataclasses import replace
 
 import pytest
 
-from glove_spark.checksums import FileState
 from glove_spark.errors import DatasetError, InputError
-from glove_spark.manifest import Dataset, Manifest, Recipe, fingerprint, list_files
-from glove_spark.publication import (
+from glove_spark.store.checksums import FileState
+from glove_spark.store.location import Location
+from glove_spark.store.manifest import Dataset, Manifest, Recipe, fingerprint, list_files
+from glove_spark.store.publication import (
     FOLLOWED,
     lineage_of,
     name_some,
     open_dataset,
     refuse_followed,
 )
-from glove_spark.storage import Location
 
 RECIPE = Recipe("cooccurrence", 1, {"window_size": 5}, {"tokens": "aa"})
 

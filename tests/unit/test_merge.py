@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from glove_spark.kernels.merge import Replica, merge_replicas
-from glove_spark.kernels.parameters import Parameters, initial_parameters
+from glove_spark.kernels.training.merge import Replica, merge_replicas
+from glove_spark.kernels.training.parameters import Parameters, initial_parameters
 
 
 def moved(base: Parameters, by: float, gradsq: float) -> Parameters:

@@ -13,7 +13,6 @@ from pyspark.ml.param import Param
 from pyspark.ml.util import DefaultParamsReader, DefaultParamsWriter
 
 import glove_spark
-from glove_spark.config import SETTINGS
 from glove_spark.errors import ConfigurationError, InputError, SetupError
 from glove_spark.ml import GloVe
 from glove_spark.ml.connect import refuse_connect
@@ -26,6 +25,7 @@ from glove_spark.ml.params import (
     option_params,
     param_name,
 )
+from glove_spark.settings.stages import SETTINGS
 
 RESULT_OPTIONS = [
     (stage, spec)

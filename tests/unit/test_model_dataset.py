@@ -4,14 +4,14 @@ import numpy as np
 import pytest
 
 from glove_spark.datasets.model import SIDES, block_file, gather_parameters, write_parameters
-from glove_spark.datasets.versions import FORMAT_VERSIONS
 from glove_spark.datasets.vocabulary import Vocabulary
 from glove_spark.errors import DatasetError, InputError
 from glove_spark.exchange.formats import open_vectors
-from glove_spark.kernels.grid import BlockGrid
-from glove_spark.kernels.parameters import Parameters, initial_parameters
-from glove_spark.manifest import Dataset, Manifest, Recipe, list_files
-from glove_spark.storage import Location
+from glove_spark.kernels.blocks.grid import BlockGrid
+from glove_spark.kernels.training.parameters import Parameters, initial_parameters
+from glove_spark.store.format_versions import FORMAT_VERSIONS
+from glove_spark.store.location import Location
+from glove_spark.store.manifest import Dataset, Manifest, Recipe, list_files
 
 WORDS, SIZE, EPOCH = 11, 3, 2
 

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from glove_spark.kernels.batching import batch_cell
-from glove_spark.kernels.new_words import ContextAverage
-from glove_spark.kernels.parameters import initial_parameters
+from glove_spark.kernels.blocks.batching import batch_cell
+from glove_spark.kernels.training.new_words import ContextAverage
+from glove_spark.kernels.training.parameters import initial_parameters
 
 X_MAX, ALPHA, SIZE = 10.0, 0.75, 5
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from glove_spark.kernels import objective
+from glove_spark.kernels.training import objective
 
 
 def test_weights_follow_the_published_function():

@@ -9,7 +9,7 @@ import pytest
 
 from glove_spark.console import Console
 from glove_spark.logs import configure_log, fields, name_stage
-from glove_spark.progress import StageProgress, State, Tasks, bar, in_words
+from glove_spark.spark.progress import StageProgress, State, Tasks, bar, in_words
 
 
 @pytest.fixture
@@ -120,7 +120,7 @@ def test_no_bar_in_a_pipe(monkeypatch):
 def test_json_is_an_object_a_line(monkeypatch):
     monkeypatch.setattr(sys, "stderr", io.StringIO())
     configure_log(0, "json")
-    log = logging.getLogger("glove_spark.stage")
+    log = logging.getLogger("glove_spark.stages.stage")
     name_stage("model")
     log.info("epoch %d\nof many", 3, extra=fields(cost=0.5, epoch=3))
     name_stage("")

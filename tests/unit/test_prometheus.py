@@ -7,13 +7,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from prometheus_client.parser import text_string_to_metric_families
 
-from glove_spark import cli
+from glove_spark.cli import entry as cli
 from glove_spark.cli import main
-from glove_spark.manifest import Manifest, Recipe
-from glove_spark.prometheus import Metric, exposition
-from glove_spark.run_metrics import HELP, write_run_metrics
-from glove_spark.storage import Location
-from glove_spark.versions import Judgement
+from glove_spark.release.prometheus import Metric, exposition
+from glove_spark.release.run_metrics import HELP, write_run_metrics
+from glove_spark.store.location import Location
+from glove_spark.store.manifest import Manifest, Recipe
+from glove_spark.store.versions import Judgement
 
 
 def samples_of(text):

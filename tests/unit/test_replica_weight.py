@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from glove_spark.kernels.batching import batch_cell
-from glove_spark.kernels.replica_weight import column_weights
+from glove_spark.kernels.blocks.batching import batch_cell
+from glove_spark.kernels.training.replica_weight import column_weights
 
 
 @pytest.mark.parametrize("subsampled", [False, True])

@@ -12,7 +12,6 @@ import pytest
 from glove_spark.cli import main
 from glove_spark.errors import ConfigurationError, InputError, SetupError, UnknownWordError
 from glove_spark.exchange.source import MemorySource
-from glove_spark.manifest import Manifest
 from glove_spark.report import word_map
 from glove_spark.report.build import ReportOptions, make_page, write_report
 from glove_spark.report.neighbor_plot import lay_out, write_plots
@@ -25,8 +24,9 @@ from glove_spark.report.word_map import (
     principal_components,
     telling_words,
 )
-from glove_spark.storage import Location
-from glove_spark.word_vectors import WordVectors
+from glove_spark.store.location import Location
+from glove_spark.store.manifest import Manifest
+from glove_spark.vectors.word_vectors import WordVectors
 
 from ..conftest import HOSTILE
 

@@ -9,10 +9,10 @@ import time
 
 import pytest
 
-from glove_spark import run_lock
 from glove_spark.errors import OutputError
-from glove_spark.run_lock import PREFIX, hold_lock
-from glove_spark.storage import Location
+from glove_spark.store import run_lock
+from glove_spark.store.location import Location
+from glove_spark.store.run_lock import PREFIX, hold_lock
 
 
 @pytest.fixture(autouse=True)

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from glove_spark.kernels import schedule
-from glove_spark.kernels.schedule import averaging_rounds, derived_rng, stratified_rounds
+from glove_spark.kernels.training import schedule
+from glove_spark.kernels.training.schedule import averaging_rounds, derived_rng, stratified_rounds
 
 seeds = st.integers(0, 2**63 - 1)
 

@@ -5,7 +5,7 @@ import os
 import pytest
 
 from glove_spark.errors import SetupError
-from glove_spark.session import (
+from glove_spark.spark.session import (
     _driver_settings,
     _master_is_configured,
     check_java,

@@ -4,13 +4,13 @@ from dataclasses import dataclass
 
 import pytest
 
-from glove_spark.checksums import file_state
 from glove_spark.errors import DatasetError, InputError, OutputError
-from glove_spark.manifest import Manifest
-from glove_spark.options import Settings, option
-from glove_spark.publication import MARKER, claim_folder
-from glove_spark.stage import Stage, run_stage
-from glove_spark.storage import Location
+from glove_spark.settings.option import Settings, option
+from glove_spark.stages.stage import Stage, run_stage
+from glove_spark.store.checksums import file_state
+from glove_spark.store.location import Location
+from glove_spark.store.manifest import Manifest
+from glove_spark.store.publication import MARKER, claim_folder
 
 
 @dataclass(frozen=True)

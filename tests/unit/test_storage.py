@@ -6,7 +6,7 @@ import pytest
 from pyarrow import fs
 
 from glove_spark.errors import ConfigurationError, InputError, OutputError
-from glove_spark.storage import Location, writing
+from glove_spark.store.location import Location, writing
 
 
 def test_relative_path_becomes_absolute(tmp_path, monkeypatch):

@@ -2,9 +2,9 @@
 
 import pytest
 
-from glove_spark.manifest import Dataset, Manifest, Recipe
 from glove_spark.pipeline import _summarize
-from glove_spark.storage import Location
+from glove_spark.store.location import Location
+from glove_spark.store.manifest import Dataset, Manifest, Recipe
 
 
 def model(**facts):

@@ -9,13 +9,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from glove_spark.kernels import objective, products
-from glove_spark.kernels.batching import batch_cell
-from glove_spark.kernels.cells import ABSENT, BatchedCell, Lists
-from glove_spark.kernels.parameters import Parameters, initial_parameters
+from glove_spark.kernels.blocks.batching import batch_cell
+from glove_spark.kernels.blocks.cells import ABSENT, BatchedCell, Lists
 from glove_spark.kernels.reference import ReferenceSide, train_epoch
-from glove_spark.kernels.schedule import derived_rng
-from glove_spark.kernels.update import UpdateSettings, train_cell
+from glove_spark.kernels.training import objective, products
+from glove_spark.kernels.training.parameters import Parameters, initial_parameters
+from glove_spark.kernels.training.schedule import derived_rng
+from glove_spark.kernels.training.update import UpdateSettings, train_cell
 
 
 def update_settings(**given) -> UpdateSettings:

@@ -7,9 +7,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from glove_spark import versions
 from glove_spark.cli import main
-from glove_spark.commands.publishing import publish_version
 from glove_spark.datasets.vectors import write_parquet
 from glove_spark.errors import (
     ConfigurationError,
@@ -18,13 +16,15 @@ from glove_spark.errors import (
     OutputError,
     QualityError,
 )
-from glove_spark.evaluation.gate import gate_scores, questions_fingerprint
 from glove_spark.evaluation.report import Questions
 from glove_spark.exchange.formats import open_vectors
-from glove_spark.manifest import Manifest, Recipe, list_files
-from glove_spark.publication import claim_folder
-from glove_spark.storage import Location
-from glove_spark.versions import (
+from glove_spark.release.gate import gate_scores, questions_fingerprint
+from glove_spark.release.publishing import publish_version
+from glove_spark.store import versions
+from glove_spark.store.location import Location
+from glove_spark.store.manifest import Manifest, Recipe, list_files
+from glove_spark.store.publication import claim_folder
+from glove_spark.store.versions import (
     Judgement,
     current_version,
     make_current,
@@ -32,7 +32,7 @@ from glove_spark.versions import (
     resolved,
     version_folder,
 )
-from glove_spark.word_vectors import WordVectors
+from glove_spark.vectors.word_vectors import WordVectors
 
 WORDS = ["man", "woman", "king", "queen"]
 GOOD = [[0, 1], [0, -1], [1, 1], [1, -1]]
@@ -146,7 +146,7 @@ def test_the_current_version_is_asked_again_only_when_the_questions_changed(
         asked.append(source.shown.split("/")[-2])
         return gate_scores(source, some)
 
-    monkeypatch.setattr("glove_spark.commands.publishing.gate_scores", counting)
+    monkeypatch.setattr("glove_spark.release.publishing.gate_scores", counting)
     publish_version(root, "a", questions, margin=1)
     publish_version(root, "b", questions, margin=1)
     assert asked == ["a", "b"]

@@ -9,7 +9,7 @@ import pytest
 
 from glove_spark.datasets.vocabulary import FILE, Vocabulary
 from glove_spark.errors import DatasetError
-from glove_spark.storage import Location
+from glove_spark.store.location import Location
 
 
 def test_reads_what_it_wrote(tmp_path):

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from glove_spark.kernels.runs import Run, RunStack, add_up, cut_rows, merge_two, stack_rows
-from glove_spark.kernels.windows import (
+from glove_spark.kernels.counting.runs import Run, RunStack, add_up, cut_rows, merge_two, stack_rows
+from glove_spark.kernels.counting.windows import (
     Weights,
     count_windows,
     distance_weights,
@@ -245,7 +245,7 @@ def test_a_stack_holds_few_runs_however_many_arrive(monkeypatch):
         moved.append(first.nnz + second.nnz)
         return merge_two(first, second)
 
-    monkeypatch.setattr("glove_spark.kernels.runs.merge_two", counting)
+    monkeypatch.setattr("glove_spark.kernels.counting.runs.merge_two", counting)
     stack = RunStack()
     size = 20_000
     for number in range(256):

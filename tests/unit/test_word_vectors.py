@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from glove_spark.errors import InputError, UnknownWordError
-from glove_spark.spelling import near_spellings
-from glove_spark.word_vectors import WordVectors
+from glove_spark.vectors.spelling import near_spellings
+from glove_spark.vectors.word_vectors import WordVectors
 
 # gensim calls what it calls deprecated
 pytestmark = pytest.mark.filterwarnings("ignore:Call to deprecated:DeprecationWarning")
@@ -98,8 +98,8 @@ def test_a_copy_is_mapped_and_made_anew_when_the_file_changes(tmp_path, royals):
 
 def test_word_vectors_need_no_spark():
     script = (
-        "import sys, glove_spark, glove_spark.word_vectors, glove_spark.evaluation.report,"
-        "glove_spark.cooccurrence_ratio, glove_spark.c_program.importing,"
+        "import sys, glove_spark, glove_spark.vectors.word_vectors, glove_spark.evaluation.report,"
+        "glove_spark.vectors.cooccurrence_ratio, glove_spark.c_program.importing,"
         "glove_spark.c_program.exporting; print('pyspark' in sys.modules)"
     )
     found = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)

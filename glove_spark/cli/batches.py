@@ -1,0 +1,56 @@
+"""The command that lists the batches of a corpus that is followed."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from dataclasses import asdict
+from typing import Any
+
+from glove_spark.cli.parser import add_command
+from glove_spark.datasets.ledger import Ledger
+from glove_spark.errors import InputError
+from glove_spark.store.location import Location
+from glove_spark.store.publication import open_dataset
+
+EXAMPLES = """  glove-spark batches out/
+  glove-spark batches out/ --json
+"""
+
+
+def add_batches(commands: Any) -> None:
+    """Add the command."""
+    command = add_command(
+        commands, "batches", "list the batches that the counts are the sum of", _list, EXAMPLES
+    )
+    command.add_argument("folder", metavar="DIR", help="the output folder of the updates")
+    command.add_argument("--json", action="store_true", help="a JSON object a batch")
+
+
+def _list(given: argparse.Namespace) -> None:
+    root = Location.of(given.folder)
+    matrix = open_dataset(root / "cooccurrence", hasher=None)
+    ledger = Ledger.of(matrix.manifest.facts)
+    if ledger is None:
+        raise InputError(
+            f"{matrix.location.shown} was counted at once and has no batches; name a folder that "
+            "glove-spark update wrote to"
+        )
+    names = sorted(ledger.batches)
+    if given.json:
+        for name in names:
+            sys.stdout.write(json.dumps({"name": name, **asdict(ledger.batches[name])}) + "\n")
+        return
+    rows: list[tuple[str, ...]] = [
+        ("batch", "tokens", "documents", "nonzeros", "new words", "missed", "added")
+    ]
+    for name in names:
+        batch = ledger.batches[name]
+        numbers = (batch.tokens, batch.documents, batch.nnz, batch.new_words, batch.missed_tokens)
+        rows.append((name, *(f"{number:,}" for number in numbers), batch.added))
+    widths = [max(len(row[k]) for row in rows) for k in range(len(rows[0]))]
+    for row in rows:
+        cells = [row[0].ljust(widths[0])]
+        cells += [cell.rjust(width) for cell, width in zip(row[1:], widths[1:], strict=True)]
+        sys.stdout.write("  ".join(cells).rstrip() + "\n")

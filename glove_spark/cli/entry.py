@@ -1,0 +1,285 @@
+"""The command line: flags made from the options, one library call a command."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import signal
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import MISSING
+from pathlib import Path
+from typing import Any
+
+from glove_spark import __version__
+from glove_spark.cli.batches import add_batches
+from glove_spark.cli.completion import add_completion
+from glove_spark.cli.drift import add_drift
+from glove_spark.cli.evaluate import add_evaluate
+from glove_spark.cli.exchange import add_convert, add_export_c, add_import_c
+from glove_spark.cli.explore import add_analogy, add_neighbors, add_ratio
+from glove_spark.cli.metrics import write_metrics
+from glove_spark.cli.parser import EXIT_CODES, add_command
+from glove_spark.cli.prepare import add_prepare
+from glove_spark.cli.publish import add_publish
+from glove_spark.cli.report import add_plot_neighbors, add_report
+from glove_spark.cli.verify import add_verify
+from glove_spark.errors import INTERRUPTED_EXIT_CODE, GloveSparkError
+from glove_spark.logs import configure_log
+from glove_spark.settings.option import OptionSpec
+from glove_spark.settings.stages import (
+    COUNTING,
+    SETTINGS,
+    STAGES,
+    PipelineConfig,
+    RunSettings,
+    pipeline_config,
+    read_toml,
+    update_settings,
+)
+
+log = logging.getLogger("glove_spark")
+
+RUN_EXAMPLES = """  glove-spark run --input books/ --output out/
+  glove-spark run --input books/ --document file --output out/ --vector-size 300 --probe war,law
+  glove-spark run --input 'crawl/*.jsonl.zst' --output out/ --config conf/large.toml
+"""
+STAGE_EXAMPLES = {
+    "tokenize": """  glove-spark tokenize --input books/ --output out/
+  glove-spark tokenize --input s3://bucket/crawl.parquet --text-column body --output s3://bucket/out
+""",
+    "vocabulary": """  glove-spark vocabulary --output out/ --min-count 11
+""",
+    "cooccurrence": """  glove-spark cooccurrence --output out/ --window-size 15
+""",
+    "blocks": """  glove-spark blocks --output out/
+""",
+    "train": """  glove-spark train --output out/ --vector-size 300 --epochs 10 --probe war,law
+  glove-spark train --output other/ --reuse out/ --x-max 50
+  glove-spark train --output today/ --reuse counts/ --warm-start yesterday/ --epochs 3
+""",
+    "export": """  glove-spark export --output out/
+  glove-spark export --output out/ --vectors word --overwrite
+""",
+}
+UPDATE_EXAMPLES = """  glove-spark update --input news/2026-11-20/ --output out/ --batch 2026-11-20
+  glove-spark update --input news/2026-11-20/ --output out/ --batch 2026-11-20 --replace
+  glove-spark update --output out/ --remove 2026-11-20
+  glove-spark update --output out/ --rerank
+"""
+DEMO_EXAMPLES = """  glove-spark demo
+  glove-spark demo --output my-demo/ --master 'local[2]'
+"""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; return its exit code."""
+    parser = build_parser()
+    given = parser.parse_args(arguments)
+    configure_log(given.verbose - given.quiet, given.log_format)
+    signal.signal(signal.SIGTERM, _interrupt)
+    # what escapes is a defect
+    started, exit_code = time.time(), 1
+    try:
+        exit_code = _run(given)
+    finally:
+        write_metrics(given, exit_code, started)
+    return exit_code
+
+
+def _run(given: argparse.Namespace) -> int:
+    """Run a command, turning errors of ours into a line and an exit code."""
+    try:
+        given.run(given)
+    except BaseException as error:
+        # an interrupt in the middle of a call may surface as what the call's clean-up stumbled on
+        if _follows_interrupt(error):
+            log.error("interrupted; run the same command again to go on")
+            return INTERRUPTED_EXIT_CODE
+        if isinstance(error, GloveSparkError):
+            log.error("%s", error)
+            log.debug("traceback:", exc_info=True)
+            return error.exit_code
+        if isinstance(error, BrokenPipeError):
+            # the reader of our output (head, less) went away
+            sys.stderr.close()
+            return 0
+        raise
+    return 0
+
+
+def _follows_interrupt(error: BaseException | None) -> bool:
+    """Tell whether an interrupt is the error or what it was raised in the handling of."""
+    while error is not None:
+        if isinstance(error, KeyboardInterrupt):
+            return True
+        error = error.__context__
+    return False
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """Make the parser of all commands."""
+    parser = argparse.ArgumentParser(
+        prog="glove-spark",
+        description="GloVe word vectors from any corpus, on Apache Spark.",
+        epilog="examples:\n"
+        "  glove-spark demo\n"
+        "  glove-spark run --input books/ --output out/\n"
+        "  glove-spark neighbors --vectors out/ tyranny war\n"
+        "  glove-spark report out/\n"
+        "  glove-spark run --help\n\n" + EXIT_CODES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action="version", version=f"glove-spark {__version__}")
+    commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
+    everything = add_command(
+        commands, "run", "the whole pipeline: corpus to vectors", _run_pipeline, RUN_EXAMPLES
+    )
+    _add_options(everything, {name: SETTINGS[name] for name in ("run", *STAGES)})
+    for stage, text in STAGES.items():
+        command = add_command(commands, stage, text, _run_stage, STAGE_EXAMPLES[stage])
+        command.set_defaults(stage=stage)
+        _add_options(command, {"run": RunSettings, stage: SETTINGS[stage]})
+    update = add_command(
+        commands,
+        "update",
+        "add a batch of text to counts that follow a corpus, or take one out",
+        _run_update,
+        UPDATE_EXAMPLES,
+    )
+    _add_options(update, {name: SETTINGS[name] for name in ("run", "update", *COUNTING)})
+    add_batches(commands)
+    add_evaluate(commands)
+    add_neighbors(commands)
+    add_analogy(commands)
+    add_ratio(commands)
+    add_convert(commands)
+    add_import_c(commands)
+    add_export_c(commands)
+    add_drift(commands)
+    add_report(commands)
+    add_verify(commands)
+    add_prepare(commands)
+    add_publish(commands)
+    add_plot_neighbors(commands)
+    _add_demo(commands)
+    add_completion(commands, parser)
+    return parser
+
+
+def _interrupt(signum: int, frame: Any) -> None:
+    raise KeyboardInterrupt
+
+
+def _add_options(command: argparse.ArgumentParser, tables: Any) -> None:
+    command.add_argument(
+        "--config", metavar="FILE", help="options in TOML, one table a stage; flags win"
+    )
+    for table, settings in tables.items():
+        group = command.add_argument_group(table, settings.__doc__)
+        for spec in settings.specs():
+            _add_option(group, table, spec)
+
+
+def _add_option(group: Any, table: str, spec: OptionSpec) -> None:
+    # a destination per table, and no default: what is not given leaves the TOML file's value
+    destination = f"{table}.{spec.name}"
+    if spec.default is MISSING:
+        help = spec.help
+    elif spec.default in (None, (), False):
+        help = spec.help if spec.default is not False else f"{spec.help} (default: off)"
+    else:
+        shown = "on" if spec.default is True else spec.default
+        help = f"{spec.help} (default: {shown})"
+    help = help.replace("%", "%%")
+    common: dict[str, Any] = {"dest": destination, "default": argparse.SUPPRESS}
+    if spec.type is bool:
+        off = spec.opposite or "--no-" + spec.flag[2:]
+        group.add_argument(spec.flag, action="store_true", help=help, **common)
+        if spec.default is True:
+            group.add_argument(off, action="store_false", help=f"not {spec.flag}", **common)
+        return
+    if spec.rule is not None and spec.rule.choices:
+        common["metavar"] = "|".join(spec.rule.choices)
+    else:
+        common["metavar"] = spec.metavar or {int: "N", float: "X", str: "TEXT"}[spec.type]
+    if spec.repeated and spec.comma_separated:
+        common.update(action="extend", type=lambda text: text.split(","))
+        common["metavar"] = f"{common['metavar']},..."
+    elif spec.repeated:
+        common.update(action="extend", nargs="+", type=spec.type)
+    else:
+        common.update(type=spec.type)
+    group.add_argument(spec.flag, help=help, **common)
+
+
+def _values(given: argparse.Namespace) -> dict[str, dict[str, Any]]:
+    """Merge the TOML file and the flags; flags win."""
+    values = read_toml(given.config) if given.config else {}
+    for key, value in vars(given).items():
+        table, dot, name = key.partition(".")
+        if dot:
+            values.setdefault(table, {})[name] = value
+    return values
+
+
+def _config(given: argparse.Namespace) -> PipelineConfig:
+    values = _values(given)
+    if given.stage not in (None, "tokenize"):
+        # later stages do not read the corpus; the option is required by tokenize alone
+        values.setdefault("tokenize", {}).setdefault("input", ())
+    return pipeline_config(values)
+
+
+def _run_pipeline(given: argparse.Namespace) -> None:
+    config = _config(given)
+    from glove_spark.pipeline import run_pipeline
+    from glove_spark.spark.session import spark_session
+
+    with spark_session(config.run.master, config.run.spark_conf) as spark:
+        datasets = run_pipeline(spark, config)
+    log.info("vectors: %s", datasets["vectors.txt"].location.shown)
+
+
+def _run_stage(given: argparse.Namespace) -> None:
+    config = _config(given)
+    from glove_spark.pipeline import run_command
+    from glove_spark.spark.session import spark_session
+
+    with spark_session(config.run.master, config.run.spark_conf) as spark:
+        for dataset in run_command(spark, given.stage, config):
+            log.info("%s: %s", dataset.name, dataset.location.shown)
+
+
+def _run_update(given: argparse.Namespace) -> None:
+    run, update, counting = update_settings(_values(given))
+    from glove_spark.pipeline import run_update
+    from glove_spark.spark.session import spark_session
+
+    with spark_session(run.master, run.spark_conf) as spark:
+        run_update(spark, run, update, counting)
+
+
+def _add_demo(commands: Any) -> None:
+    command = add_command(
+        commands,
+        "demo",
+        "write a corpus of Python's documentation and train on it",
+        _demo,
+        DEMO_EXAMPLES,
+    )
+    command.add_argument(
+        "--output", default="demo-output", metavar="DIR", help="where to (default: demo-output)"
+    )
+    command.add_argument("--master", metavar="URL", help="Spark's master (default: local[*])")
+
+
+def _demo(given: argparse.Namespace) -> None:
+    from glove_spark.cli.demo import run_demo
+
+    run_demo(Path(given.output), given.master)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

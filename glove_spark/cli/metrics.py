@@ -1,0 +1,67 @@
+"""The flag --metrics: a command says at its end, also after an error, what it did."""
+
+from __future__ import annotations
+
+import argparse
+from contextlib import suppress
+from typing import Any
+
+from glove_spark.errors import GloveSparkError
+from glove_spark.settings.stages import RunSettings, read_toml
+from glove_spark.store.location import Location
+
+METRICS = next(spec for spec in RunSettings.specs() if spec.name == "metrics")
+"""The option, as the stages have it."""
+
+
+def add_metrics(command: argparse.ArgumentParser) -> None:
+    """Add the flag to a command that has not all options of a run."""
+    command.add_argument(
+        METRICS.flag,
+        dest="run.metrics",
+        default=argparse.SUPPRESS,
+        metavar=METRICS.metavar,
+        help=METRICS.help,
+    )
+
+
+def write_metrics(given: argparse.Namespace, exit_code: int, started: float) -> None:
+    """Write the metrics of a command that has ended, where it was asked to.
+
+    Parameters
+    ----------
+    started
+        Seconds since the epoch.
+    """
+    flags = vars(given)
+    run: dict[str, Any] = {}
+    # a wrong setting is told by the command itself
+    with suppress(GloveSparkError):
+        run = read_toml(flags["config"]).get("run", {}) if flags.get("config") else {}
+    run |= {key[4:]: value for key, value in flags.items() if key.startswith("run.")}
+    if not run.get("metrics"):
+        return
+    root = reuse = None
+    with suppress(GloveSparkError):
+        METRICS.check(run["metrics"])
+        root, reuse = _folders(given, run)
+    if root is None:
+        return
+    from glove_spark.release.run_metrics import write_run_metrics
+
+    write_run_metrics(run["metrics"], given.command, exit_code, started, root, reuse)
+
+
+def _folders(
+    given: argparse.Namespace, run: dict[str, Any]
+) -> tuple[Location | None, Location | None]:
+    """Return the folder that a command worked on, and the one of its inputs."""
+    output = run.get("output") or vars(given).get("output")
+    if output is None:
+        return None, None
+    root = Location.of(output)
+    if given.command == "publish":
+        from glove_spark.store.versions import version_folder
+
+        return version_folder(root, given.version), root
+    return root, Location.of(run["reuse"]) if run.get("reuse") else None

@@ -1,0 +1,1 @@
+"""The user's text: which files it is made of, how documents are read, and their tokens."""

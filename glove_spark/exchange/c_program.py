@@ -1,0 +1,133 @@
+"""The layouts: ``vocab.txt``, ``cooccurrence.bin`` and parameters in float64.
+
+``vocab.txt`` has ``word count`` a line, counts falling, words of one count in the order of their
+bytes. ``cooccurrence.bin`` has records of int32 row, int32 column, both from 1, and float64 count.
+Parameters (``-binary 1``, and ``-save-gradsq 1`` for the accumulators) are V rows of word vector
+and bias, then V rows of context vector and bias. All little endian.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from glove_spark.datasets.vocabulary import Vocabulary
+from glove_spark.errors import InputError
+from glove_spark.exchange.matrix_file import MatrixFile
+from glove_spark.exchange.source import CHUNK_ROWS, Chunk, SliceableSource
+from glove_spark.exchange.streams import decode_words, read_lines, reading
+from glove_spark.store.location import Location
+
+RECORD = np.dtype([("row", "<i4"), ("col", "<i4"), ("count", "<f8")])
+"""A nonzero in ``cooccurrence.bin``."""
+
+
+def read_vocab(location: Location) -> Vocabulary:
+    """Read ``vocab.txt``.
+
+    Raises
+    ------
+    InputError
+        If a line is not a word and its count, a word is there twice, or the order is not the
+        program's: ids are line numbers, so the order carries meaning.
+    """
+    words: list[str] = []
+    counts: list[int] = []
+    for lines in read_lines(location):
+        coded = []
+        for number, line in enumerate(lines, len(words) + 1):
+            coded_word, _, count = line.rstrip(b"\r").rpartition(b" ")
+            if not coded_word or not count.isdigit():
+                shown = line.decode("utf-8", "replace")
+                raise InputError(
+                    f"{location.shown}, line {number:,}: {shown!r} is not a word and its count"
+                )
+            coded.append(coded_word)
+            counts.append(int(count))
+        words += decode_words(coded, location, len(words) + 1)
+    if len(words) < 2:
+        raise InputError(f"{location.shown} has {len(words)} words; a vocabulary has at least two")
+    line_of: dict[str, int] = {}
+    for number, word in enumerate(words, 1):
+        if line_of.setdefault(word, number) != number:
+            raise InputError(
+                f"{location.shown}, line {number:,}: {word!r} is there already, in line "
+                f"{line_of[word]:,}"
+            )
+        if number > 1 and (-counts[number - 1], word) < (-counts[number - 2], words[number - 2]):
+            raise InputError(
+                f"{location.shown}, line {number:,}: {word!r} {counts[number - 1]} is out of "
+                "order; counts must fall, and words of one count be in the order of their bytes"
+            )
+    return Vocabulary(words, np.array(counts, np.int64))
+
+
+def write_vocab(vocabulary: Vocabulary, target: Location) -> None:
+    """Write ``vocab.txt``.
+
+    Raises
+    ------
+    InputError
+        If a word holds white space, at which the program would end it.
+    """
+    for word in vocabulary.words:
+        if any(blank in word for blank in " \t\n\v\f\r"):
+            raise InputError(
+                f"word {word!r} holds white space, which vocab.txt cannot express; use a tokenizer "
+                "that gives none"
+            )
+    counts = vocabulary.counts.tolist()
+    lines = [f"{word} {count}\n" for word, count in zip(vocabulary.words, counts, strict=True)]
+    target.write_bytes("".join(lines).encode())
+
+
+def parameters_file(location: Location, vocabulary_size: int) -> MatrixFile:
+    """Describe a file of parameters or accumulators: float64 (2 V, d + 1).
+
+    Raises
+    ------
+    InputError
+        If its size does not divide so.
+    """
+    with reading(location), location.open_input() as file:
+        numbers, rest = divmod(file.size(), 8)
+    columns, odd = divmod(numbers, 2 * vocabulary_size)
+    if rest or odd or columns < 2:
+        raise InputError(
+            f"{location.shown} has {8 * numbers + rest:,} bytes, which are no float64 parameters "
+            f"of {vocabulary_size:,} words: 2 V rows of d + 1 numbers; it is cut short, or belongs "
+            "to another vocab.txt"
+        )
+    return MatrixFile(location, 0, (2 * vocabulary_size, columns), np.dtype("<f8"))
+
+
+class CParametersSource(SliceableSource):
+    """The program's parameters as vectors, rounded to float32.
+
+    Parameters
+    ----------
+    side
+        ``"sum"``, ``"word"`` or ``"context"``.
+    """
+
+    def __init__(self, location: Location, vocab: Location, side: str) -> None:
+        self.shown = f"{location.shown} ({side})"
+        self._words = read_vocab(vocab).words
+        self._side = side
+        self._file = parameters_file(location, len(self._words))
+        self.num_words, self.vector_size = len(self._words), self._file.shape[1] - 1
+
+    def rows(self, start: int, stop: int) -> Iterator[Chunk]:
+        """Read rows of one or both halves."""
+        offsets = {"sum": (0, self.num_words), "word": (0,), "context": (self.num_words,)}
+        for first in range(start, stop, CHUNK_ROWS):
+            last = min(first + CHUNK_ROWS, stop)
+            total = sum(
+                self._file.read(first + half, last + half)[:, :-1] for half in offsets[self._side]
+            )
+            yield Chunk(self._words[first:last], np.asarray(total, np.float32))
+
+    def words(self) -> Iterator[list[str]]:
+        """Give the words of ``vocab.txt``."""
+        yield self._words

@@ -1,0 +1,1 @@
+"""Counts that grow batch by batch: adding, removing and re-ranking."""

@@ -1,0 +1,268 @@
+"""Update: a batch of text is counted and added, replaced or taken out.
+
+    text -> tokens -> words -> lexicon and vocabulary -> the batch's matrix -> ledger
+
+See `glove_spark.following.matrix` for how it is committed.
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass, replace
+from datetime import datetime, timezone
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from pyspark.sql import SparkSession
+
+from glove_spark.corpus.files import corpus_content
+from glove_spark.datasets.cooccurrence import write_rows
+from glove_spark.datasets.ledger import COUNTS_FILE, Batch, Ledger, Sum, batch_folder
+from glove_spark.datasets.lexicon import WORD_COUNTS, Lexicon, Rules, counts_by_id, write_counts
+from glove_spark.datasets.matrix_parts import cut_ranges, stored_parts
+from glove_spark.datasets.vocabulary import Vocabulary
+from glove_spark.errors import ConfigurationError, DatasetError, EmptyInputError
+from glove_spark.following.matrix import (
+    CountSettings,
+    Followed,
+    commit,
+    counts_of,
+    delete_unnamed,
+    open_followed,
+    open_or_begin,
+    recover,
+    verified_lexicon,
+    verify_counts,
+)
+from glove_spark.settings.stages import VocabularySettings
+from glove_spark.spark.failures import task_errors
+from glove_spark.spark.session import describe
+from glove_spark.stages.cooccurrence import count_matrix
+from glove_spark.stages.matrix_facts import matrix_facts
+from glove_spark.stages.stage import hasher_of, run_stage
+from glove_spark.stages.tokenize import TOKENS
+from glove_spark.stages.vocabulary import count_all_words, read_stop_words
+from glove_spark.store.location import TEMPORARY, Location
+from glove_spark.store.manifest import Dataset, Manifest, Recipe
+from glove_spark.store.publication import FOLLOWED
+from glove_spark.store.run_lock import RunLock
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Counted:
+    """What the text of one batch came to."""
+
+    tokens: Dataset | None
+    words: pa.Table
+    documents: int
+
+    @property
+    def num_tokens(self) -> int:
+        """Tokens of the batch."""
+        return int(np.sum(self.words["count"].to_numpy(), dtype=np.int64))
+
+
+def add_batch(
+    spark: SparkSession,
+    root: Location,
+    name: str,
+    settings: CountSettings,
+    lock: RunLock,
+    *,
+    replacing: bool = False,
+    skip_existing: bool = False,
+    grow: bool = True,
+) -> Followed:
+    """Count a batch of text and add it.
+
+    Parameters
+    ----------
+    name
+        What the batch is called.
+    replacing
+        Take out what is there of that name.
+    skip_existing
+        Do nothing if the same text is there under that name.
+    grow
+        Let words enter the vocabulary; the first batch makes it in any case.
+
+    Raises
+    ------
+    DatasetError
+        If there is a batch of that name, or of the same text.
+    InputError
+        If the text cannot be read. Nothing has changed then.
+    """
+    followed = open_or_begin(root, settings)
+    recover(root, followed)
+    hasher = hasher_of(spark, "update")
+    corpus = corpus_content(settings.tokenize, hasher)
+    present = followed.ledger.batches.get(name)
+    if present is not None and present.corpus == corpus and skip_existing:
+        log.info("update: batch %s is there already, skipped", name)
+        return followed
+    _refuse_twice(followed.ledger, name, corpus, replacing)
+    lexicon = verified_lexicon(followed)
+    if present is not None:
+        lexicon = lexicon.plus(counts_of(followed, present), -1)
+    revision = followed.ledger.revision + 1
+    work = root / f".{FOLLOWED}{TEMPORARY}"
+    with task_errors():
+        counted = _count_words(spark, settings, work, lock)
+        lexicon = lexicon.plus(counted.words)
+        before = lexicon.vocabulary_size
+        if grow or not before:
+            lexicon = lexicon.grown(_rules(settings.vocabulary), counted.words)
+        new_words, missed = lexicon.missed(before)
+        folder = batch_folder(name, revision)
+        target = (followed.location / folder).make_folder()
+        nnz = _count_matrix(spark, settings, counted, lexicon, work, target, revision)
+        write_counts(counted.words, target / COUNTS_FILE)
+    batch = Batch(
+        folder,
+        corpus,
+        nnz,
+        counted.num_tokens,
+        counted.documents,
+        new_words,
+        missed,
+        datetime.now(timezone.utc).isoformat(timespec="seconds"),
+    )
+    ledger = replace(followed.ledger.without(name).with_batch(name, batch), revision=revision)
+    lock.check()
+    followed = commit(root, replace(followed, ledger=ledger), lexicon, spark)
+    work.delete()
+    log.info(
+        "update: batch %s added, %s tokens, %s nonzeros, %s new words (%s occurrences missed)",
+        name,
+        *(f"{value:,}" for value in (counted.num_tokens, nnz, new_words, missed)),
+    )
+    return followed
+
+
+def remove_batch(root: Location, name: str, lock: RunLock) -> Followed:
+    """Take a batch out: its counts of words and pairs are gone, and its files deleted.
+
+    Words keep their ids, even where nothing is left of them.
+
+    Raises
+    ------
+    ConfigurationError
+        If there is no such batch.
+    InputError
+        If there is none at all.
+    """
+    followed = open_followed(root)
+    recover(root, followed)
+    batch = followed.ledger.batches.get(name)
+    if batch is None:
+        raise ConfigurationError(
+            f"remove={name} is no batch of {followed.location.shown}; there are "
+            f"{len(followed.ledger.batches)}, which glove-spark batches lists"
+        )
+    lexicon = verified_lexicon(followed).plus(counts_of(followed, batch), -1)
+    ledger = replace(followed.ledger.without(name), revision=followed.ledger.revision + 1)
+    lock.check()
+    followed = commit(root, replace(followed, ledger=ledger), lexicon)
+    # whoever asked for it to be forgotten does not wait for the next update
+    delete_unnamed(followed)
+    log.info("update: batch %s removed, %s tokens", name, f"{batch.tokens:,}")
+    return followed
+
+
+def compact(spark: SparkSession, root: Location, lock: RunLock) -> Followed:
+    """Add up all batches into one set of files, for readers that want their sum."""
+    followed = open_followed(root)
+    recover(root, followed)
+    if not followed.ledger.not_in_sum():
+        return followed
+    verify_counts(spark, followed)
+    revision = followed.ledger.revision + 1
+    size = followed.lexicon().vocabulary_size
+    parts = stored_parts(followed.dataset())
+    ranges = list(enumerate(cut_ranges(parts, size)))
+    target, unit = (followed.location / f"sum.r{revision}").make_folder(), followed.unit
+    batches = tuple(followed.ledger.batches)
+    describe(spark, f"update: add up {len(batches):,} batches")
+
+    def write(numbered: tuple[int, Any]) -> None:
+        number, rows = numbered
+        with (target / f"rows-{number:05d}.parquet").written_whole() as temporary:
+            write_rows(rows.run(unit), rows.first, unit, temporary)
+
+    with task_errors():
+        spark.sparkContext.parallelize(ranges, max(1, len(ranges))).foreach(write)
+    ledger = replace(followed.ledger, revision=revision, sum=Sum(target.name, batches))
+    lock.check()
+    followed = commit(root, replace(followed, ledger=ledger), None, spark)
+    log.info("update: %s batches added up", f"{len(batches):,}")
+    return followed
+
+
+def _refuse_twice(ledger: Ledger, name: str, corpus: str, replacing: bool) -> None:
+    present = ledger.batches.get(name)
+    if present is not None and not replacing:
+        same = "the same text" if present.corpus == corpus else "other text"
+        raise DatasetError(
+            f"batch={name} was added on {present.added}, with {same}; give --replace to count it "
+            "anew, --skip-existing to leave it where the text is the same, or another name"
+        )
+    for other, batch in ledger.batches.items():
+        if other != name and batch.corpus == corpus and batch.tokens:
+            raise DatasetError(
+                f"batch={name} holds the same text as batch {other}, which was added on "
+                f"{batch.added}; it would count twice. Check the input, or remove {other}"
+            )
+
+
+def _rules(settings: VocabularySettings) -> Rules:
+    stop_words = read_stop_words(settings.stop_words)
+    return Rules(settings.min_count, settings.max_vocabulary, stop_words)
+
+
+def _count_words(
+    spark: SparkSession, settings: CountSettings, work: Location, lock: RunLock
+) -> Counted:
+    """Tokenize the batch and count its words."""
+    try:
+        tokens = run_stage(
+            TOKENS, spark, settings.tokenize, work.make_folder(), overwrite=True, lock=lock
+        )
+    except EmptyInputError as error:
+        log.warning("update: the batch is empty: %s", error)
+        return Counted(None, WORD_COUNTS.empty_table(), 0)
+    buckets = count_all_words(spark, tokens, 1)
+    words = pa.concat_tables([bucket.table() for bucket in buckets]).cast(WORD_COUNTS)
+    return Counted(tokens, words, int(tokens.facts["documents"]))
+
+
+def _count_matrix(
+    spark: SparkSession,
+    settings: CountSettings,
+    counted: Counted,
+    lexicon: Lexicon,
+    work: Location,
+    target: Location,
+    revision: int,
+) -> int:
+    """Count the batch's pairs with the words that have ids now; return the stored nonzeros."""
+    vocabulary = lexicon.vocabulary()
+    counts = counts_by_id(vocabulary, counted.words)
+    if counted.tokens is None or not counts.sum():
+        return 0
+    words = work / "words"
+    words.delete()
+    Vocabulary(vocabulary.words, counts).write(words)
+    recipe = Recipe(FOLLOWED, 1, {"revision": revision, "work": words.uri}, {})
+    dataset = Dataset(words, Manifest(recipe, {}, {}))
+    weights = settings.weights()
+    written = count_matrix(
+        spark, counted.tokens, dataset, counts, settings.cooccurrence, weights, target
+    )
+    if not any(block.nnz for block in written):
+        return 0
+    facts = matrix_facts(written, settings.cooccurrence, weights, len(counts))
+    return int(facts["nnz_stored"])

@@ -1,0 +1,325 @@
+"""A matrix that follows a corpus: how it is opened, committed and brought in order.
+
+Everything new is written beside what is there, under names of the next revision. The manifest of
+``cooccurrence`` is then replaced by one that names it: the one commit point. What a crash leaves is
+never named, and deleted by the next update. The dataset ``vocabulary`` is made from what the
+manifest names, at once or by the next update.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import pyarrow as pa
+from pyspark.sql import SparkSession
+
+from glove_spark.datasets.ledger import COUNTS_FILE, FACT, Batch, Ledger
+from glove_spark.datasets.lexicon import Lexicon, read_counts
+from glove_spark.errors import ConfigurationError, DatasetError, InputError
+from glove_spark.kernels.counting.windows import Weights, distance_weights
+from glove_spark.settings.stages import CooccurrenceSettings, TokenizeSettings, VocabularySettings
+from glove_spark.stages.stage import hasher_of
+from glove_spark.store.checksums import FileState, Hasher, file_state
+from glove_spark.store.format_versions import FORMAT_VERSIONS
+from glove_spark.store.location import TEMPORARY, Location, delete_files
+from glove_spark.store.manifest import Dataset, Manifest, Recipe, fingerprint, list_files
+from glove_spark.store.publication import FOLLOWED, publish_dataset, published
+
+log = logging.getLogger(__name__)
+
+LARGEST_WORD_COUNT = 1_000_000_000
+"""Of the most frequent word, in all batches together: bounds sums, so that every batch is counted
+in the same unit. Up to windows of 22 that is the unit of a matrix that is counted at once."""
+
+
+@dataclass(frozen=True)
+class Followed:
+    """A matrix that follows a corpus, as the manifest names it now.
+
+    Attributes
+    ----------
+    ledger
+        Which batches there are.
+    files
+        State of every file that counts, by its path in the dataset.
+    settings
+        How text was turned into counts, the same for every batch.
+    unit
+        What a count is a multiple of 1 by.
+    """
+
+    location: Location
+    ledger: Ledger
+    files: Mapping[str, FileState]
+    settings: Mapping[str, Any]
+    unit: int
+
+    def lexicon(self) -> Lexicon:
+        """Read all words."""
+        if not self.ledger.lexicon:
+            return Lexicon.empty()
+        return Lexicon.read(self.location / self.ledger.lexicon)
+
+    def dataset(self) -> Dataset:
+        """Return it as a dataset, to be read."""
+        recipe = Recipe(FOLLOWED, FORMAT_VERSIONS["cooccurrence"], self.settings, {})
+        facts = {FACT: self.ledger.as_fact()}
+        return Dataset(self.location, Manifest(recipe, self.files, facts))
+
+
+@dataclass(frozen=True)
+class CountSettings:
+    """How every batch is counted."""
+
+    tokenize: TokenizeSettings
+    vocabulary: VocabularySettings
+    cooccurrence: CooccurrenceSettings
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return what must be the same for all batches; `symmetric` is looked for by readers."""
+        tokenize = self.tokenize.as_dict(only_result=True)
+        tokenize.pop("input")
+        return {
+            **tokenize,
+            **self.vocabulary.as_dict(only_result=True),
+            **self.cooccurrence.as_dict(only_result=True),
+        }
+
+    def check(self) -> None:
+        """Check that the settings suit a vocabulary that grows.
+
+        Raises
+        ------
+        ConfigurationError
+            If they do not.
+        """
+        for name, allowed in (("drop_most_frequent", 0), ("unk", (None, "drop", "average"))):
+            value = getattr(self.vocabulary, name)
+            if value not in (allowed if isinstance(allowed, tuple) else (allowed,)):
+                raise ConfigurationError(
+                    f"{name}={value} does not suit a vocabulary that grows, whose words keep their "
+                    "ids; leave it away, and name such words in stop_words"
+                )
+
+    def weights(self) -> Weights:
+        """Return the weight of every distance, in a unit that does not depend on the text."""
+        counting = self.cooccurrence
+        return distance_weights(counting.window_size, counting.weighting, LARGEST_WORD_COUNT)
+
+
+def open_followed(root: Location) -> Followed:
+    """Open the matrix of an output folder.
+
+    Raises
+    ------
+    InputError
+        If there is none.
+    DatasetError
+        If it was counted at once.
+    """
+    location = root / "cooccurrence"
+    manifest = published(location)
+    if manifest is None:
+        raise InputError(
+            f"{location.shown} has no batches yet; add the first by glove-spark update --batch"
+        )
+    ledger = Ledger.of(manifest.facts)
+    if ledger is None:
+        raise DatasetError(
+            f"{location.shown} was counted at once, by {manifest.recipe.stage}, without batches; "
+            "name another output folder to follow a corpus in, and add this text as a batch"
+        )
+    settings, unit = manifest.recipe.settings, int(manifest.facts["unit"])
+    return Followed(location, ledger, manifest.files, settings, unit)
+
+
+def open_or_begin(root: Location, settings: CountSettings) -> Followed:
+    """Open the matrix of an output folder, or begin one.
+
+    Raises
+    ------
+    ConfigurationError
+        If the settings do not suit a vocabulary that grows.
+    DatasetError
+        If the matrix was counted at once, or by other settings.
+    """
+    settings.check()
+    location = root / "cooccurrence"
+    wanted = Recipe(FOLLOWED, FORMAT_VERSIONS["cooccurrence"], settings.as_dict(), {})
+    manifest = published(location)
+    if manifest is None:
+        made_by = published(root / "vocabulary")
+        if made_by is not None and made_by.recipe.stage != FOLLOWED:
+            raise DatasetError(
+                f"{(root / 'vocabulary').shown} was made by {made_by.recipe.stage} and does not "
+                "grow; name another output folder to follow a corpus in"
+            )
+        return Followed(location, Ledger(), {}, wanted.settings, settings.weights().unit)
+    followed = open_followed(root)
+    reasons = replace(manifest.recipe, inputs={}).differences(wanted)
+    if reasons:
+        raise DatasetError(
+            f"{location.shown} was counted differently: {'; '.join(reasons)}. Every batch must be "
+            "counted alike; give the same options, or name another output folder"
+        )
+    return followed
+
+
+def commit(
+    root: Location, followed: Followed, lexicon: Lexicon | None, spark: SparkSession | None = None
+) -> Followed:
+    """Name the new state in the manifest, then make the vocabulary of it.
+
+    Parameters
+    ----------
+    lexicon
+        All words as they are now; None where they did not change.
+    """
+    started = time.perf_counter()
+    ledger, location = followed.ledger, followed.location.make_folder()
+    if lexicon is not None:
+        ledger = replace(ledger, lexicon=f"lexicon.r{ledger.revision}.counts")
+        lexicon.write(location / ledger.lexicon)
+    else:
+        lexicon = followed.lexicon()
+    files = _named_files(replace(followed, ledger=ledger), hasher_of(spark, "update"))
+    followed = replace(followed, ledger=ledger, files=files)
+    vocabulary = _vocabulary_recipe(followed)
+    batches = ledger.batches.values()
+    facts = {
+        "vocabulary_size": lexicon.vocabulary_size,
+        # of all batches; a pair of words that several have counts once in each
+        "nnz": sum(batch.nnz for batch in batches),
+        "tokens": sum(batch.tokens for batch in batches),
+        "documents": sum(batch.documents for batch in batches),
+        "missed_tokens": lexicon.missed()[1],
+        "unit": followed.unit,
+        FACT: ledger.as_fact(),
+    }
+    inputs = {"vocabulary": vocabulary.fingerprint}
+    inputs |= {
+        f"batch {name}": fingerprint([batch.corpus, batch.folder])
+        for name, batch in ledger.batches.items()
+    }
+    recipe = Recipe(FOLLOWED, FORMAT_VERSIONS["cooccurrence"], followed.settings, inputs)
+    timings = {"commit": time.perf_counter() - started}
+    lineage = {"vocabulary": vocabulary.fingerprint}
+    Manifest(recipe, files, facts, timings, lineage).write(location)
+    _publish_vocabulary(root, followed, lexicon)
+    return followed
+
+
+def recover(root: Location, followed: Followed) -> None:
+    """Bring in order what an update left that ended in the middle."""
+    if not followed.ledger.lexicon:
+        if followed.location.exists():
+            followed.location.delete()
+        return
+    delete_unnamed(followed)
+    present = published(root / "vocabulary")
+    recipe = _vocabulary_recipe(followed)
+    if present is None or present.fingerprint != recipe.fingerprint:
+        log.info("update: the vocabulary is made of what the last update named")
+        _publish_vocabulary(root, followed, verified_lexicon(followed))
+
+
+def verified_lexicon(followed: Followed) -> Lexicon:
+    _verify(followed, followed.ledger.lexicon)
+    return followed.lexicon()
+
+
+def counts_of(followed: Followed, batch: Batch) -> pa.Table:
+    name = f"{batch.folder}/{COUNTS_FILE}"
+    _verify(followed, name)
+    return read_counts(followed.location / name)
+
+
+def _verify(followed: Followed, name: str) -> None:
+    """Compare one file's checksum: an update does not read those of the batches before."""
+    if not name:
+        return
+    file = followed.location / name
+    if not file.exists() or file_state(file) != followed.files.get(name):
+        raise _damaged(file)
+
+
+def verify_counts(spark: SparkSession, followed: Followed) -> None:
+    """Compare every checksum, before all counts are written anew.
+
+    Raises
+    ------
+    DatasetError
+        If a file is missing or not as it was written.
+    """
+    manifest = followed.dataset().manifest
+    damaged = manifest.damaged_files(followed.location, hasher_of(spark, "update"))
+    if damaged:
+        raise _damaged(followed.location / damaged[0])
+
+
+def _damaged(file: Location) -> DatasetError:
+    return DatasetError(
+        f"{file.shown} is missing or not as written; restore it, or make the counts anew in "
+        "another output folder"
+    )
+
+
+def _named_files(followed: Followed, hasher: Hasher) -> dict[str, FileState]:
+    """List the files that count: known ones as they are known, new ones hashed."""
+    ledger = followed.ledger
+    files: dict[str, FileState] = {}
+    for folder in ledger.folders():
+        known = {n: s for n, s in followed.files.items() if n.rpartition("/")[0] == folder}
+        found = known or {
+            f"{folder}/{name}": state
+            for name, state in list_files(followed.location / folder, hasher).items()
+        }
+        files |= found
+    files[ledger.lexicon] = file_state(followed.location / ledger.lexicon)
+    return files
+
+
+def delete_unnamed(followed: Followed) -> None:
+    """Delete files that the manifest does not name, and folders that are left empty."""
+    location = followed.location
+    inside = len(location.path) + 1
+    strays = [info for info in location.walk() if info.is_file]
+    strays = [info for info in strays if info.path[inside:] not in followed.files]
+    delete_files([location.found(info) for info in strays])
+    kept = {name.rpartition("/")[0] for name in followed.files}
+    for info in location.walk(recursive=False):
+        if not info.is_file and info.base_name not in kept:
+            location.found(info).delete()
+
+
+def _vocabulary_recipe(followed: Followed) -> Recipe:
+    names = ("min_count", "max_vocabulary", "stop_words", "unk")
+    settings = {name: followed.settings[name] for name in names}
+    lexicon = followed.files[followed.ledger.lexicon].sha256
+    return Recipe(FOLLOWED, FORMAT_VERSIONS["vocabulary"], settings, {"lexicon": lexicon})
+
+
+def _publish_vocabulary(root: Location, followed: Followed, lexicon: Lexicon) -> None:
+    started = time.perf_counter()
+    vocabulary = lexicon.vocabulary()
+    unfinished = root / f".vocabulary.{FOLLOWED}{TEMPORARY}"
+    unfinished.delete()
+    vocabulary.write(unfinished)
+    kept = int(vocabulary.counts.sum())
+    facts = {
+        "vocabulary_size": len(vocabulary),
+        "distinct_words": len(lexicon.table),
+        "tokens": lexicon.tokens,
+        "tokens_kept": kept,
+        "dropped_tokens": {"waiting": lexicon.tokens - kept},
+        "missed_tokens": lexicon.missed()[1],
+        "largest_count": int(vocabulary.counts.max(initial=0)),
+        "smallest_count": int(vocabulary.counts.min(initial=0)),
+    }
+    timings = {"total": time.perf_counter() - started}
+    recipe = _vocabulary_recipe(followed)
+    publish_dataset(unfinished, root / "vocabulary", recipe, facts, timings, lineage={})

@@ -1,0 +1,1 @@
+"""The grid of blocks, and how the nonzeros of a cell become batches."""

@@ -1,0 +1,82 @@
+"""Nonzeros that are kept out of training, and what they cost."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from glove_spark.kernels.training import objective
+from glove_spark.kernels.training.parameters import Parameters
+
+PIECE_FLOATS = 1 << 22
+"""Numbers gathered at a time for each side, 16 MB."""
+
+
+class HeldOut(NamedTuple):
+    """The nonzeros of one cell that are kept out of training.
+
+    Attributes
+    ----------
+    rows, cols
+        uint32 (nnz,), local ids.
+    log_counts
+        float32 (nnz,), natural logarithms of the counts.
+    """
+
+    rows: NDArray[np.uint32]
+    cols: NDArray[np.uint32]
+    log_counts: NDArray[np.float32]
+
+    def transposed(self) -> HeldOut:
+        """Return the nonzeros of the transposed cell."""
+        return HeldOut(self.cols, self.rows, self.log_counts)
+
+    def chosen(self, mask: NDArray[np.bool_]) -> HeldOut:
+        """Return some of them."""
+        return HeldOut(self.rows[mask], self.cols[mask], self.log_counts[mask])
+
+
+def is_held_out(
+    row_ids: NDArray[np.integer[Any]], col_ids: NDArray[np.integer[Any]], share: float
+) -> NDArray[np.bool_]:
+    """Choose about `share` of the nonzeros, by a hash of their ids alone (that of SplitMix64).
+
+    The choice depends on neither the partitions nor the blocks nor the seed of training.
+
+    >>> is_held_out(np.arange(10), np.arange(10), 0.3).sum()
+    np.int64(3)
+    """
+    key = row_ids.astype(np.uint64) << np.uint64(32) | col_ids.astype(np.uint64)
+    key += np.uint64(0x9E3779B97F4A7C15)
+    for shift, factor in ((30, 0xBF58476D1CE4E5B9), (27, 0x94D049BB133111EB)):
+        key ^= key >> np.uint64(shift)
+        key *= np.uint64(factor)
+    key ^= key >> np.uint64(31)
+    return key < np.uint64(share * 2**64)
+
+
+def cost_of(
+    held_out: HeldOut,
+    rows: Parameters,
+    columns: Parameters,
+    *,
+    x_max: float,
+    alpha: float,
+    row_log_keep: NDArray[np.float32] | None = None,
+    col_log_keep: NDArray[np.float32] | None = None,
+) -> float:
+    """Return ``sum 0.5 f r^2`` of the nonzeros; `row_log_keep` and the like as in `train_cell`."""
+    total = 0.0
+    piece = max(1, PIECE_FLOATS // rows.vectors.shape[1])
+    for start in range(0, len(held_out.rows), piece):
+        inside = slice(start, start + piece)
+        i, j, log_counts = held_out.rows[inside], held_out.cols[inside], held_out.log_counts[inside]
+        r = np.einsum("ij,ij->i", rows.vectors[i], columns.vectors[j])
+        r += rows.biases[i] + columns.biases[j] - log_counts
+        if row_log_keep is not None and col_log_keep is not None:
+            log_counts = log_counts + row_log_keep[i] + col_log_keep[j]
+        f = objective.weights(log_counts, x_max, alpha)
+        total += 0.5 * float(np.dot(f, r * r))
+    return total

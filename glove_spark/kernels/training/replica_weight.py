@@ -1,0 +1,34 @@
+"""How much each word of a column block was trained in a cell: the weight of its replica."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from glove_spark.kernels.blocks.cells import BatchedCell
+from glove_spark.kernels.training import objective
+
+
+def column_weights(
+    cell: BatchedCell,
+    num_columns: int,
+    x_max: float,
+    alpha: float,
+    row_log_keep: NDArray[np.float32] | None = None,
+    col_log_keep: NDArray[np.float32] | None = None,
+    *,
+    transposed: bool = False,
+) -> NDArray[np.float64]:
+    """Return ``sum f`` over each column of a cell, float64 (num_columns,).
+
+    What is given is given as to `train_cell`.
+    """
+    weights = np.zeros(num_columns, dtype=np.float64)
+    for lines in cell.nonzeros():
+        rows, cols = lines[:2] if not transposed else lines[1::-1]
+        log_counts = lines[2]
+        if row_log_keep is not None and col_log_keep is not None:
+            log_counts = log_counts + row_log_keep[rows] + col_log_keep[cols]
+        f = objective.weights(log_counts, x_max, alpha)
+        weights += np.bincount(cols, weights=f, minlength=num_columns)
+    return weights

@@ -1,0 +1,257 @@
+"""Bounded block AdaGrad: train the parameters of one cell, batch by batch.
+
+For one batch, with parameters frozen, ``r = w.u + b + c - ln x`` and ``e = f(x) r``::
+
+    g_i  = sum_j e_ij u_j
+    h_i  = sum_j f_ij (|u_j|^2 + 1)
+    w_i -= eta g_i / max( sqrt(G_i) (1 + kappa eta h_i), eta h_i )
+    G_i += eta^2 sum_j e_ij^2 |u_j|^2 / d
+
+and the same for u_j and, with accumulators of their own, for both biases. h_i bounds the largest
+eigenvalue of the Hessian of row i's least-squares problem in the batch, so no step is longer than
+``g_i / h_i``, which cannot overshoot in any direction. A rare row (h small) takes the ordinary
+AdaGrad step. In between, kappa makes the step that of an implicit update.
+
+Departures from the reference program, for a batch of one nonzero: the bound and the damping; biases
+use eta too, as the formula above says; gradients are not clipped, as the bound leaves no need to.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from glove_spark.kernels.blocks.cells import Batch, BatchedCell, Tiles
+from glove_spark.kernels.training.parameters import Accumulators, Parameters
+from glove_spark.kernels.training.products import Products, SparseProducts, TileProducts
+from glove_spark.kernels.training.words import CellWords, Words
+from glove_spark.kernels.training.workspace import Workspace
+
+Float32 = NDArray[np.float32]
+
+_ZERO, _ONE = np.float32(0), np.float32(1)
+
+
+@dataclass(frozen=True)
+class UpdateSettings:
+    """What one epoch's update needs to know.
+
+    Parameters
+    ----------
+    learning_rate
+        eta of this epoch.
+    damping
+        kappa, at least 0.
+    x_max, alpha
+        Of the weighting function f.
+    adagrad
+        ``"row"``: one accumulator a word; ``"element"``: one a coordinate, as the reference does.
+    """
+
+    learning_rate: float
+    damping: float
+    x_max: float
+    alpha: float
+    adagrad: Accumulators
+
+
+@dataclass(frozen=True)
+class CellLoss:
+    """What training one cell cost.
+
+    `cost_sum` is ``sum 0.5 f r^2`` over the cell's nonzeros, each measured before its batch's
+    update; divided by `nnz` and added up over cells it is the published cost. `finite` is False
+    where training was stopped because the cost no longer was.
+    """
+
+    cost_sum: float
+    nnz: int
+
+    @property
+    def finite(self) -> bool:
+        """Whether the cost is a finite number."""
+        return math.isfinite(self.cost_sum)
+
+
+def train_cell(
+    cell: BatchedCell,
+    rows: Parameters,
+    columns: Parameters,
+    settings: UpdateSettings,
+    *,
+    transposed: bool = False,
+    rng: np.random.Generator | None = None,
+    row_log_keep: Float32 | None = None,
+    col_log_keep: Float32 | None = None,
+) -> CellLoss:
+    """Train on every nonzero of a cell once; mutate `rows` and `columns` in place.
+
+    Parameters
+    ----------
+    cell
+        The cell's nonzeros in batches.
+    rows, columns
+        The parameters of the cell's row block and column block.
+    settings
+        The update's constants.
+    transposed
+        `cell` holds the transpose of what is to be trained.
+    rng
+        Draws the order in which batches are visited; None visits them as they are stored.
+    row_log_keep, col_log_keep
+        float32, ``ln k`` of the block's words (`objective.log_keep_factors`), None for all kept.
+    """
+    # ln of (x k_i k_j / x_max)^alpha in three parts, x_max counted with the rows
+    alpha = np.float32(settings.alpha)
+    all_kept = np.zeros(1, dtype=np.float32)
+    of_rows = all_kept if row_log_keep is None else row_log_keep
+    of_rows = of_rows - np.float32(np.log(settings.x_max))
+    of_cols = all_kept if col_log_keep is None else col_log_keep
+    words = CellWords(rows, columns, of_rows * alpha, of_cols * alpha)
+    trainer = _Trainer(settings, words)
+    cost_sum = 0.0
+    # An overflow shows in the cost, which the caller is told about.
+    with np.errstate(over="ignore", invalid="ignore"):
+        for batch, turned in cell.visits(rng):
+            cost_sum += trainer.train(batch, turned=turned != transposed)
+            if not math.isfinite(cost_sum):
+                break
+    words.store()
+    return CellLoss(cost_sum, cell.total_nnz)
+
+
+class _Trainer:
+    """Updates batches, the words of both sides in one array, so that one call serves both."""
+
+    def __init__(self, settings: UpdateSettings, words: CellWords) -> None:
+        self.words, self.vector_size = words, words.vector_size
+        self.alpha = np.float32(settings.alpha)
+        self.eta, self.kappa = np.float32(settings.learning_rate), np.float32(settings.damping)
+        self.workspace = Workspace()
+
+    def train(self, batch: Batch, *, turned: bool) -> float:
+        """Update one batch, whose rows are of the column block if turned; return its cost."""
+        products: Products = (
+            TileProducts(batch)
+            if isinstance(batch, Tiles)
+            else SparseProducts(batch, self.workspace)
+        )
+        array, n = self.workspace.array, products.num_rows
+        ids = self.words.ids(batch, turned=turned)
+        words = self._room(n + products.num_cols)
+        self.words.gather(ids, words)
+        values, log_weight = words.values, words.numbers[0]
+
+        f = array("f", *products.shape)
+        np.multiply(batch.log_count, self.alpha, out=f)
+        f += products.at_rows(log_weight[:n])
+        f += products.at_cols(log_weight[n:])
+        np.minimum(f, _ZERO, out=f)
+        np.exp(f, out=f)
+        r = array("r", *products.shape)
+        products.inner(values[:n], values[n:], r)
+        r -= batch.log_count
+        e = np.multiply(f, r, out=array("e", *products.shape))
+        cost = 0.5 * float(np.vdot(e, r))
+
+        rates = self._rates(products, words, f, squared_e=np.multiply(e, e, out=r))
+        values -= self._step(products, values, e, *rates, scratch=(f, r))
+        values[:n, self.words.bias_at(1 - turned)] = 1
+        values[n:, self.words.bias_at(turned)] = 1
+        self.words.scatter(ids, words)
+        return cost
+
+    def _room(self, number: int) -> Words:
+        """Return room for the words of a batch."""
+        array, tables = self.workspace.array, self.words.tables
+        elements = None
+        if tables.elements is not None:
+            elements = array("elements", number, self.vector_size)
+        return Words(
+            values=array("values", number, self.vector_size + 2),
+            numbers=array("numbers", len(tables.numbers), number),
+            elements=elements,
+        )
+
+    def _rates(
+        self, products: Products, words: Words, f: Float32, squared_e: Float32
+    ) -> tuple[Float32, Float32]:
+        """Return the rates of the words' vectors and of their biases; add to the accumulators.
+
+        Those of the vectors are (words,) or (words, d), as the accumulators are.
+        """
+        d, gradsq, squared_eta = self.vector_size, words.numbers[1:], self.eta * self.eta
+        vectors = words.values[:, :d]
+        squared_norm = np.vecdot(vectors, vectors)
+        addends = np.empty_like(gradsq)
+        addends[0] = squared_eta
+        if words.elements is None:
+            np.multiply(squared_norm, squared_eta / np.float32(d), out=addends[1])
+        squared_norm += _ONE
+        bound = self._sums(products, f, squared_norm[np.newaxis])
+        bound *= self.eta
+        rates = self._rate(gradsq, bound)
+        gradsq += self._sums(products, squared_e, addends)
+        if words.elements is None:
+            return rates[1], rates[0]
+        of_elements = self._rate(words.elements, bound.reshape(-1, 1))
+        squares = np.square(vectors)
+        squares *= squared_eta
+        added = self._both_ways(products, squared_e, squared_e, squares, out=np.empty_like(squares))
+        np.add(words.elements, added, out=words.elements)
+        return of_elements, rates[0]
+
+    def _rate(self, gradsq: Float32, bound: Float32) -> Float32:
+        """Return what gradients are multiplied by, from accumulators and ``eta h``."""
+        rate = np.sqrt(gradsq)
+        rate *= bound * self.kappa + _ONE
+        np.maximum(rate, bound, out=rate)
+        return np.divide(self.eta, rate, out=rate)
+
+    def _step(
+        self,
+        products: Products,
+        values: Float32,
+        e: Float32,
+        rate: Float32,
+        bias_rate: Float32,
+        scratch: tuple[Float32, Float32],
+    ) -> Float32:
+        """Return what is to be taken from `values`; overwrites `scratch`, of e's shape."""
+        d, n = self.vector_size, products.num_rows
+        by_row, by_col = e, e
+        if rate.ndim == 1:
+            # a word has fewer places than its vector has numbers, so its rate is taken there
+            by_row = np.multiply(e, products.at_rows(rate[:n]), out=scratch[0])
+            by_col = np.multiply(e, products.at_cols(rate[n:]), out=scratch[1])
+            bias_rate = bias_rate / rate
+        room = self.workspace.array("step", *values.shape)
+        step = self._both_ways(products, by_row, by_col, values, out=room)
+        if rate.ndim == 2:
+            step[:, :d] *= rate
+        # one is the bias, and the other the constant 1, which is put back; a pass over both columns
+        # at once would be a loop of two for every word
+        step[:, d] *= bias_rate
+        step[:, d + 1] *= bias_rate
+        return step
+
+    @staticmethod
+    def _sums(products: Products, data: Float32, numbers: Float32) -> Float32:
+        """Return every word's sums, over its places, of data times the other side's `numbers`."""
+        out, n = np.empty_like(numbers), products.num_rows
+        products.sums(data, numbers[:, n:], out[:, :n])
+        products.transposed_sums(data, numbers[:, :n], out[:, n:])
+        return out
+
+    @staticmethod
+    def _both_ways(
+        products: Products, by_row: Float32, by_col: Float32, values: Float32, out: Float32
+    ) -> Float32:
+        """Return every word's sum, over its places, of data times the other side's `values`."""
+        n = products.num_rows
+        products.times(by_row, values[n:], out[:n])
+        products.transposed_times(by_col, values[:n], out[n:])
+        return out

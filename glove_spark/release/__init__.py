@@ -1,0 +1,1 @@
+"""When a new version of a model may replace the current one, and what monitoring is told."""

@@ -1,0 +1,124 @@
+"""How a version becomes current: whole, and not worse than the one before."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timezone
+
+from pyarrow import fs
+
+from glove_spark.cli.verify import verify_folder
+from glove_spark.errors import InputError, QualityError
+from glove_spark.evaluation.report import Questions
+from glove_spark.exchange.formats import open_vectors
+from glove_spark.release.gate import MEAN, TOTAL, falls, gate_scores, questions_fingerprint
+from glove_spark.store.location import Location
+from glove_spark.store.publication import published
+from glove_spark.store.versions import (
+    Judgement,
+    current_version,
+    made_at,
+    make_current,
+    vectors_of,
+    version_folder,
+)
+
+log = logging.getLogger("glove_spark")
+
+
+@dataclass(frozen=True)
+class Published:
+    """What became of a version: in words, and its scores."""
+
+    what: str
+    scores: dict[str, float]
+
+    @property
+    def shown(self) -> Sequence[str]:
+        """The scores that people are told."""
+        return [name for name in (TOTAL, MEAN) if name in self.scores]
+
+
+def publish_version(
+    root: Location,
+    name: str,
+    questions: Questions,
+    *,
+    margin: float,
+    rollback: bool = False,
+) -> Published:
+    """Make a version current, unless it is worse than the current one.
+
+    Parameters
+    ----------
+    margin
+        Points that scores may fall by.
+    rollback
+        Publish it also where it is older than the current version, whatever its scores.
+
+    Raises
+    ------
+    InputError
+        If there is no such version.
+    DatasetError
+        If it is damaged.
+    QualityError
+        If its scores fall by more than the margin. The current version stays.
+    """
+    version = version_folder(root, name)
+    if version.kind() != fs.FileType.Directory:
+        raise InputError(
+            f"{version.shown} does not exist; make it by blocks, train and export with "
+            f"--output {version.shown} --reuse {root.shown}"
+        )
+    # before it is read as whole: without vectors it is none
+    vectors_of(version)
+    verify_folder(version)
+    current = current_version(root)
+    before = version_folder(root, current) if current is not None and current != name else None
+    if before is not None and published(before / "vectors") is None:
+        log.warning("publish: %s, which is current, has no vectors any more", current)
+        before = None
+    older = before is not None and made_at(version) < made_at(before)
+    if older and not rollback:
+        scores = (Judgement.read(version) or Judgement("")).scores
+        return Published(f"is older than {current}, which stays current", dict(scores))
+    found = _judged(version, questions)
+    if before is not None and not older and (questions.analogies or questions.similarity):
+        _refuse_worse(name, found, _judged(before, questions), str(current), margin)
+    if current != name:
+        make_current(root, name)
+    if found.published is None:
+        now = datetime.now(timezone.utc).isoformat(timespec="microseconds")
+        replace(found, published=now).write(version)
+    return Published("is current" if current != name else "is current already", dict(found.scores))
+
+
+def _judged(version: Location, questions: Questions) -> Judgement:
+    """Score a version, or find the scores of the same questions that it has."""
+    vectors = vectors_of(version).manifest.fingerprint
+    asked = questions.analogies or questions.similarity
+    hashed = questions_fingerprint(questions) if asked else ""
+    known = Judgement.read(version)
+    same_vectors = known is not None and known.vectors == vectors
+    if known is not None and same_vectors and (not asked or known.questions == hashed):
+        return known
+    scores = gate_scores(open_vectors(version / "vectors"), questions) if asked else {}
+    since = known.published if known is not None and same_vectors else None
+    judgement = Judgement(vectors, hashed, scores, published=since)
+    judgement.write(version)
+    return judgement
+
+
+def _refuse_worse(
+    name: str, found: Judgement, before: Judgement, current: str, margin: float
+) -> None:
+    worse = falls(before.scores, found.scores, margin)
+    if worse:
+        raise QualityError(
+            f"version={name} is worse than {current} by more than margin={margin:g} points: "
+            f"{'; '.join(worse)}. {current} stays current; look at the text that came in, or "
+            "allow a larger margin"
+        )

@@ -1,0 +1,161 @@
+"""What a run tells a collector: how it ended, and what the manifests say of what is there."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+from typing import Any, TypeGuard
+
+from glove_spark.errors import GloveSparkError
+from glove_spark.release.gate import ANALOGIES
+from glove_spark.release.prometheus import Metric, exposition
+from glove_spark.store.location import Location
+from glove_spark.store.manifest import SUFFIX, Manifest
+from glove_spark.store.versions import VERSIONS, Judgement
+
+log = logging.getLogger("glove_spark")
+
+HELP = {
+    "run_success": "Whether the last run ended well: 1 or 0.",
+    "run_exit_code": "Exit code of the last run; 0 is done.",
+    "run_start_timestamp_seconds": "When the last run started.",
+    "run_end_timestamp_seconds": "When the last run ended.",
+    "dataset_seconds": "What making the dataset that is there took.",
+    "dataset_created_timestamp_seconds": "When the dataset that is there was made.",
+    "files": "Files of text read.",
+    "documents": "Documents, which are rows of tokens.",
+    "dropped_documents": "Documents not used, by reason.",
+    "tokens": "Tokens of the text.",
+    "dropped_tokens": "Tokens dropped, by rule.",
+    "batches": "Batches that the counts are the sum of.",
+    "vocabulary_words": "Words that have a vector.",
+    "nonzeros": "Nonzeros of the co-occurrence matrix.",
+    "epochs": "Epochs trained.",
+    "cost": "Mean cost of a nonzero in the last epoch.",
+    "held_out_cost": "Mean cost of a nonzero kept out of training.",
+    "analogies_percent": "Analogies answered rightly, by set.",
+    "spearman_percent": "Spearman's rho with human judgement, times 100, by set.",
+}
+"""What every metric says, by its name without the prefix."""
+
+DROPPED_DOCUMENTS = {
+    "documents_empty": "empty",
+    "documents_unparsed": "unparsed",
+    "documents_without_text": "without_text",
+}
+
+PLAIN = (
+    ("tokens", "files", "files"),
+    ("tokens", "documents", "documents"),
+    ("tokens", "tokens", "tokens"),
+    ("vocabulary", "vocabulary_size", "vocabulary_words"),
+    ("cooccurrence", "nnz", "nonzeros"),
+    ("model", "epoch", "epochs"),
+    ("model", "cost", "cost"),
+)
+"""Dataset, fact, metric."""
+
+
+def write_run_metrics(
+    path: str,
+    command: str,
+    exit_code: int,
+    started: float,
+    root: Location | None,
+    reuse: Location | None = None,
+) -> None:
+    """Write the metrics of a run that has ended.
+
+    A file that cannot be written is logged: it does not change how the run ended.
+
+    Parameters
+    ----------
+    started
+        Seconds since the epoch.
+    root, reuse
+        The output folder, and where its inputs are that it lacks.
+    """
+    metrics = {name: Metric(f"glove_spark_{name}", text) for name, text in HELP.items()}
+    labels = {"command": command, "output": _shown(root)}
+    for name, value in (
+        ("run_success", int(exit_code == 0)),
+        ("run_exit_code", exit_code),
+        ("run_start_timestamp_seconds", round(started, 3)),
+        ("run_end_timestamp_seconds", round(time.time(), 3)),
+    ):
+        metrics[name].add(value, labels)
+    for name, more, value in _of_folder(root, reuse) if root is not None else ():
+        metrics[name].add(value, labels | more)
+    try:
+        Location.of(path).write_bytes(exposition(metrics.values()).encode())
+    except (GloveSparkError, OSError) as error:
+        log.error("metrics=%s could not be written: %s", path, error)
+
+
+def _shown(root: Location | None) -> str:
+    """Name the folder; all versions as the folder of their counts, so that series go on."""
+    if root is None:
+        return ""
+    return (root.parent.parent if root.parent.name == VERSIONS else root).shown
+
+
+def _of_folder(
+    root: Location, reuse: Location | None
+) -> Iterator[tuple[str, dict[str, str], float]]:
+    """Find metric, labels and value of all that the manifests say."""
+    facts: dict[str, Mapping[str, Any]] = {}
+    for name, manifest in _manifests(root, reuse).items():
+        facts[name] = manifest.facts
+        created = datetime.fromisoformat(manifest.created).timestamp()
+        yield "dataset_created_timestamp_seconds", {"dataset": name}, created
+        yield "dataset_seconds", {"dataset": name}, sum_of(manifest.timings)
+    if "batches" in facts.get("cooccurrence", {}):
+        # a matrix that follows its text has no dataset of tokens beside it
+        facts["tokens"] = {k: facts["cooccurrence"].get(k) for k in ("documents", "tokens")}
+        ledger = facts["cooccurrence"]["batches"]
+        yield "batches", {}, len(ledger["batches"])
+    for dataset, fact, metric in PLAIN:
+        if _is_number(value := facts.get(dataset, {}).get(fact)):
+            yield metric, {}, value
+    for fact, reason in DROPPED_DOCUMENTS.items():
+        if _is_number(value := facts.get("tokens", {}).get(fact)):
+            yield "dropped_documents", {"reason": reason}, value
+    for dataset in ("tokens", "vocabulary"):
+        for rule, count in (facts.get(dataset, {}).get("dropped_tokens") or {}).items():
+            yield "dropped_tokens", {"dataset": dataset, "rule": rule}, count
+    held_out = facts.get("model", {}).get("held_out_costs") or [None]
+    if _is_number(held_out[-1]):
+        yield "held_out_cost", {}, held_out[-1]
+    judgement = Judgement.read(root)
+    for name, score in (judgement.scores if judgement else {}).items():
+        kind, _, label = name.partition("/")
+        metric = "analogies_percent" if kind == ANALOGIES else "spearman_percent"
+        yield metric, {"set": label}, score
+
+
+def sum_of(timings: Mapping[str, float]) -> float:
+    """Return the seconds of a manifest: their total, or all there are."""
+    return timings.get("total", sum(timings.values()))
+
+
+def _manifests(root: Location, reuse: Location | None) -> dict[str, Manifest]:
+    """Read all manifests; one that cannot be read says nothing."""
+    found: dict[str, Manifest] = {}
+    for folder in (root, reuse):
+        for info in folder.walk(recursive=False) if folder is not None else ():
+            name = info.base_name.removesuffix(SUFFIX)
+            if name == info.base_name or name.startswith(".") or name in found:
+                continue
+            try:
+                manifest = Manifest.read(folder / name) if folder is not None else None
+            except (GloveSparkError, OSError):
+                continue
+            if manifest is not None:
+                found[name] = manifest
+    return found
+
+
+def _is_number(value: Any) -> TypeGuard[float]:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)

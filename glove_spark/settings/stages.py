@@ -1,0 +1,412 @@
+"""Every option of every stage: the one definition of type, default, rule and help.
+
+A stage's settings are one dataclass. `PipelineConfig` holds one of each and is
+read from a TOML file with one table a stage (``[cooccurrence]``), overridden by
+the flags of the command line.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Mapping
+from dataclasses import MISSING, dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+from glove_spark.errors import ConfigurationError
+from glove_spark.settings.option import Settings, above, at_least, between, matching, one_of, option
+from glove_spark.store.location import Location
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+
+_BATCH = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
+"""It becomes the name of a folder."""
+
+_HALF_LIFE = re.compile(r"(?!0+(\.0*)?d)\d+(\.\d+)?d")
+
+
+def _is_tokenizer(value: str) -> bool:
+    if value in ("words", "whitespace"):
+        return True
+    if value.startswith("regex:"):
+        return len(value) > len("regex:")
+    return re.fullmatch(r"[\w.]+:[\w.]+", value) is not None
+
+
+@dataclass(frozen=True)
+class RunSettings(Settings):
+    """Where a run reads, writes and computes; the same for every stage."""
+
+    output: str = option(MISSING, "the folder of all results; a path or URI", metavar="DIR")
+    reuse: str | None = option(
+        None,
+        "single stages: where to find inputs that output lacks, so that models share one count",
+        metavar="DIR",
+    )
+    master: str | None = option(
+        None,
+        "Spark's master; default: what spark-submit or spark-defaults.conf set, else local[*]",
+        metavar="URL",
+    )
+    spark_conf: tuple[str, ...] = option(
+        (),
+        "a setting of Spark, such as spark.driver.memory=4g; repeatable",
+        matching(lambda text: "=" in text.strip("="), "be KEY=VALUE"),
+        metavar="KEY=VALUE",
+    )
+    overwrite: bool = option(
+        False,
+        "single stages: redo a dataset that other settings made or that is damaged, "
+        "instead of refusing",
+    )
+    verify: bool = option(True, "compare the checksums of what earlier runs made before it is used")
+    metrics: str | None = option(
+        None,
+        "write what the run did, also if it failed, to this file, for Prometheus",
+        matching(lambda path: path.endswith(".prom"), "end in .prom, as its collector wants"),
+        changes_result=False,
+        metavar="FILE",
+    )
+
+
+@dataclass(frozen=True)
+class TokenizeSettings(Settings):
+    """From a corpus to one row of tokens a document."""
+
+    input: tuple[str, ...] = option(
+        MISSING, "files, folders or globs of text; repeatable", metavar="PATH"
+    )
+    format: str = option(
+        "auto",
+        "what the input holds; auto goes by the file's ending",
+        one_of("auto", "text", "jsonl", "parquet", "orc"),
+    )
+    text_column: str = option("text", "the column or JSON field that holds the text")
+    document: str = option(
+        "line",
+        "plain text: one document a line, or one a file; windows never cross a document",
+        one_of("line", "file"),
+    )
+    tokenizer: str = option(
+        "words",
+        "words (letters and digits with inner apostrophes), whitespace, regex:PATTERN, "
+        "or module:function from str to a list of str",
+        matching(_is_tokenizer, "be words, whitespace, regex:PATTERN or module:function"),
+    )
+    lowercase: bool = option(True, "fold to lower case")
+    strip_punctuation: bool = option(False, "strip punctuation from both ends of every token")
+    min_token_length: int = option(1, "drop tokens of fewer characters", at_least(1))
+
+
+@dataclass(frozen=True)
+class VocabularySettings(Settings):
+    """Which words get a vector."""
+
+    min_count: int = option(5, "drop words seen fewer times", at_least(1))
+    max_vocabulary: int | None = option(None, "keep only so many most frequent words", at_least(2))
+    drop_most_frequent: int = option(0, "drop so many of the most frequent words", at_least(0))
+    stop_words: str | None = option(None, "a file of words to drop, one a line", metavar="FILE")
+    unk: str | None = option(
+        None,
+        "out-of-vocabulary tokens: keep (they become the word <unk>), drop, or average (dropped; "
+        "<unk> gets the mean vector of the rarest words at export); default drop, "
+        "and a corpus that holds <unk> itself is refused",
+        one_of("keep", "drop", "average"),
+    )
+
+
+@dataclass(frozen=True)
+class CooccurrenceSettings(Settings):
+    """What counts as occurring together."""
+
+    window_size: int = option(10, "context words on each side", between(1, 1000))
+    symmetric: bool = option(
+        True, "count context on both sides, or only on the left", opposite="--left-only"
+    )
+    weighting: str = option(
+        "harmonic",
+        "a pair at distance d counts 1/d (harmonic) or 1 (flat)",
+        one_of("harmonic", "flat"),
+    )
+    out_of_vocabulary: str = option(
+        "close",
+        "windows close up over out-of-vocabulary tokens, or these keep their place",
+        one_of("close", "keep"),
+    )
+
+
+@dataclass(frozen=True)
+class BlocksSettings(Settings):
+    """How the nonzeros are dealt to cells and cut into batches."""
+
+    num_blocks: int | None = option(
+        None,
+        "the nonzeros are dealt into a grid of so many by so many cells, trained in parallel; "
+        "default: Spark's cores, at most 128, and more for very large matrices",
+        between(1, 4096),
+    )
+    held_out: float = option(
+        0.0,
+        "share of the nonzeros kept out of training; train reports their cost after every epoch; "
+        "0 is none",
+        between(0, 0.5),
+    )
+    half_life: str | None = option(
+        None,
+        "batches (glove-spark update) of so many days before the newest count half, of twice as "
+        "many a quarter, and so on; default: all count in full",
+        matching(lambda text: _HALF_LIFE.fullmatch(text) is not None, "be days, such as 90d"),
+        metavar="DAYS",
+    )
+
+
+def half_life_days(text: str) -> float:
+    """Read the days of a half-life.
+
+    >>> half_life_days("90d")
+    90.0
+    """
+    return float(text.removesuffix("d"))
+
+
+@dataclass(frozen=True)
+class TrainSettings(Settings):
+    """The objective, the update and the order of work."""
+
+    vector_size: int = option(100, "dimensions of a vector", between(1, 4096))
+    epochs: int = option(5, "passes over the nonzeros", at_least(1))
+    learning_rate: float = option(0.3, "step size of the first epoch", above(0))
+    final_learning_rate: float = option(
+        0.05, "step size of the last epoch; falls by equal factors an epoch", above(0)
+    )
+    damping: float = option(
+        0.1, "how much a step shrinks with its row's curvature in the batch; 0 is none", at_least(0)
+    )
+    x_max: float = option(10.0, "counts from here on have full weight", above(0))
+    alpha: float = option(0.75, "exponent of the weight of smaller counts", between(0, 2))
+    subsample: float = option(
+        1e-4, "words with a larger share of all tokens weigh less; 0 is off", between(0, 1)
+    )
+    adagrad: str = option(
+        "row", "one accumulator a word (row) or a coordinate (element)", one_of("row", "element")
+    )
+    schedule: str = option(
+        "stratified",
+        "stratified (exact) or averaging (fewer rounds, lower quality)",
+        one_of("stratified", "averaging"),
+    )
+    syncs_per_epoch: int = option(1, "averaging: merges an epoch", at_least(1))
+    tolerance: float = option(
+        0.0, "stop when an epoch lowers the cost by less than this share; 0 is never", at_least(0)
+    )
+    seed: int = option(1, "seed of everything random", between(0, 2**63 - 1))
+    warm_start: str | None = option(
+        None,
+        "start from the vectors and accumulators of another model: an output folder, or the model "
+        "in it; words are known again by their spelling; default: from random vectors",
+        metavar="MODEL",
+        external=True,
+    )
+    new_words: str = option(
+        "random",
+        "warm start: words that the other model lacks start at random, or from the average of "
+        "their contexts' vectors",
+        one_of("random", "average"),
+    )
+    probe: tuple[str, ...] = option(
+        (),
+        "show these words' neighbours after every epoch",
+        changes_result=False,
+        metavar="WORD",
+        comma_separated=True,
+    )
+    keep_epochs: int = option(
+        2, "how many of the last epochs stay on disk", at_least(1), changes_result=False
+    )
+
+
+@dataclass(frozen=True)
+class ExportSettings(Settings):
+    """Which vectors are written, and how."""
+
+    vectors: str = option(
+        "sum",
+        "sum (word + context), word or context vectors",
+        one_of("sum", "word", "context"),
+    )
+
+
+@dataclass(frozen=True)
+class UpdateSettings(Settings):
+    """What an update does to the counts of a corpus that is followed batch by batch."""
+
+    batch: str | None = option(
+        None,
+        "add the input as a batch of this name; best a day, such as 2026-11-20",
+        matching(
+            lambda text: _BATCH.fullmatch(text) is not None,
+            "be of letters, digits, '.', '_' and '-', at most 100, a letter or digit first",
+        ),
+        metavar="NAME",
+    )
+    replace: bool = option(
+        False, "take out the batch of that name, if there is one, and count anew"
+    )
+    skip_existing: bool = option(
+        False, "a batch that is there with the same text is done, not an error"
+    )
+    remove: str | None = option(
+        None, "take the batch of this name out of the counts", metavar="NAME"
+    )
+    compact: bool = option(False, "add all batches up, so that later stages open fewer files")
+    rerank: bool = option(
+        False,
+        "give ids by frequency again, as a vocabulary counted at once has them; words that are "
+        "below min_count by now leave it",
+    )
+    compact_after: int = option(
+        64, "do so whenever so many batches are not added up; 0 is never", at_least(0)
+    )
+    grow: bool = option(
+        True, "let words enter the vocabulary once all batches hold min_count of them"
+    )
+
+    def check_together(self) -> None:
+        """Check that one thing is asked for."""
+        asked = [
+            name
+            for name, value in (
+                ("batch", self.batch),
+                ("remove", self.remove),
+                ("compact", self.compact),
+                ("rerank", self.rerank),
+            )
+            if value
+        ]
+        if len(asked) != 1:
+            raise ConfigurationError(
+                "an update adds a --batch, or takes one out by --remove, or adds all up by "
+                "--compact, or orders ids by --rerank; give one of them, given: "
+                f"{', '.join(asked) or 'none'}"
+            )
+
+
+@dataclass(frozen=True)
+class PipelineConfig:
+    """One of each stage's settings, by the stage's name."""
+
+    run: RunSettings
+    tokenize: TokenizeSettings
+    vocabulary: VocabularySettings = field(default_factory=VocabularySettings)
+    cooccurrence: CooccurrenceSettings = field(default_factory=CooccurrenceSettings)
+    blocks: BlocksSettings = field(default_factory=BlocksSettings)
+    train: TrainSettings = field(default_factory=TrainSettings)
+    export: ExportSettings = field(default_factory=ExportSettings)
+
+    def __post_init__(self) -> None:
+        start, output = self.train.warm_start, Location.of(self.run.output)
+        if start is not None and Location.of(start) in (output, output / "model"):
+            raise ConfigurationError(
+                f"warm_start={start} is the model that this run replaces, so that a second run "
+                "would start from the first one's; name another output, with --reuse "
+                f"{output.shown} for what is counted there"
+            )
+
+
+SETTINGS: dict[str, type[Settings]] = {
+    "run": RunSettings,
+    "tokenize": TokenizeSettings,
+    "vocabulary": VocabularySettings,
+    "cooccurrence": CooccurrenceSettings,
+    "blocks": BlocksSettings,
+    "train": TrainSettings,
+    "export": ExportSettings,
+    "update": UpdateSettings,
+}
+"""The tables of a TOML file: the run's own, the stages in their order, and the update."""
+
+COUNTING = ("tokenize", "vocabulary", "cooccurrence")
+"""The tables that an update takes too: how its batch is counted."""
+
+
+STAGES: dict[str, str] = {
+    "tokenize": "corpus to one row of tokens a document",
+    "vocabulary": "tokens to the words that get a vector",
+    "cooccurrence": "tokens to the co-occurrence matrix",
+    "blocks": "co-occurrence matrix to training blocks",
+    "train": "training blocks to a model",
+    "export": "model to vectors",
+}
+"""The single-stage commands and what each does."""
+
+
+def read_toml(path: str | Path) -> dict[str, dict[str, Any]]:
+    """Read a configuration file into one dictionary a stage.
+
+    Raises
+    ------
+    ConfigurationError
+        If the file is missing, is not TOML, or names an unknown stage or option.
+    """
+    try:
+        with open(path, "rb") as source:
+            content = tomllib.load(source)
+    except OSError as error:
+        raise ConfigurationError(f"config={str(path)!r} cannot be read: {error.strerror}") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigurationError(f"config={str(path)!r} is not valid TOML: {error}") from None
+    for stage, values in content.items():
+        if stage not in SETTINGS or not isinstance(values, dict):
+            raise ConfigurationError(
+                f"{stage!r} in {path} is no table of options; write options under one of "
+                + ", ".join(f"[{name}]" for name in SETTINGS)
+            )
+        known = {spec.name: spec for spec in SETTINGS[stage].specs()}
+        for name, value in values.items():
+            if name not in known:
+                raise ConfigurationError(
+                    f"{name!r} in [{stage}] of {path} is not an option; known: {', '.join(known)}"
+                )
+            known[name].check(value)
+    return content
+
+
+def settings_for(stage: str, values: Mapping[str, Mapping[str, Any]]) -> Settings:
+    """Make one stage's settings from per-stage dictionaries of values."""
+    kind = SETTINGS[stage]
+    given = values.get(stage, {})
+    for spec in kind.specs():
+        if spec.default is MISSING and spec.name not in given:
+            raise ConfigurationError(f"{spec.name} is not given; add {spec.flag} {spec.metavar}")
+    return kind.from_mapping(given)
+
+
+def update_settings(
+    values: Mapping[str, Mapping[str, Any]],
+) -> tuple[RunSettings, UpdateSettings, dict[str, Settings]]:
+    """Make the settings of an update from per-stage dictionaries of values.
+
+    Returns
+    -------
+    tuple
+        The run's, the update's, and those of `COUNTING` by name.
+    """
+    update = settings_for("update", values)
+    assert isinstance(update, UpdateSettings)
+    if update.batch is None:
+        # nothing is read, so nothing has to be named
+        values = {**values, "tokenize": {"input": (), **values.get("tokenize", {})}}
+    run = settings_for("run", values)
+    assert isinstance(run, RunSettings)
+    return run, update, {name: settings_for(name, values) for name in COUNTING}
+
+
+def pipeline_config(values: Mapping[str, Mapping[str, Any]]) -> PipelineConfig:
+    """Make the whole configuration from per-stage dictionaries of values."""
+    made = {item.name: settings_for(item.name, values) for item in fields(PipelineConfig)}
+    return PipelineConfig(**made)  # type: ignore[arg-type]

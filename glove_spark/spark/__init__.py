@@ -1,0 +1,1 @@
+"""Starting Spark, its messages, its failures and its progress."""

@@ -1,0 +1,260 @@
+"""The Spark session of a run: found where spark-submit made one, made where not."""
+
+from __future__ import annotations
+
+import importlib
+import logging
+import os
+import re
+import subprocess
+import sys
+import threading
+import warnings
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from py4j.protocol import Py4JError
+from pyspark import SparkConf, SparkContext
+from pyspark.errors import PySparkException
+from pyspark.sql import SparkSession
+
+from glove_spark.errors import SetupError
+from glove_spark.spark.class_archive import archive_options, delete_archive, java_command
+from glove_spark.spark.java_messages import start_java, stopping
+
+log = logging.getLogger(__name__)
+
+OLDEST_JAVA = 17
+
+BLAS_THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+"""A worker per core already uses every core; BLAS threads would only contend."""
+
+_INSTALL_JAVA = (
+    "install Java 17 or later (Debian, Ubuntu: apt-get install openjdk-17-jre-headless; "
+    "Fedora: dnf install java-17-openjdk-headless; macOS: brew install openjdk@17) "
+    "or point JAVA_HOME to one"
+)
+
+_JAVA_OPTIONS = "spark.driver.extraJavaOptions"
+
+_LOG_SETTINGS = Path(__file__).parent / "log4j2.properties"
+
+_JAVA_ENVIRONMENT = ("JAVA_TOOL_OPTIONS", "JDK_JAVA_OPTIONS", "_JAVA_OPTIONS")
+"""Variables in which every Java finds flags; a second collector among them would stop it."""
+
+
+def check_java() -> int:
+    """Return the major version of the Java that Spark will start.
+
+    Raises
+    ------
+    SetupError
+        If there is none, or it is older than Spark 4 needs.
+    """
+    command = java_command()
+    if command is None:
+        home = os.environ.get("JAVA_HOME")
+        where = f"JAVA_HOME={home}" if home else "PATH"
+        raise SetupError(f"no Java found by {where}; {_INSTALL_JAVA}")
+    try:
+        answer = subprocess.run([command, "-version"], capture_output=True, text=True, timeout=60)
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise SetupError(f"{command} does not start ({error}); {_INSTALL_JAVA}") from None
+    found = re.search(r'version "(?:1\.)?(\d+)', answer.stderr + answer.stdout)
+    if answer.returncode != 0 or found is None:
+        raise SetupError(f"{command} -version failed; {_INSTALL_JAVA}")
+    major = int(found.group(1))
+    if major < OLDEST_JAVA:
+        raise SetupError(f"{command} is Java {major}, Spark needs {OLDEST_JAVA}; {_INSTALL_JAVA}")
+    return major
+
+
+def open_session(
+    master: str | None = None, conf: Iterable[str] = (), app_name: str = "glove_spark"
+) -> SparkSession:
+    """Return the session to work with.
+
+    Parameters
+    ----------
+    master
+        Spark's master URL; ``None`` leaves it to spark-submit and
+        ``spark-defaults.conf``, and to ``local[*]`` where neither says.
+    conf
+        Settings of Spark as ``KEY=VALUE``; they win over all others.
+
+    Raises
+    ------
+    SetupError
+        If Java or Spark does not start.
+    """
+    conf = tuple(conf)
+    submitted = "PYSPARK_GATEWAY_PORT" in os.environ
+    if not submitted and SparkContext._gateway is None:
+        check_java()
+    for name in BLAS_THREADS:
+        os.environ.setdefault(name, "1")
+    if not submitted:
+        # Spark would take PATH's python3, which need not be the one that has the packages
+        os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
+    settings = {
+        "spark.app.name": app_name,
+        "spark.ui.showConsoleProgress": "false",
+    }
+    settings |= {f"spark.executorEnv.{name}": os.environ[name] for name in BLAS_THREADS}
+    if not submitted:
+        # this Java only puts together the command of the next one
+        os.environ.setdefault("SPARK_LAUNCHER_OPTS", "-XX:TieredStopAtLevel=1")
+        settings |= _driver_settings(conf)
+    if master is None and not submitted and not _master_is_configured():
+        master = "local[*]"
+    if master is not None:
+        settings["spark.master"] = master
+    if not submitted and (master or "").startswith("local"):
+        # workers are of this Python, which has the package
+        settings |= _not_in_defaults({"spark.python.daemon.module": "glove_spark.python_daemon"})
+    for setting in conf:
+        key, _, value = setting.partition("=")
+        settings[key.strip()] = value.strip()
+    try:
+        if not submitted and SparkContext._gateway is None:
+            _start_spark(settings)
+        return SparkSession.builder.config(map={**settings}).getOrCreate()
+    except (Py4JError, PySparkException, RuntimeError, OSError) as error:
+        reason = str(error).strip().splitlines() or [type(error).__name__]
+        raise SetupError(f"Spark does not start (master={master}): {reason[0]}") from error
+
+
+def _start_spark(settings: dict[str, str]) -> None:
+    """Start Java and Spark in it, without an archive of classes where Java cannot use it."""
+
+    def start() -> None:
+        conf = SparkConf().setAll(list(settings.items()))
+        SparkContext(conf=conf, gateway=start_java(conf))
+
+    try:
+        start()
+    except PySparkException:
+        archive, options = archive_options(), settings.get(_JAVA_OPTIONS, "")
+        if not archive or archive not in options:
+            raise
+        settings[_JAVA_OPTIONS] = options.replace(archive, "").strip()
+        # where this fails too the archive is not to blame
+        start()
+        # a file that is cut short kills Java as it is mapped
+        log.warning(
+            "Java did not start from the archive of its classes, which is deleted now; "
+            "glove-spark prepare makes another"
+        )
+        delete_archive()
+
+
+def _driver_settings(conf: Sequence[str]) -> dict[str, str]:
+    """Make the settings of a driver that we start, but for what spark-defaults.conf has.
+
+    ``conf``, which wins over them, is looked at for a collector only.
+    """
+    options = " ".join(filter(None, [usual_java_options(conf), archive_options()]))
+    settings = {
+        # a line of 100 MB, some characters of which are wide, passes; Spark's 1 GB runs out
+        "spark.driver.memory": "1536m",
+        _JAVA_OPTIONS: options,
+        # from 512 MB on, Spark's default, a worker's reduceByKey spills through zlib: a quarter of
+        # the time that counting takes. A worker stays below this for the sizes of our tasks
+        "spark.python.worker.memory": "1g",
+    }
+    return _not_in_defaults(settings)
+
+
+def usual_java_options(conf: Sequence[str] = ()) -> str:
+    """Return the options of a driver's Java that we start, but for an archive of classes."""
+    options = f"-Dlog4j2.configurationFile={_LOG_SETTINGS.as_uri()}"
+    environment = (os.environ.get(name, "") for name in _JAVA_ENVIRONMENT)
+    set_elsewhere = [*_spark_defaults().values(), *environment, *conf]
+    if not any(re.search(r"-XX:\+Use\w+GC\b", text) for text in set_elsewhere):
+        # on few cores G1's own threads and barriers take a sixth of the tokenizer's time
+        options += " -XX:+UseParallelGC"
+    return options
+
+
+def _not_in_defaults(settings: Mapping[str, str]) -> dict[str, str]:
+    """Return the settings that spark-defaults.conf does not have."""
+    defaults = _spark_defaults()
+    return {key: value for key, value in settings.items() if key not in defaults}
+
+
+@contextmanager
+def spark_session(master: str | None = None, conf: Iterable[str] = ()) -> Iterator[SparkSession]:
+    """Open a session for one run, and stop it after unless it was there before."""
+    found = SparkContext._active_spark_context is not None
+    spark = open_session(master, conf)
+    try:
+        yield spark
+    finally:
+        if not found:
+            # left to the end of the process, Python workers complain of broken pipes
+            with suppress(Py4JError, ConnectionError), stopping(), warnings.catch_warnings():
+                # a JVM that an interrupt cut off from us cannot be asked to stop; it ends with us
+                warnings.simplefilter("ignore", RuntimeWarning)
+                spark.stop()
+
+
+@contextmanager
+def starting_workers(spark: SparkSession) -> Iterator[None]:
+    """Start the Python workers of a local master while the block keeps the JVM busy.
+
+    The first job that needs them would wait for more than a second, most of which is the start of
+    Python and the import of what the tasks use. They have started when the block ends: a session
+    that stopped before would break their pipes, which they complain of.
+    """
+    context = spark.sparkContext
+
+    def start() -> None:
+        # workers that do not start: whoever needs them will say so
+        with suppress(Py4JError, PySparkException, ConnectionError):
+            describe(spark, "start the Python workers")
+            tasks = cores(spark)
+            context.parallelize(range(tasks), tasks).foreach(_import_stages)
+
+    if not str(context.master).startswith("local"):
+        yield
+        return
+    starter = threading.Thread(target=start, name="start-workers", daemon=True)
+    starter.start()
+    try:
+        yield
+    finally:
+        starter.join()
+
+
+def _import_stages(_: int) -> None:
+    # done already by workers of our daemon
+    importlib.import_module("glove_spark.stages.cooccurrence")
+
+
+def _master_is_configured() -> bool:
+    """Tell whether spark-defaults.conf or the environment name a master."""
+    if os.environ.get("MASTER") or SparkContext._active_spark_context is not None:
+        return True
+    return "spark.master" in _spark_defaults()
+
+
+def _spark_defaults() -> dict[str, str]:
+    """Read the settings of spark-defaults.conf, as Spark will."""
+    home = os.environ.get("SPARK_CONF_DIR") or (
+        os.path.join(os.environ["SPARK_HOME"], "conf") if "SPARK_HOME" in os.environ else None
+    )
+    defaults = Path(home, "spark-defaults.conf") if home else None
+    if defaults is None or not defaults.is_file():
+        return {}
+    return dict(re.findall(r"(?m)^\s*(spark[\w.]+)[ \t=:]+(.*)$", defaults.read_text("utf-8")))
+
+
+def describe(spark: SparkSession, text: str) -> None:
+    """Name the coming Spark jobs on the web page."""
+    spark.sparkContext.setJobDescription(text)
+
+
+def cores(spark: SparkSession) -> int:
+    """Tell how many tasks run at once."""
+    return max(1, spark.sparkContext.defaultParallelism)

@@ -1,0 +1,159 @@
+"""How a dataset comes into an output folder, and how it is opened again. No Spark here."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from pyarrow import fs
+
+from glove_spark.errors import DatasetError, InputError, OutputError
+from glove_spark.store.checksums import Hasher, file_states
+from glove_spark.store.format_versions import FORMAT_VERSIONS
+from glove_spark.store.location import Location
+from glove_spark.store.manifest import SUFFIX, Dataset, Manifest, Recipe, list_files
+
+MARKER = ".glove_spark"
+"""The file that tells an output folder of ours from one that holds something else."""
+
+FOLLOWED = "update"
+"""The maker of datasets that grow batch by batch, which nothing else makes anew."""
+
+
+def claim_folder(root: Location) -> None:
+    """Make ``root`` an output folder of ours.
+
+    Raises
+    ------
+    OutputError
+        If it is a file, or a folder that holds something else.
+    """
+    marker = root / MARKER
+    if marker.exists():
+        return
+    kind = root.kind()
+    if kind == fs.FileType.File or (kind != fs.FileType.NotFound and root.walk(recursive=False)):
+        raise OutputError(f"output={root.shown} holds something else; name a new or empty folder")
+    root.make_folder()
+    marker.write_bytes(b"The output of glove_spark; see the manifests.\n")
+
+
+def refuse_followed(present: Manifest, target: Location, maker: str) -> None:
+    """Keep batches from being written over by whoever makes a dataset at once.
+
+    Raises
+    ------
+    DatasetError
+        If the dataset grows batch by batch, and ``maker`` is not the update.
+    """
+    if present.recipe.stage == FOLLOWED and maker != FOLLOWED:
+        raise DatasetError(
+            f"{target.shown} follows a corpus in batches; add text by glove-spark update, or "
+            "name another output folder"
+        )
+
+
+def publish_dataset(
+    unfinished: Location,
+    target: Location,
+    recipe: Recipe,
+    facts: Mapping[str, Any],
+    timings: Mapping[str, float],
+    *,
+    lineage: Mapping[str, str],
+    hasher: Hasher = file_states,
+) -> Dataset:
+    """Move a whole dataset into place, instead of what is there, and write its manifest."""
+    manifest = Manifest(recipe, list_files(unfinished, hasher), facts, timings, lineage)
+    # the old manifest goes first: a crash between these lines leaves no dataset, never a mixed one
+    Manifest.location(target).delete()
+    target.delete()
+    unfinished.publish_to(target)
+    manifest.write(target)
+    return Dataset(target, manifest)
+
+
+def published(location: Location) -> Manifest | None:
+    """Read a dataset's manifest, if it has one of a layout that this version knows.
+
+    Raises
+    ------
+    DatasetError
+        If it is no manifest, or of a newer version: what a newer glove_spark made is not touched.
+    """
+    manifest = Manifest.read(location)
+    known = FORMAT_VERSIONS.get(location.name)
+    if manifest is not None and known is not None and manifest.recipe.format_version > known:
+        raise DatasetError(
+            f"{location.shown} is of format version {manifest.recipe.format_version}, this "
+            f"glove_spark knows {known}; upgrade it, or name another output folder"
+        )
+    return manifest
+
+
+def open_dataset(location: Location, *, hasher: Hasher | None = file_states) -> Dataset:
+    """Open a published dataset, checking that it is whole.
+
+    Parameters
+    ----------
+    hasher
+        What compares checksums; ``None`` leaves it at the files' sizes.
+
+    Raises
+    ------
+    InputError
+        If it has not been made yet.
+    DatasetError
+        If it is of another format version, or files are missing or not as they were written.
+    """
+    manifest = published(location)
+    if manifest is None:
+        raise InputError(
+            f"{location.shown} has not been made yet (no {location.name}{SUFFIX}); "
+            "run the stage that makes it first"
+        )
+    known = FORMAT_VERSIONS.get(location.name, manifest.recipe.format_version)
+    if manifest.recipe.format_version < known:
+        raise DatasetError(
+            f"{location.shown} is of format version {manifest.recipe.format_version}, this "
+            f"glove_spark reads {known}; run its stage again with --overwrite"
+        )
+    damaged = manifest.damaged_files(location, hasher)
+    if damaged:
+        raise DatasetError(
+            f"{location.shown} is not whole: {name_some(damaged, location)} missing or not as "
+            "written; run its stage again with --overwrite"
+        )
+    return Dataset(location, manifest)
+
+
+def name_some(files: list[str], dataset: Location) -> str:
+    """Name the first of some files of a dataset."""
+    shown = [name or dataset.name for name in files[:3]]
+    rest = f" and {len(files) - 3} more" if len(files) > 3 else ""
+    return ", ".join(shown) + rest
+
+
+def lineage_of(inputs: Mapping[str, Dataset]) -> dict[str, str]:
+    """Name every dataset that the inputs are or came from, with its fingerprint.
+
+    Raises
+    ------
+    DatasetError
+        If two of them came from different ones, such as a vocabulary and a model that was trained
+        with another.
+    """
+    known: dict[str, tuple[str, str]] = {}
+    for name, dataset in inputs.items():
+        for source, found in {
+            **dataset.manifest.lineage,
+            name: dataset.manifest.fingerprint,
+        }.items():
+            other, by = known.setdefault(source, (found, name))
+            if other != found:
+                raise DatasetError(
+                    f"{inputs[by].location.shown} and {dataset.location.shown} do not belong "
+                    f"together: they come from different datasets {source!r}; run the stage of the "
+                    "older one again with --overwrite"
+                )
+    return {source: found for source, (found, _) in known.items()}

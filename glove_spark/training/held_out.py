@@ -1,0 +1,61 @@
+"""The cost of the nonzeros that are kept out of training, after an epoch."""
+
+from __future__ import annotations
+
+import math
+
+from pyspark import SparkContext
+
+from glove_spark.datasets.blocks import held_out_file, read_held_out
+from glove_spark.datasets.model import SIDES
+from glove_spark.kernels.blocks.grid import Cell
+from glove_spark.kernels.training.held_out import HeldOut, cost_of
+from glove_spark.training.rounds import EpochPlan, Placement
+
+ROWS, COLUMNS = SIDES
+
+
+def held_out_cost(
+    context: SparkContext,
+    plan: EpochPlan,
+    cells: list[Cell],
+    placement: Placement,
+    nnz: int,
+) -> float:
+    """Return the mean cost of the held-out nonzeros.
+
+    Parameters
+    ----------
+    cells
+        Those that have a file.
+    placement
+        Where the parameters are.
+    nnz
+        Held-out nonzeros of the whole matrix.
+    """
+
+    def measure(cell: Cell) -> float:
+        p, q = cell
+        held_out = read_held_out(held_out_file(plan.blocks, p, q))
+        total = _cost(plan, placement, cell, held_out)
+        if plan.symmetric:
+            # the file of a cell on the diagonal has one of (i, j) and (j, i), and the diagonal
+            mirrored = held_out.chosen(held_out.rows != held_out.cols) if p == q else held_out
+            total += _cost(plan, placement, (q, p), mirrored.transposed())
+        return total
+
+    slices = min(len(cells), context.defaultParallelism)
+    return math.fsum(context.parallelize(cells, slices).map(measure).collect()) / max(nnz, 1)
+
+
+def _cost(plan: EpochPlan, placement: Placement, cell: Cell, held_out: HeldOut) -> float:
+    p, q = cell
+    return cost_of(
+        held_out,
+        plan.read(placement[ROWS, p]),
+        plan.read(placement[COLUMNS, q]),
+        x_max=plan.update.x_max,
+        alpha=plan.update.alpha,
+        row_log_keep=plan.log_keep_of(p),
+        col_log_keep=plan.log_keep_of(q),
+    )

@@ -1,0 +1,52 @@
+"""Epoch 0: the parameters before training, drawn or taken over from another model."""
+
+from __future__ import annotations
+
+from glove_spark.datasets.model import SIDES, block_file, write_parameters
+from glove_spark.kernels.blocks.grid import BlockGrid
+from glove_spark.kernels.training.parameters import initial_parameters
+from glove_spark.kernels.training.schedule import derived_rng
+from glove_spark.settings.stages import TrainSettings
+from glove_spark.spark.session import describe
+from glove_spark.stages.stage import Job
+from glove_spark.store.location import Location
+from glove_spark.training.checkpoints import EpochRecord, commit_epoch
+from glove_spark.training.warm_start import NewWords, WarmStart
+
+_INITIAL = 3
+"""Keeps what is drawn here apart from what else is derived from the seed."""
+
+
+def write_initial_state(
+    job: Job, grid: BlockGrid, model: Location, start: WarmStart | None
+) -> EpochRecord:
+    """Write epoch 0: one task a block and side."""
+    settings: TrainSettings = job.settings
+    describe(job.spark, "train: initial parameters")
+    places = [(side, block) for side in range(len(SIDES)) for block in range(grid.num_blocks)]
+    seed, size, adagrad = settings.seed, settings.vector_size, settings.adagrad
+    new_words = None
+    if settings.new_words == "average":
+        blocks = job.inputs["blocks"]
+        symmetric = bool(blocks.facts["symmetric"])
+        new_words = NewWords(blocks.location, symmetric, grid, settings.x_max, settings.alpha)
+    shared = None if start is None else job.spark.sparkContext.broadcast(start)
+
+    def make(place: tuple[int, int]) -> tuple[tuple[str, int], Location]:
+        number, block = place
+        side = SIDES[number]
+        rng = derived_rng(seed, _INITIAL, number, block)
+        parameters = initial_parameters(grid.block_size(block), size, rng, adagrad)  # type: ignore[arg-type]
+        if shared is not None:
+            shared.value.overwrite(parameters, side, grid.global_ids(block))
+            if new_words is not None:
+                new_words.average(shared.value, parameters, side, block)
+        file = block_file(model, 0, side, block).temporary_sibling()
+        file.parent.make_folder()
+        write_parameters(parameters, file)
+        return (side, block), file
+
+    written = job.spark.sparkContext.parallelize(places, len(places)).map(make).collect()
+    record = EpochRecord(epoch=0, cost=None, nnz=0, learning_rate=None, seconds=0.0)
+    commit_epoch(model, record, dict(written), job.hasher)
+    return record

@@ -1,0 +1,187 @@
+"""A warm start: another model's words, found again by their spelling, and where new ones begin."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from glove_spark.datasets.blocks import cell_file, read_cell
+from glove_spark.datasets.model import SIDES, gather_parameters
+from glove_spark.datasets.vocabulary import Vocabulary
+from glove_spark.errors import ConfigurationError, InputError
+from glove_spark.kernels.blocks.grid import BlockGrid
+from glove_spark.kernels.training.new_words import ContextAverage
+from glove_spark.kernels.training.parameters import Parameters
+from glove_spark.settings.stages import TrainSettings
+from glove_spark.stages.stage import Job
+from glove_spark.store.location import Location
+from glove_spark.store.manifest import Dataset, Manifest
+from glove_spark.store.publication import open_dataset, published
+from glove_spark.store.versions import resolved
+
+log = logging.getLogger(__name__)
+
+MODEL = "model"
+
+
+@dataclass(frozen=True)
+class WarmStart:
+    """The model that training starts from, and its id of each of our words.
+
+    Attributes
+    ----------
+    model
+        The earlier model.
+    ids
+        int32 (V,), by our ids; -1 where it does not know the word.
+    """
+
+    model: Dataset
+    ids: NDArray[np.int32]
+
+    @property
+    def num_known(self) -> int:
+        """How many of our words it knows."""
+        return int(np.count_nonzero(self.ids >= 0))
+
+    def overwrite(self, parameters: Parameters, side: str, ids: NDArray[np.int64]) -> None:
+        """Give those of some words that are known the earlier parameters of one side.
+
+        Parameters
+        ----------
+        parameters
+            Of the words ``ids``; changed in place.
+        """
+        known = np.flatnonzero(self.ids[ids] >= 0)
+        earlier = gather_parameters(self.model, side, self.ids[ids[known]])
+        for mine, theirs in zip(vars(parameters).values(), vars(earlier).values(), strict=True):
+            mine[known] = theirs
+
+
+@dataclass(frozen=True)
+class NewWords:
+    """What is needed to average the contexts of new words; small, it travels with each task.
+
+    Attributes
+    ----------
+    blocks, symmetric
+        The folder of the cells, and whether one file serves a cell and its transpose.
+    """
+
+    blocks: Location
+    symmetric: bool
+    grid: BlockGrid
+    x_max: float
+    alpha: float
+
+    def average(self, start: WarmStart, parameters: Parameters, side: str, block: int) -> None:
+        """Set the new words of one side's block to the average of their contexts.
+
+        Nothing is read where there are none.
+        """
+        is_new = start.ids[self.grid.global_ids(block)] < 0
+        if not is_new.any():
+            return
+        size = parameters.vectors.shape[1]
+        sums = ContextAverage(is_new, size, self.x_max, self.alpha)
+        by_columns = side == SIDES[1]
+        other_side = SIDES[0] if by_columns else SIDES[1]
+        for context_block in range(self.grid.num_blocks):
+            contexts = self.grid.global_ids(context_block)
+            if not len(contexts):
+                continue
+            cell = (context_block, block) if by_columns else (block, context_block)
+            file = cell_file(self.blocks, *cell, symmetric=self.symmetric)
+            shape = tuple(map(self.grid.block_size, cell))
+            # the file's bytes were verified, and training looks through its indices once more
+            batches = read_cell(file.location, shape[::-1] if file.transposed else shape)  # type: ignore[arg-type]
+            known = np.flatnonzero(start.ids[contexts] >= 0)
+            sums.add(
+                batches,
+                start.ids[contexts] >= 0,
+                *(
+                    _scattered(start, each, contexts[known], known, len(contexts))
+                    for each in (side, other_side)
+                ),
+                transposed=file.transposed != by_columns,
+            )
+        sums.apply(parameters)
+
+
+def _scattered(
+    start: WarmStart, side: str, ids: NDArray[np.int64], places: NDArray[np.int64], size: int
+) -> Parameters:
+    """Gather earlier parameters to their places among ``size`` words."""
+    found = gather_parameters(start.model, side, start.ids[ids])
+    whole = Parameters(
+        *(np.zeros((size, *values.shape[1:]), np.float32) for values in vars(found).values())
+    )
+    for values, some in zip(vars(whole).values(), vars(found).values(), strict=True):
+        values[places] = some
+    return whole
+
+
+def warm_start_fingerprint(settings: TrainSettings) -> Mapping[str, str]:
+    """Name the model that training starts from, for the recipe."""
+    if settings.warm_start is None:
+        return {}
+    location = _locate(settings.warm_start)
+    manifest = published(location)
+    return {} if manifest is None else {"warm_start": manifest.fingerprint}
+
+
+def open_warm_start(job: Job, vocabulary: Vocabulary) -> WarmStart:
+    """Open the earlier model and find our words in it.
+
+    Raises
+    ------
+    InputError
+        If there is no model.
+    DatasetError
+        If it is damaged.
+    ConfigurationError
+        If its vectors or accumulators are of another shape, or it knows none of our words.
+    """
+    settings: TrainSettings = job.settings
+    shown = settings.warm_start
+    model = open_dataset(_locate(str(shown)), hasher=job.hasher)
+    for name in ("vector_size", "adagrad"):
+        wanted, found = getattr(settings, name), model.facts[name]
+        if wanted != found:
+            flag = "--" + name.replace("_", "-")
+            raise ConfigurationError(
+                f"{name}={wanted} is not that of warm_start={shown}, which has {found}; "
+                f"give {flag} {found}, or start from another model"
+            )
+    ids = Vocabulary.read(model.location).ids_of(vocabulary.words)
+    start = WarmStart(model, ids)
+    if not start.num_known:
+        raise ConfigurationError(
+            f"warm_start={shown} knows none of the {len(vocabulary):,} words; start from a model "
+            "of the same language and tokenizer"
+        )
+    log.info(
+        "train: starts from %s: %s words known, %s new",
+        model.location.shown,
+        f"{start.num_known:,}",
+        f"{len(vocabulary) - start.num_known:,}",
+    )
+    return start
+
+
+def _locate(path: str) -> Location:
+    """Find a model: the folder itself, or that of an output folder."""
+    location = resolved(Location.of(path))
+    inside = location / MODEL
+    if Manifest.location(inside).exists():
+        return inside
+    if location.name == MODEL and Manifest.location(location).exists():
+        return location
+    raise InputError(
+        f"warm_start={path} is no model; name an output folder that train has written, or the "
+        "folder model in it"
+    )

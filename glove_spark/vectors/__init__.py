@@ -1,0 +1,1 @@
+"""Vectors in memory or mapped: neighbours, analogies, drift between two models."""

@@ -1,0 +1,121 @@
+"""Ratios of co-occurrence probabilities: table 1 of Pennington et al. 2014, from our counts."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from glove_spark.datasets.cooccurrence import Nonzeros
+from glove_spark.datasets.matrix_parts import iterate_matrix
+from glove_spark.datasets.vocabulary import Vocabulary
+from glove_spark.errors import InputError
+from glove_spark.store.location import Location
+from glove_spark.store.publication import open_dataset
+from glove_spark.vectors.spelling import unknown_word
+
+
+@dataclass(frozen=True)
+class ProbabilityRatios:
+    """P(k|i), P(k|j) and their ratio for some words k.
+
+    P(k|i) is X_ik / X_i: how much of the weight of all context of i is that of k. Where only
+    context on the left was counted, it is what stands to the left of i.
+
+    Attributes
+    ----------
+    given
+        The words i and j.
+    probes
+        The words k.
+    probabilities
+        float64 (2, K); NaN where i or j has no context at all.
+    """
+
+    given: tuple[str, str]
+    probes: tuple[str, ...]
+    probabilities: NDArray[np.float64]
+
+    @property
+    def ratios(self) -> NDArray[np.float64]:
+        """P(k|i) / P(k|j), float64 (K,); infinite where only j never met k, NaN where neither."""
+        with np.errstate(divide="ignore", invalid="ignore"):
+            return np.asarray(self.probabilities[0] / self.probabilities[1], np.float64)
+
+    def as_table(self) -> str:
+        """Set out as in the paper: a column a word k."""
+        i, j = self.given
+        rows = {
+            f"P(k|{i})": [_shown(value) for value in self.probabilities[0]],
+            f"P(k|{j})": [_shown(value) for value in self.probabilities[1]],
+            f"P(k|{i})/P(k|{j})": [_shown(value) for value in self.ratios],
+        }
+        first = max(len(name) for name in rows)
+        widths = [max(len(word), 8) for word in self.probes]
+        lines = [_line("k", first, self.probes, widths)]
+        lines += [_line(name, first, cells, widths) for name, cells in rows.items()]
+        return "\n".join(lines) + "\n"
+
+
+def probability_ratios(
+    folder: str | Location, i: str, j: str, probes: Sequence[str]
+) -> ProbabilityRatios:
+    """Read the co-occurrences of two words, a bounded number of nonzeros at a time.
+
+    Parameters
+    ----------
+    folder
+        An output folder with the datasets ``vocabulary`` and ``cooccurrence``.
+
+    Raises
+    ------
+    UnknownWordError
+        If a word is not in the vocabulary; near spellings are named.
+    """
+    root = Location.of(folder)
+    vocabulary = Vocabulary.read(open_dataset(root / "vocabulary").location)
+    matrix = open_dataset(root / "cooccurrence")
+    given, columns = _ids(vocabulary, [i, j]), _ids(vocabulary, probes)
+    counts, totals = np.zeros((2, len(probes))), np.zeros(2)
+    for targets, contexts, values in _by_target(
+        iterate_matrix(matrix), symmetric=bool(matrix.manifest.recipe.settings["symmetric"])
+    ):
+        for row, word in enumerate(given):
+            of_word = targets == word
+            met, weight = contexts[of_word], values[of_word]
+            totals[row] += weight.sum()
+            counts[row] += (weight * (met == columns[:, None])).sum(axis=1)
+    with np.errstate(invalid="ignore"):
+        return ProbabilityRatios((i, j), tuple(probes), counts / totals[:, None])
+
+
+def _by_target(nonzeros: Iterator[Nonzeros], *, symmetric: bool) -> Iterator[Nonzeros]:
+    """Put the word first whose context the other is: of left context, that is the column."""
+    for batch in nonzeros:
+        if symmetric:
+            yield batch
+        else:
+            yield Nonzeros(batch.col_ids, batch.row_ids, batch.counts)
+
+
+def _ids(vocabulary: Vocabulary, words: Sequence[str]) -> NDArray[np.int32]:
+    if not words:
+        raise InputError("no words k to compare; name at least one")
+    ids = vocabulary.ids_of(words)
+    for word in (word for word, id in zip(words, ids, strict=True) if id < 0):
+        raise unknown_word(word, vocabulary.words, "of the vocabulary")
+    return ids
+
+
+def _shown(value: float) -> str:
+    if math.isnan(value):
+        return "-"
+    return f"{value:.1e}" if 0 < value < 0.01 else f"{value:.3g}"
+
+
+def _line(name: str, first: int, cells: Sequence[str], widths: Sequence[int]) -> str:
+    shown = (f"{cell:>{width}}" for cell, width in zip(cells, widths, strict=True))
+    return f"{name:{first}}  " + "  ".join(shown)

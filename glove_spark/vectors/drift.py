@@ -1,0 +1,233 @@
+"""How far vectors moved from one model to the next, after the best rotation of one on the other.
+
+Two models that are equally good may differ by a rotation, which changes no cosine. What is left
+after the rotation that brings the old unit vectors nearest to the new ones (orthogonal Procrustes,
+Schönemann 1966; Hamilton, Leskovec and Jurafsky 2016 for words) has moved.
+
+>>> rng = np.random.default_rng(0)
+>>> vectors = rng.normal(size=(50, 4)).astype(np.float32)
+>>> rotation = np.linalg.qr(rng.normal(size=(4, 4)))[0]
+>>> words = [f"w{k}" for k in range(50)]
+>>> found = measure_drift(WordVectors(words, vectors), WordVectors(words, vectors @ rotation))
+>>> round(abs(found.mean), 6)
+0.0
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.linalg import svd
+
+from glove_spark.datasets.vocabulary import Vocabulary
+from glove_spark.errors import ConfigurationError, GloveSparkError, InputError
+from glove_spark.kernels.analogies import SMALLEST_NORM
+from glove_spark.store.location import Location
+from glove_spark.store.publication import open_dataset
+from glove_spark.vectors.word_vectors import WordVectors
+
+Neighbors = list[tuple[str, float]]
+
+CHUNK_ROWS = 1 << 16
+"""Words that are copied at once; beside the vectors themselves no more is in memory."""
+
+ALIGNED_WORDS = 50_000
+"""The most frequent common words find the rotation; rarer ones are mostly noise."""
+
+
+@dataclass(frozen=True)
+class MovedWord:
+    """A word, the cosine of its two vectors, and its neighbours in either model."""
+
+    word: str
+    cosine: float
+    before: Neighbors
+    after: Neighbors
+
+
+@dataclass(frozen=True)
+class Drift:
+    """What changed from old vectors to new ones.
+
+    Attributes
+    ----------
+    num_common, num_new, num_gone
+        Words of both, of the new vectors alone, of the old ones alone.
+    mean
+        Of 1 - cosine over all common words, each counted once: 0 is no drift, 1 is chance.
+    weighted_mean
+        The same, each word counted as often as it occurs.
+    weights
+        What stands for how often: ``"counts"``, or ``"1/rank"`` where there are none.
+    moved
+        The words of smallest cosine among the most frequent, first the smallest.
+    new
+        The most frequent new words and their neighbours.
+    """
+
+    num_common: int
+    num_new: int
+    num_gone: int
+    mean: float
+    weighted_mean: float
+    weights: str
+    moved: list[MovedWord]
+    new: list[tuple[str, Neighbors]]
+
+    def as_json(self) -> dict[str, Any]:
+        """Return it as JSON types."""
+        return asdict(self)
+
+    def as_table(self) -> str:
+        """Return it as text."""
+        lines = [
+            f"{self.num_common:,} words in common, {self.num_new:,} new, {self.num_gone:,} gone",
+            f"drift {self.mean:.4f}, weighted by {self.weights} {self.weighted_mean:.4f}",
+        ]
+        if self.moved:
+            lines += ["", "moved most"]
+        for moved in self.moved:
+            lines.append(f"{moved.word}  {moved.cosine:.2f}")
+            lines.append(f"    before: {listed(moved.before)}")
+            lines.append(f"    after:  {listed(moved.after)}")
+        if self.new:
+            lines += ["", "new words"]
+        lines += [f"{word}: {listed(neighbors)}" for word, neighbors in self.new]
+        return "\n".join(lines) + "\n"
+
+
+def listed(neighbors: Neighbors) -> str:
+    """Word neighbours on a line.
+
+    >>> listed([("sea", 0.5), ("ocean", 0.25)])
+    'sea 0.50, ocean 0.25'
+    """
+    return ", ".join(f"{word} {cosine:.2f}" for word, cosine in neighbors)
+
+
+def measure_drift(
+    old: WordVectors,
+    new: WordVectors,
+    counts: NDArray[np.int64] | None = None,
+    *,
+    shown: int = 20,
+    among: int = 10_000,
+    num_neighbors: int = 8,
+) -> Drift:
+    """Compare two sets of vectors.
+
+    Parameters
+    ----------
+    counts
+        int64, how often each word of ``new`` occurs; by default words are taken to be in order of
+        frequency, and to occur in proportion to 1/rank.
+    shown
+        How many moved words and new words to list, at most.
+    among
+        The moved ones are sought among so many of the most frequent: a rare word moves with every
+        text it is in.
+    num_neighbors
+        To list of each word.
+
+    Raises
+    ------
+    ConfigurationError
+        If the vectors are of different sizes.
+    InputError
+        If they have no more words in common than dimensions: some rotation fits these whatever
+        they are.
+    """
+    if old.vector_size != new.vector_size:
+        raise ConfigurationError(
+            f"the old vectors have {old.vector_size} dimensions and the new ones "
+            f"{new.vector_size}; compare vectors of one size"
+        )
+    weight = 1 / np.arange(1, len(new) + 1) if counts is None else counts.astype(np.float64)
+    before = np.array([old.key_to_index.get(word, -1) for word in new.words], np.int64)
+    by_frequency = np.argsort(-weight, kind="stable")
+    after = by_frequency[before[by_frequency] >= 0]
+    before = before[after]
+    if len(after) <= new.vector_size:
+        raise InputError(
+            f"{len(after):,} words in common are too few to compare vectors of {new.vector_size} "
+            "dimensions; name models of one language and tokenizer"
+        )
+    rotation = _rotation(old, new, before[:ALIGNED_WORDS], after[:ALIGNED_WORDS])
+    cosines = np.concatenate(
+        [
+            np.einsum("nd,nd->n", former @ rotation, later)
+            for former, later in _unit_pairs(old, new, before, after)
+        ]
+    )
+    cosines = np.clip(cosines, -1, 1)
+    total = weight[after].sum()
+    far = np.argsort(cosines[:among], kind="stable")[:shown]
+    unknown = by_frequency[[new.words[k] not in old for k in by_frequency]]
+    return Drift(
+        num_common=len(after),
+        num_new=len(new) - len(after),
+        num_gone=len(old) - len(after),
+        mean=float(np.mean(1 - cosines)),
+        weighted_mean=float((weight[after] @ (1 - cosines)) / total) if total else float("nan"),
+        weights="1/rank" if counts is None else "counts",
+        moved=[
+            MovedWord(
+                word,
+                float(cosines[place]),
+                old.most_similar(word, topn=num_neighbors),
+                new.most_similar(word, topn=num_neighbors),
+            )
+            for place in far
+            for word in [new.words[after[place]]]
+        ],
+        new=[
+            (new.words[k], new.most_similar(new.words[k], topn=num_neighbors))
+            for k in unknown[:shown]
+        ],
+    )
+
+
+def counts_beside(path: str | Location, words: Sequence[str]) -> NDArray[np.int64] | None:
+    """Look up how often words occur, in the vocabulary or model beside vectors.
+
+    Returns
+    -------
+    NDArray or None
+        int64 (n,), 0 for words that are not there; None where neither dataset is.
+    """
+    for name in ("vocabulary", "model"):
+        try:
+            found = Vocabulary.read(open_dataset(Location.of(path) / name, hasher=None).location)
+        except GloveSparkError:
+            continue
+        ids = found.ids_of(words)
+        return np.where(ids >= 0, found.counts[ids], 0)
+    return None
+
+
+def _rotation(
+    old: WordVectors, new: WordVectors, before: NDArray[np.int64], after: NDArray[np.int64]
+) -> NDArray[np.float64]:
+    """Solve orthogonal Procrustes from the d x d product of the two, added up chunk by chunk."""
+    product = np.zeros((new.vector_size, new.vector_size))
+    for former, later in _unit_pairs(old, new, before, after):
+        product += former.T @ later
+    left, _, right = svd(product)
+    return np.asarray(left @ right)
+
+
+def _unit_pairs(
+    old: WordVectors, new: WordVectors, before: NDArray[np.int64], after: NDArray[np.int64]
+) -> Iterator[tuple[NDArray[np.float64], NDArray[np.float64]]]:
+    for start in range(0, len(after), CHUNK_ROWS):
+        part = slice(start, start + CHUNK_ROWS)
+        yield _unit_rows(old, before[part]), _unit_rows(new, after[part])
+
+
+def _unit_rows(vectors: WordVectors, rows: NDArray[np.int64]) -> NDArray[np.float64]:
+    norms = np.maximum(vectors.norms[rows], SMALLEST_NORM)
+    return np.asarray(vectors.vectors[rows] / norms[:, None], np.float64)

@@ -1,0 +1,302 @@
+"""Vectors to work with: neighbours, analogies, similarities. Names are gensim's where it has one.
+
+>>> import numpy as np
+>>> vectors = WordVectors(["man", "woman", "king", "queen"],
+...                       np.array([[0, 1], [0, -1], [1, 1], [1, -1]], np.float32))
+>>> vectors.analogy("man", "king", "woman", topn=1)[0][0]
+'queen'
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from functools import cached_property
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from glove_spark.errors import InputError
+from glove_spark.exchange.formats import convert, open_vectors
+from glove_spark.exchange.mapped_copy import open_mapped
+from glove_spark.exchange.source import MemorySource, VectorSource, checked, refuse_duplicates
+from glove_spark.exchange.text import FULL
+from glove_spark.kernels.analogies import COSMUL_EPSILON, SMALLEST_NORM
+from glove_spark.store.location import Location
+from glove_spark.vectors.spelling import unknown_word
+
+Query: TypeAlias = "str | NDArray[np.float32]"
+"""A word that has a vector, or a vector."""
+
+BLOCK_ROWS = 1 << 16
+"""Rows scored at once: of a matrix on disk so many are in memory."""
+
+
+class WordVectors:
+    """Words and their vectors.
+
+    Parameters
+    ----------
+    words
+        In the order of ids: most frequent first.
+    vectors
+        float32 (n, d), in memory or mapped; it is only read.
+    """
+
+    def __init__(self, words: Sequence[str], vectors: NDArray[np.float32]) -> None:
+        if len(words) != len(vectors):
+            raise ValueError(f"{len(words)} words do not fit {len(vectors)} vectors")
+        self.words = list(words)
+        self.vectors = vectors
+
+    @classmethod
+    def load(
+        cls,
+        path: str | Location,
+        format: str | None = None,
+        *,
+        side: str | None = None,
+        vocab: str | Location | None = None,
+        cache: str | Location | None = None,
+    ) -> WordVectors:
+        """Load vectors of any format, or an output folder.
+
+        ``.npy`` and safetensors are mapped into memory: only what is used is read. Others are read
+        in chunks into one array, or mapped too, from a copy in the folder ``cache``.
+
+        Parameters
+        ----------
+        path, format, side, vocab
+            As `glove_spark.exchange.formats.open_vectors` takes them.
+        cache
+            A folder for a copy that can be mapped; it is made the first time.
+
+        Raises
+        ------
+        InputError
+            If there is nothing of the kind at ``path``, or it is damaged.
+        """
+        if cache is not None:
+            return cls.read(open_mapped(path, cache, format, side=side, vocab=vocab))
+        return cls.read(open_vectors(path, format, side=side, vocab=vocab))
+
+    @classmethod
+    def read(cls, source: VectorSource) -> WordVectors:
+        """Read a source: mapped where it can be."""
+        matrix = source.matrix()
+        if matrix is not None:
+            words = [word for part in source.words() for word in part]
+            made = cls(words, matrix)
+            if len(made.key_to_index) != len(words):
+                refuse_duplicates(source, enumerate(words))
+            return made
+        words = []
+        vectors = np.empty((source.num_words, source.vector_size), np.float32)
+        for chunk in checked(source):
+            vectors[len(words) : len(words) + len(chunk.words)] = chunk.rows
+            words += chunk.words
+        return cls(words, vectors)
+
+    def save(
+        self,
+        path: str | Location,
+        format: str | None = None,
+        *,
+        precision: str = FULL,
+        overwrite: bool = False,
+    ) -> None:
+        """Write in any format, as `glove_spark.exchange.formats.convert` does."""
+        source = MemorySource(self.words, self.vectors)
+        convert(source, path, format, precision=precision, overwrite=overwrite)
+
+    @property
+    def index_to_key(self) -> list[str]:
+        """The words, in order."""
+        return self.words
+
+    @cached_property
+    def key_to_index(self) -> dict[str, int]:
+        """Position of every word."""
+        return {word: position for position, word in enumerate(self.words)}
+
+    @property
+    def vector_size(self) -> int:
+        """Number of dimensions, d."""
+        return int(self.vectors.shape[1])
+
+    @cached_property
+    def norms(self) -> NDArray[np.float32]:
+        """Length of every vector, float32 (n,).
+
+        Raises
+        ------
+        InputError
+            If a vector is not finite.
+        """
+        found = np.empty(len(self), np.float32)
+        for start in range(0, len(self), BLOCK_ROWS):
+            rows = np.asarray(self.vectors[start : start + BLOCK_ROWS])
+            found[start : start + len(rows)] = np.linalg.norm(rows, axis=1)
+        if not np.isfinite(found).all():
+            word = self.words[int(np.argmin(np.isfinite(found)))]
+            raise InputError(f"the vector of {word!r} is not finite")
+        return found
+
+    def __contains__(self, word: object) -> bool:
+        return word in self.key_to_index
+
+    def __len__(self) -> int:
+        return len(self.words)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.words)
+
+    def __getitem__(self, key: str | Sequence[str]) -> NDArray[np.float32]:
+        """Return the vector of a word, (d,), or of several, (n, d)."""
+        if isinstance(key, str):
+            return self.get_vector(key)
+        return np.stack([self.get_vector(word) for word in key])
+
+    def index_of(self, word: str) -> int:
+        """Return the position of a word.
+
+        Raises
+        ------
+        UnknownWordError
+            If it has no vector; near spellings are named.
+        """
+        position = self.key_to_index.get(word)
+        if position is None:
+            raise unknown_word(word, self.words, "with a vector")
+        return position
+
+    def get_vector(self, word: str, norm: bool = False) -> NDArray[np.float32]:
+        """Return a copy of a word's vector, (d,); with ``norm`` at length 1."""
+        vector = np.array(self.vectors[self.index_of(word)], dtype=np.float32)
+        return _unit(vector) if norm else vector
+
+    def most_similar(
+        self,
+        positive: Query | Sequence[Query] = (),
+        negative: Query | Sequence[Query] = (),
+        topn: int = 10,
+        restrict_vocab: int | None = None,
+    ) -> list[tuple[str, float]]:
+        """Return the words nearest to the mean of some, less that of others (3CosAdd).
+
+        Parameters
+        ----------
+        positive, negative
+            A word or vector, or several; each counts at length 1. Their words are no answers.
+        restrict_vocab
+            Only so many of the first words may be answers.
+
+        Returns
+        -------
+        list
+            Pairs of word and cosine, nearest first; of equal ones the more frequent first.
+
+        Raises
+        ------
+        UnknownWordError
+            If a word has no vector.
+        """
+        added, taken = _queries(positive), _queries(negative)
+        if not added and not taken:
+            raise InputError("nothing to be similar to; give a word or a vector")
+        query = sum((self._unit_of(item) for item in added), np.zeros(self.vector_size, np.float32))
+        query = query - sum(self._unit_of(item) for item in taken)
+        return self._best(self._cosines(_unit(query), restrict_vocab), added + taken, topn)
+
+    def most_similar_cosmul(
+        self,
+        positive: Query | Sequence[Query] = (),
+        negative: Query | Sequence[Query] = (),
+        topn: int = 10,
+        restrict_vocab: int | None = None,
+    ) -> list[tuple[str, float]]:
+        """Return the words that are near to some and far from others by a product (3CosMul).
+
+        Levy and Goldberg 2014: the product of the cosines to ``positive`` by that to ``negative``,
+        each moved to 0..1. Arguments are those of `most_similar`.
+        """
+        added, taken = _queries(positive), _queries(negative)
+        if not added:
+            raise InputError("most_similar_cosmul needs a word or vector to be similar to")
+        scores = np.ones(min(restrict_vocab or len(self), len(self)), np.float32)
+        for item in added:
+            scores *= (1 + self._cosines(self._unit_of(item), restrict_vocab)) / 2
+        if taken:
+            far = np.ones_like(scores)
+            for item in taken:
+                far *= (1 + self._cosines(self._unit_of(item), restrict_vocab)) / 2
+            scores /= far + COSMUL_EPSILON
+        return self._best(scores, added + taken, topn)
+
+    def analogy(
+        self, a: str, b: str, c: str, topn: int = 10, method: str = "3cosadd"
+    ) -> list[tuple[str, float]]:
+        """Answer "a is to b as c is to ?", best first; by ``3cosadd`` or ``3cosmul``."""
+        answer = {"3cosadd": self.most_similar, "3cosmul": self.most_similar_cosmul}[method]
+        return answer([b, c], [a], topn)
+
+    def similarity(self, first: str, second: str) -> float:
+        """Return the cosine of two words."""
+        return float(self.get_vector(first, norm=True) @ self.get_vector(second, norm=True))
+
+    def n_similarity(self, first: Iterable[str], second: Iterable[str]) -> float:
+        """Return the cosine between the means of two sets of words."""
+        one, other = (_unit(self[list(words)].mean(axis=0)) for words in (first, second))
+        return float(one @ other)
+
+    def doesnt_match(self, words: Iterable[str]) -> str:
+        """Return the word that is farthest from the mean of all, each at length 1."""
+        given = list(words)
+        if not given:
+            raise InputError("no words to choose from")
+        vectors = np.stack([self.get_vector(word, norm=True) for word in given])
+        return given[int(np.argmin(vectors @ vectors.mean(axis=0)))]
+
+    def _unit_of(self, item: Query) -> NDArray[np.float32]:
+        if isinstance(item, str):
+            return self.get_vector(item, norm=True)
+        return _unit(np.asarray(item, np.float32))
+
+    def _cosines(
+        self, unit: NDArray[np.float32], restrict_vocab: int | None
+    ) -> NDArray[np.float32]:
+        """Return the cosine of every word with a vector of length 1."""
+        count = min(restrict_vocab or len(self), len(self))
+        found = np.empty(count, np.float32)
+        for start in range(0, count, BLOCK_ROWS):
+            stop = min(start + BLOCK_ROWS, count)
+            found[start:stop] = np.asarray(self.vectors[start:stop]) @ unit
+        found /= np.maximum(self.norms[:count], SMALLEST_NORM)
+        return found
+
+    def _best(
+        self, scores: NDArray[np.float32], asked: Sequence[Query], topn: int
+    ) -> list[tuple[str, float]]:
+        own = [self.key_to_index[item] for item in asked if isinstance(item, str)]
+        own = [position for position in own if position < len(scores)]
+        scores[own] = -np.inf
+        count = min(topn, len(scores) - len(set(own)))
+        if count <= 0:
+            return []
+        # everything as good as the last one, then by score and by position
+        least = np.partition(scores, len(scores) - count)[len(scores) - count]
+        near = np.flatnonzero(scores >= least)
+        best = near[np.argsort(-scores[near], kind="stable")][:count]
+        return [(self.words[k], float(scores[k])) for k in best]
+
+
+def _queries(given: Query | Sequence[Query]) -> list[Query]:
+    if isinstance(given, str) or (isinstance(given, np.ndarray) and given.ndim == 1):
+        return [given]
+    return list(given)
+
+
+def _unit(vector: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return the vector at length 1; a zero vector stays zero."""
+    norm = max(float(np.linalg.norm(vector)), SMALLEST_NORM)
+    return np.asarray(vector / np.float32(norm), np.float32)
