@@ -39,7 +39,7 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from benchmarks.records import HERE, Record, append_record, provenance
-from glove_spark.cli.demo import docstrings_of
+from glove_spark.corpus.documentation import docstrings_of
 from glove_spark.ml import GloVe
 from glove_spark.ml.vectors_udf import arrow_column, joined_tokens, opened, token_ids
 from glove_spark.spark.session import open_session

@@ -12,8 +12,9 @@ from pyspark.sql import SparkSession
 from glove_spark.following.batches import add_batch, compact, remove_batch
 from glove_spark.following.matrix import CountSettings
 from glove_spark.following.rerank import rerank
-from glove_spark.logs import fields
-from glove_spark.settings.stages import PipelineConfig, RunSettings, UpdateSettings
+from glove_spark.logs.lines import fields
+from glove_spark.settings.config import PipelineConfig
+from glove_spark.settings.stages import RunSettings, UpdateSettings
 from glove_spark.stages.blocks import BLOCKS
 from glove_spark.stages.cooccurrence import COOCCURRENCE
 from glove_spark.stages.export import VECTORS, VECTORS_TEXT

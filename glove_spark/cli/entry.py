@@ -26,18 +26,18 @@ from glove_spark.cli.publish import add_publish
 from glove_spark.cli.report import add_plot_neighbors, add_report
 from glove_spark.cli.verify import add_verify
 from glove_spark.errors import INTERRUPTED_EXIT_CODE, GloveSparkError
-from glove_spark.logs import configure_log
-from glove_spark.settings.option import OptionSpec
-from glove_spark.settings.stages import (
+from glove_spark.logs.lines import configure_log
+from glove_spark.settings.config import (
     COUNTING,
     SETTINGS,
     STAGES,
     PipelineConfig,
-    RunSettings,
     pipeline_config,
-    read_toml,
     update_settings,
 )
+from glove_spark.settings.option import OptionSpec
+from glove_spark.settings.stages import RunSettings
+from glove_spark.settings.toml import read_toml
 
 log = logging.getLogger("glove_spark")
 
@@ -279,7 +279,3 @@ def _demo(given: argparse.Namespace) -> None:
     from glove_spark.cli.demo import run_demo
 
     run_demo(Path(given.output), given.master)
-
-
-if __name__ == "__main__":
-    sys.exit(main())

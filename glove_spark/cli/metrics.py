@@ -7,7 +7,8 @@ from contextlib import suppress
 from typing import Any
 
 from glove_spark.errors import GloveSparkError
-from glove_spark.settings.stages import RunSettings, read_toml
+from glove_spark.settings.stages import RunSettings
+from glove_spark.settings.toml import read_toml
 from glove_spark.store.location import Location
 
 METRICS = next(spec for spec in RunSettings.specs() if spec.name == "metrics")

@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Callable
 from typing import Any
 
-from glove_spark.logs import FORMATS
+from glove_spark.logs.lines import FORMATS
 
 EXIT_CODES = """exit codes: 0 done, 1 a defect, 2 a wrong setting, 3 a wrong input, 4 the output
 cannot be written, 5 a dataset is damaged or made differently, 6 Java or Spark does not start,

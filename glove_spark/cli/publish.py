@@ -10,7 +10,7 @@ from typing import Any
 from glove_spark.cli.metrics import METRICS, add_metrics
 from glove_spark.cli.parser import add_command, positive_number
 from glove_spark.errors import ConfigurationError, InputError
-from glove_spark.logs import fields
+from glove_spark.logs.lines import fields
 from glove_spark.store.location import Location
 from glove_spark.store.run_lock import hold_lock
 

@@ -7,7 +7,7 @@ import logging
 from typing import Any
 
 from glove_spark.cli.parser import add_command, add_vectors, positive_number
-from glove_spark.logs import fields
+from glove_spark.logs.lines import fields
 
 log = logging.getLogger("glove_spark")
 

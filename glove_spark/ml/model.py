@@ -102,10 +102,10 @@ class GloVeModel(Model, GloVeParams, MLReadable["GloVeModel"], MLWritable):
 
     def write(self) -> GloVeModelWriter:
         """Return a writer; `save` is short for ``write().save(path)``."""
-        return GloVeModelWriter(self)
+        return GloVeModelWriter(self, self.files)
 
     @classmethod
-    def read(cls) -> GloVeModelReader:
+    def read(cls) -> GloVeModelReader[GloVeModel]:
         """Return a reader; `load` is short for ``read().load(path)``."""
         return GloVeModelReader(cls)
 

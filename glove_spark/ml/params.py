@@ -19,8 +19,8 @@ from pyspark.ml.param import Param, Params, TypeConverters
 from pyspark.ml.param.shared import HasInputCol, HasOutputCol
 
 from glove_spark.errors import ConfigurationError, GloveSparkError
+from glove_spark.settings.config import SETTINGS
 from glove_spark.settings.option import OptionSpec, Settings, above, option
-from glove_spark.settings.stages import SETTINGS
 
 STAGES = ("vocabulary", "cooccurrence", "blocks", "train", "export")
 """Whose options are Params: the column holds tokens already."""

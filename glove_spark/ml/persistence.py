@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from typing import Any, TypeVar
 
-from pyspark.ml.util import DefaultParamsReader, DefaultParamsWriter, MLReader, MLWriter
+from pyspark.ml.base import Model
+from pyspark.ml.util import DefaultParamsReader, DefaultParamsWriter, MLReadable, MLReader, MLWriter
 
 from glove_spark.errors import OutputError
 from glove_spark.ml.connect import is_connect
@@ -12,16 +14,15 @@ from glove_spark.ml.model_files import ModelFiles, copy_model
 from glove_spark.ml.working_folder import qualified
 from glove_spark.store.location import Location
 
-if TYPE_CHECKING:
-    from glove_spark.ml.model import GloVeModel
+ModelT = TypeVar("ModelT", bound="MLReadable[Any]")
 
 
 class GloVeModelWriter(MLWriter):
     """Writes a fitted model."""
 
-    def __init__(self, model: GloVeModel) -> None:
+    def __init__(self, model: Model, files: ModelFiles) -> None:
         super().__init__()
-        self._model = model
+        self._model, self._files = model, files
 
     def save(self, path: str) -> None:
         """Write to the folder ``path``.
@@ -43,26 +44,26 @@ class GloVeModelWriter(MLWriter):
     def saveImpl(self, path: str) -> None:
         """Write metadata and files."""
         DefaultParamsWriter.saveMetadata(self._model, path, self.sparkSession)
-        copy_model(self._model.files.folder, _folder(self, path))
+        copy_model(self._files.folder, _folder(self, path))
 
 
-class GloVeModelReader(MLReader["GloVeModel"]):
-    """Reads what `GloVeModelWriter` wrote."""
+class GloVeModelReader(MLReader[ModelT]):
+    """Reads what `GloVeModelWriter` wrote; `make` makes a model of its files."""
 
-    def __init__(self, kind: type[GloVeModel]) -> None:
+    def __init__(self, make: Callable[[ModelFiles], ModelT]) -> None:
         super().__init__()
-        self._kind = kind
+        self._make = make
 
-    def load(self, path: str) -> GloVeModel:
+    def load(self, path: str) -> ModelT:
         """Read from the folder ``path``, copying its files to the driver."""
         metadata = DefaultParamsReader.loadMetadata(path, self.sparkSession)
-        model = self._kind(ModelFiles(_folder(self, path)))
-        model._resetUid(metadata["uid"])
+        model = self._make(ModelFiles(_folder(self, path)))
+        model._resetUid(metadata["uid"])  # type: ignore[attr-defined]
         DefaultParamsReader.getAndSetParams(model, metadata)
         return model
 
 
-def _folder(session_holder: MLReader[GloVeModel] | MLWriter, path: str) -> Location:
+def _folder(session_holder: MLReader[Any] | MLWriter, path: str) -> Location:
     spark = session_holder.sparkSession
     # without a JVM at hand the path is taken as it stands
     return Location.of(path) if is_connect(spark) else qualified(spark, path)

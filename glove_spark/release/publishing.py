@@ -9,13 +9,13 @@ from datetime import datetime, timezone
 
 from pyarrow import fs
 
-from glove_spark.cli.verify import verify_folder
 from glove_spark.errors import InputError, QualityError
 from glove_spark.evaluation.report import Questions
 from glove_spark.exchange.formats import open_vectors
 from glove_spark.release.gate import MEAN, TOTAL, falls, gate_scores, questions_fingerprint
 from glove_spark.store.location import Location
 from glove_spark.store.publication import published
+from glove_spark.store.verification import verify_folder
 from glove_spark.store.versions import (
     Judgement,
     current_version,

@@ -5,8 +5,8 @@ from __future__ import annotations
 import sys
 from dataclasses import MISSING
 
+from glove_spark.settings.config import SETTINGS
 from glove_spark.settings.option import OptionSpec
-from glove_spark.settings.stages import SETTINGS
 
 
 def as_markdown() -> str:
@@ -15,7 +15,7 @@ def as_markdown() -> str:
         "# Options",
         "Flags of the command line, and keys of the TOML file given with `--config`: one table a "
         "section below, names with underscores. Flags win. Made by `make docs` from the one "
-        "definition in `glove_spark/config.py`.",
+        "definition in `glove_spark/settings/stages.py`.",
     ]
     for table, settings in SETTINGS.items():
         rows = [f"## [{table}]", settings.__doc__ or ""]

@@ -1,28 +1,15 @@
-"""Every option of every stage: the one definition of type, default, rule and help.
+"""The options of every stage: the one definition of type, default, rule and help.
 
-A stage's settings are one dataclass. `PipelineConfig` holds one of each and is
-read from a TOML file with one table a stage (``[cooccurrence]``), overridden by
-the flags of the command line.
+The settings of one stage are one dataclass, and one table of a configuration file.
 """
 
 from __future__ import annotations
 
 import re
-import sys
-from collections.abc import Mapping
-from dataclasses import MISSING, dataclass, field, fields
-from pathlib import Path
-from typing import Any
+from dataclasses import MISSING, dataclass
 
 from glove_spark.errors import ConfigurationError
 from glove_spark.settings.option import Settings, above, at_least, between, matching, one_of, option
-from glove_spark.store.location import Location
-
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib
-
 
 _BATCH = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 """It becomes the name of a folder."""
@@ -294,119 +281,3 @@ class UpdateSettings(Settings):
                 "--compact, or orders ids by --rerank; give one of them, given: "
                 f"{', '.join(asked) or 'none'}"
             )
-
-
-@dataclass(frozen=True)
-class PipelineConfig:
-    """One of each stage's settings, by the stage's name."""
-
-    run: RunSettings
-    tokenize: TokenizeSettings
-    vocabulary: VocabularySettings = field(default_factory=VocabularySettings)
-    cooccurrence: CooccurrenceSettings = field(default_factory=CooccurrenceSettings)
-    blocks: BlocksSettings = field(default_factory=BlocksSettings)
-    train: TrainSettings = field(default_factory=TrainSettings)
-    export: ExportSettings = field(default_factory=ExportSettings)
-
-    def __post_init__(self) -> None:
-        start, output = self.train.warm_start, Location.of(self.run.output)
-        if start is not None and Location.of(start) in (output, output / "model"):
-            raise ConfigurationError(
-                f"warm_start={start} is the model that this run replaces, so that a second run "
-                "would start from the first one's; name another output, with --reuse "
-                f"{output.shown} for what is counted there"
-            )
-
-
-SETTINGS: dict[str, type[Settings]] = {
-    "run": RunSettings,
-    "tokenize": TokenizeSettings,
-    "vocabulary": VocabularySettings,
-    "cooccurrence": CooccurrenceSettings,
-    "blocks": BlocksSettings,
-    "train": TrainSettings,
-    "export": ExportSettings,
-    "update": UpdateSettings,
-}
-"""The tables of a TOML file: the run's own, the stages in their order, and the update."""
-
-COUNTING = ("tokenize", "vocabulary", "cooccurrence")
-"""The tables that an update takes too: how its batch is counted."""
-
-
-STAGES: dict[str, str] = {
-    "tokenize": "corpus to one row of tokens a document",
-    "vocabulary": "tokens to the words that get a vector",
-    "cooccurrence": "tokens to the co-occurrence matrix",
-    "blocks": "co-occurrence matrix to training blocks",
-    "train": "training blocks to a model",
-    "export": "model to vectors",
-}
-"""The single-stage commands and what each does."""
-
-
-def read_toml(path: str | Path) -> dict[str, dict[str, Any]]:
-    """Read a configuration file into one dictionary a stage.
-
-    Raises
-    ------
-    ConfigurationError
-        If the file is missing, is not TOML, or names an unknown stage or option.
-    """
-    try:
-        with open(path, "rb") as source:
-            content = tomllib.load(source)
-    except OSError as error:
-        raise ConfigurationError(f"config={str(path)!r} cannot be read: {error.strerror}") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ConfigurationError(f"config={str(path)!r} is not valid TOML: {error}") from None
-    for stage, values in content.items():
-        if stage not in SETTINGS or not isinstance(values, dict):
-            raise ConfigurationError(
-                f"{stage!r} in {path} is no table of options; write options under one of "
-                + ", ".join(f"[{name}]" for name in SETTINGS)
-            )
-        known = {spec.name: spec for spec in SETTINGS[stage].specs()}
-        for name, value in values.items():
-            if name not in known:
-                raise ConfigurationError(
-                    f"{name!r} in [{stage}] of {path} is not an option; known: {', '.join(known)}"
-                )
-            known[name].check(value)
-    return content
-
-
-def settings_for(stage: str, values: Mapping[str, Mapping[str, Any]]) -> Settings:
-    """Make one stage's settings from per-stage dictionaries of values."""
-    kind = SETTINGS[stage]
-    given = values.get(stage, {})
-    for spec in kind.specs():
-        if spec.default is MISSING and spec.name not in given:
-            raise ConfigurationError(f"{spec.name} is not given; add {spec.flag} {spec.metavar}")
-    return kind.from_mapping(given)
-
-
-def update_settings(
-    values: Mapping[str, Mapping[str, Any]],
-) -> tuple[RunSettings, UpdateSettings, dict[str, Settings]]:
-    """Make the settings of an update from per-stage dictionaries of values.
-
-    Returns
-    -------
-    tuple
-        The run's, the update's, and those of `COUNTING` by name.
-    """
-    update = settings_for("update", values)
-    assert isinstance(update, UpdateSettings)
-    if update.batch is None:
-        # nothing is read, so nothing has to be named
-        values = {**values, "tokenize": {"input": (), **values.get("tokenize", {})}}
-    run = settings_for("run", values)
-    assert isinstance(run, RunSettings)
-    return run, update, {name: settings_for(name, values) for name in COUNTING}
-
-
-def pipeline_config(values: Mapping[str, Mapping[str, Any]]) -> PipelineConfig:
-    """Make the whole configuration from per-stage dictionaries of values."""
-    made = {item.name: settings_for(item.name, values) for item in fields(PipelineConfig)}
-    return PipelineConfig(**made)  # type: ignore[arg-type]

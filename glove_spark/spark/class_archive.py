@@ -12,16 +12,9 @@ import hashlib
 import logging
 import os
 import shutil
-import subprocess
-import sys
-import tempfile
-import time
 from pathlib import Path
 
 import pyspark
-
-from glove_spark.cli.demo import docstrings_of
-from glove_spark.errors import SetupError
 
 log = logging.getLogger(__name__)
 
@@ -62,49 +55,3 @@ def delete_archive() -> None:
     file = archive_file()
     if file is not None:
         file.unlink(missing_ok=True)
-
-
-def make_archive(java_options: str) -> Path:
-    """Run the pipeline on a small corpus, and archive the classes that Java has loaded by its end.
-
-    Parameters
-    ----------
-    java_options
-        The options of a usual start.
-
-    Raises
-    ------
-    SetupError
-        If there is no Java, or it does not make the archive.
-    """
-    target = archive_file()
-    if target is None:
-        raise SetupError("no Java found; install Java 17 or later, or point JAVA_HOME to one")
-    started = time.perf_counter()
-    target.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix="archive-", dir=target.parent) as scratch:
-        made, corpus = Path(scratch, "made.jsa"), Path(scratch, "corpus.txt")
-        sources = sorted(Path(pyspark.__file__).parent.glob("sql/**/*.py"))
-        texts = (" ".join(text.split()) for source in sources for text in docstrings_of(source))
-        corpus.write_text("\n".join(texts), encoding="utf-8")
-        options = f'{java_options} {QUIET} "-XX:ArchiveClassesAtExit={made}"'
-        command = [sys.executable, "-m", "glove_spark.cli", "run", "-q"]
-        command += ["--input", str(corpus), "--output", str(Path(scratch, "out"))]
-        command += ["--vector-size", "10", "--epochs", "1", "--master", "local[2]"]
-        command += ["--spark-conf", f"spark.driver.extraJavaOptions={options}"]
-        # the pipes end with Java, which writes the archive when the run has ended
-        answer = subprocess.run(command, capture_output=True, text=True)
-        if answer.returncode != 0 or not made.exists():
-            reason = (answer.stderr or answer.stdout).strip().splitlines() or ["it said nothing"]
-            raise SetupError(
-                f"Java made no archive of its classes: {reason[-1]}; it takes Java 17 or later of "
-                "the HotSpot kind, 0.3 GB on the disk of XDG_CACHE_HOME, and is not needed to run"
-            )
-        made.replace(target)
-    log.info(
-        "prepare: %s, %s MB, in %.0f s",
-        target,
-        f"{target.stat().st_size / 1e6:,.0f}",
-        time.perf_counter() - started,
-    )
-    return target

@@ -13,7 +13,7 @@ from py4j.java_gateway import JavaGateway
 from pyspark import SparkConf
 from pyspark.java_gateway import launch_gateway
 
-from glove_spark.console import CONSOLE
+from glove_spark.logs.console import CONSOLE
 
 USUAL = frozenset({"WARNING: Using incubator modules: jdk.incubator.vector\n"})
 """Lines that tell nobody anything: Spark's launcher always adds this module, no option takes it

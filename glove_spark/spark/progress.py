@@ -17,8 +17,8 @@ from typing import NamedTuple
 from py4j.protocol import Py4JError
 from pyspark.sql import SparkSession
 
-from glove_spark.console import CONSOLE, Console
-from glove_spark.logs import fields, name_stage
+from glove_spark.logs.console import CONSOLE, Console
+from glove_spark.logs.lines import fields, name_stage
 
 log = logging.getLogger(__name__)
 

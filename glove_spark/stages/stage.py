@@ -21,7 +21,7 @@ from pyarrow import fs
 from pyspark.sql import SparkSession
 
 from glove_spark.errors import DatasetError
-from glove_spark.logs import fields
+from glove_spark.logs.lines import fields
 from glove_spark.settings.option import Settings
 from glove_spark.spark.failures import task_errors
 from glove_spark.spark.progress import StageProgress, shown_progress

@@ -25,7 +25,7 @@ from glove_spark.kernels.training.schedule import (
     stratified_rounds,
 )
 from glove_spark.kernels.training.update import UpdateSettings
-from glove_spark.logs import fields
+from glove_spark.logs.lines import fields
 from glove_spark.settings.stages import TrainSettings
 from glove_spark.spark.session import describe
 from glove_spark.stages.stage import Job, Stage
@@ -64,10 +64,17 @@ def build_model(job: Job) -> Mapping[str, Any]:
     blocks, vocabulary = job.inputs["blocks"], Vocabulary.read(job.inputs["vocabulary"].location)
     grid = BlockGrid(len(vocabulary), int(blocks.facts["num_blocks"]))
     check_settings(settings, grid, vocabulary)
-    start = None if settings.warm_start is None else open_warm_start(job, vocabulary)
+    start = (
+        None if settings.warm_start is None else open_warm_start(settings, vocabulary, job.hasher)
+    )
     model = job.output.make_folder()
     vocabulary.write(model)
-    history = _resume(job, model) or [write_initial_state(job, grid, model, start)]
+    history = _resume(job, model)
+    if not history:
+        first_state = write_initial_state(
+            job.spark, settings, blocks, grid, model, start, job.hasher
+        )
+        history = [first_state]
     log_keep = None
     if settings.subsample > 0:
         log_keep = job.spark.sparkContext.broadcast(

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from pyspark.sql import SparkSession
+
 from glove_spark.datasets.model import SIDES, block_file, write_parameters
 from glove_spark.kernels.blocks.grid import BlockGrid
 from glove_spark.kernels.training.parameters import initial_parameters
 from glove_spark.kernels.training.schedule import derived_rng
 from glove_spark.settings.stages import TrainSettings
 from glove_spark.spark.session import describe
-from glove_spark.stages.stage import Job
+from glove_spark.store.checksums import Hasher
 from glove_spark.store.location import Location
+from glove_spark.store.manifest import Dataset
 from glove_spark.training.checkpoints import EpochRecord, commit_epoch
 from glove_spark.training.warm_start import NewWords, WarmStart
 
@@ -18,19 +21,23 @@ _INITIAL = 3
 
 
 def write_initial_state(
-    job: Job, grid: BlockGrid, model: Location, start: WarmStart | None
+    spark: SparkSession,
+    settings: TrainSettings,
+    blocks: Dataset,
+    grid: BlockGrid,
+    model: Location,
+    start: WarmStart | None,
+    hasher: Hasher,
 ) -> EpochRecord:
-    """Write epoch 0: one task a block and side."""
-    settings: TrainSettings = job.settings
-    describe(job.spark, "train: initial parameters")
+    """Write epoch 0: one task per block and side."""
+    describe(spark, "train: initial parameters")
     places = [(side, block) for side in range(len(SIDES)) for block in range(grid.num_blocks)]
     seed, size, adagrad = settings.seed, settings.vector_size, settings.adagrad
     new_words = None
     if settings.new_words == "average":
-        blocks = job.inputs["blocks"]
         symmetric = bool(blocks.facts["symmetric"])
         new_words = NewWords(blocks.location, symmetric, grid, settings.x_max, settings.alpha)
-    shared = None if start is None else job.spark.sparkContext.broadcast(start)
+    shared = None if start is None else spark.sparkContext.broadcast(start)
 
     def make(place: tuple[int, int]) -> tuple[tuple[str, int], Location]:
         number, block = place
@@ -46,7 +53,7 @@ def write_initial_state(
         write_parameters(parameters, file)
         return (side, block), file
 
-    written = job.spark.sparkContext.parallelize(places, len(places)).map(make).collect()
+    written = spark.sparkContext.parallelize(places, len(places)).map(make).collect()
     record = EpochRecord(epoch=0, cost=None, nnz=0, learning_rate=None, seconds=0.0)
-    commit_epoch(model, record, dict(written), job.hasher)
+    commit_epoch(model, record, dict(written), hasher)
     return record

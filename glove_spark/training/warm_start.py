@@ -17,7 +17,7 @@ from glove_spark.kernels.blocks.grid import BlockGrid
 from glove_spark.kernels.training.new_words import ContextAverage
 from glove_spark.kernels.training.parameters import Parameters
 from glove_spark.settings.stages import TrainSettings
-from glove_spark.stages.stage import Job
+from glove_spark.store.checksums import Hasher
 from glove_spark.store.location import Location
 from glove_spark.store.manifest import Dataset, Manifest
 from glove_spark.store.publication import open_dataset, published
@@ -134,7 +134,7 @@ def warm_start_fingerprint(settings: TrainSettings) -> Mapping[str, str]:
     return {} if manifest is None else {"warm_start": manifest.fingerprint}
 
 
-def open_warm_start(job: Job, vocabulary: Vocabulary) -> WarmStart:
+def open_warm_start(settings: TrainSettings, vocabulary: Vocabulary, hasher: Hasher) -> WarmStart:
     """Open the earlier model and find our words in it.
 
     Raises
@@ -146,9 +146,8 @@ def open_warm_start(job: Job, vocabulary: Vocabulary) -> WarmStart:
     ConfigurationError
         If its vectors or accumulators are of another shape, or it knows none of our words.
     """
-    settings: TrainSettings = job.settings
     shown = settings.warm_start
-    model = open_dataset(_locate(str(shown)), hasher=job.hasher)
+    model = open_dataset(_locate(str(shown)), hasher=hasher)
     for name in ("vector_size", "adagrad"):
         wanted, found = getattr(settings, name), model.facts[name]
         if wanted != found:

@@ -17,10 +17,10 @@ import numpy as np
 import pyspark
 import pytest
 
-from glove_spark.cli.verify import verify_folder
 from glove_spark.datasets.ledger import Ledger
 from glove_spark.store.location import Location
 from glove_spark.store.manifest import Manifest
+from glove_spark.store.verification import verify_folder
 from glove_spark.store.versions import Judgement, current_version
 from glove_spark.vectors.word_vectors import WordVectors
 

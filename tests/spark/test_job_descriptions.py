@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from glove_spark.cli import main
-from glove_spark.settings.stages import STAGES
+from glove_spark.settings.config import STAGES
 
 pytestmark = pytest.mark.spark
 

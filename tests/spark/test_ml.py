@@ -34,7 +34,7 @@ from glove_spark.ml import GloVe, GloVeModel
 from glove_spark.ml import working_folder as working_folder_module
 from glove_spark.ml.working_folder import qualified, temporary_folder
 from glove_spark.pipeline import run_pipeline
-from glove_spark.settings.stages import pipeline_config
+from glove_spark.settings.config import pipeline_config
 from glove_spark.store.location import Location
 from glove_spark.store.manifest import Manifest
 from glove_spark.vectors.word_vectors import WordVectors

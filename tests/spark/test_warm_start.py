@@ -12,7 +12,8 @@ from glove_spark.datasets.model import SIDES, gather_parameters
 from glove_spark.datasets.vocabulary import Vocabulary
 from glove_spark.errors import ConfigurationError, DatasetError, InputError
 from glove_spark.exchange.formats import open_vectors
-from glove_spark.settings.stages import BlocksSettings, TrainSettings, pipeline_config
+from glove_spark.settings.config import pipeline_config
+from glove_spark.settings.stages import BlocksSettings, TrainSettings
 from glove_spark.stages.blocks import BLOCKS
 from glove_spark.stages.stage import run_stage
 from glove_spark.stages.train import MODEL

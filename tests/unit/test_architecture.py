@@ -1,4 +1,4 @@
-"""What may import what, and names that say nothing."""
+"""What may import what. Every import counts, also those inside functions and for type checkers."""
 
 import ast
 import subprocess
@@ -7,58 +7,156 @@ from pathlib import Path
 
 import pytest
 
-from glove_spark.settings.stages import STAGES
+from glove_spark.settings.config import STAGES
 
 PACKAGE = Path(__file__).parents[2] / "glove_spark"
-LAYERS = {
-    "kernels": {"datasets", "stages", "pipeline", "cli", "session", "stage", "config"},
-    "datasets": {"stages", "pipeline", "cli", "session", "stage", "config"},
-    "stages": {"pipeline", "cli", "commands", "ml"},
-    "exchange": {"stages", "stage", "session", "pipeline", "cli", "commands", "word_vectors"},
-    "c_program": {"stage", "session", "pipeline", "cli", "commands", "word_vectors"},
-    "report": {"stages", "stage", "session", "progress", "pipeline", "cli", "commands"},
-    "evaluation": {"stages", "stage", "pipeline", "cli", "commands"},
-}
-WITHOUT_SPARK = ("datasets", "exchange", "c_program", "report", "commands")
+
+LAYERS = (
+    "errors",
+    "extras",
+    "logs",
+    "kernels",
+    "store",
+    "settings",
+    "spark",
+    "datasets",
+    "exchange",
+    "corpus",
+    "training",
+    "stages",
+    "following",
+    "c_program",
+    "vectors",
+    "evaluation",
+    "report",
+    "release",
+    "ml",
+    "pipeline",
+    "python_daemon",
+    "cli",
+)
+"""From the ground up: a module imports from its own room and those before it."""
+
+WITHOUT_SPARK = (
+    "kernels",
+    "store",
+    "settings",
+    "datasets",
+    "exchange",
+    "c_program",
+    "vectors",
+    "report",
+    "release",
+    "cli",
+)
+LARGEST_ROOM = 16
+
+
+def module_name(file):
+    parts = file.relative_to(PACKAGE.parent).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+FILES = {module_name(file): file for file in sorted(PACKAGE.rglob("*.py"))}
 
 
 def imports_of(file):
+    """Yield the dotted names of what a file imports, modules of ours as far as they are files."""
     for node in ast.walk(ast.parse(file.read_text("utf-8"))):
         if isinstance(node, ast.Import):
             yield from (name.name for name in node.names)
-        elif isinstance(node, ast.ImportFrom) and node.module:
-            yield node.module
+        elif isinstance(node, ast.ImportFrom):
+            assert not node.level, f"{file}: a relative import hides which room it enters"
+            for name in node.names:
+                inner = f"{node.module}.{name.name}"
+                yield inner if inner in FILES else node.module
 
 
-@pytest.mark.parametrize("layer", LAYERS)
-def test_imports_point_one_way(layer):
-    forbidden = {f"glove_spark.{name}" for name in LAYERS[layer]}
-    for file in (PACKAGE / layer).glob("*.py"):
-        for name in imports_of(file):
-            assert ".".join(name.split(".")[:2]) not in forbidden, f"{file.name} imports {name}"
+def ours(file):
+    return [name for name in imports_of(file) if name.split(".")[0] == "glove_spark"]
+
+
+def layer_of(module):
+    # the package's face is above all that it hands on
+    return len(LAYERS) if module == "glove_spark" else LAYERS.index(module.split(".")[1])
+
+
+def test_every_room_has_its_layer():
+    rooms = {module.split(".")[1] for module in FILES if "." in module}
+    assert rooms == set(LAYERS)
+    assert set(WITHOUT_SPARK) <= rooms
+
+
+@pytest.mark.parametrize("module", FILES)
+def test_no_import_runs_upwards(module):
+    for name in ours(FILES[module]):
+        if name == "glove_spark":
+            # only for __version__, which needs nothing
+            continue
+        assert layer_of(name) <= layer_of(module), f"{module} imports {name}"
+
+
+def test_no_files_import_each_other_in_a_circle():
+    # a package's face imports what it hands on, and is no part of the circle
+    arrows = {
+        module: {name for name in ours(file) if FILES[name].name != "__init__.py"} - {module}
+        for module, file in FILES.items()
+        if file.name != "__init__.py"
+    }
+    while ground := [module for module, needed in arrows.items() if not needed & arrows.keys()]:
+        for module in ground:
+            del arrows[module]
+    assert not arrows, "in circles, or above one: " + ", ".join(arrows)
+
+
+def test_few_modules_beside_the_rooms():
+    assert len(list(PACKAGE.glob("*.py"))) <= 6
+
+
+@pytest.mark.parametrize("folder", sorted({file.parent for file in FILES.values()} - {PACKAGE}))
+def test_no_room_is_crowded(folder):
+    assert len(list(folder.glob("*.py"))) - 1 <= LARGEST_ROOM
 
 
 def test_kernels_need_numpy_and_scipy_only():
     script = (
         "import pkgutil, importlib, sys, glove_spark.kernels as k\n"
-        "for module in pkgutil.iter_modules(k.__path__):\n"
-        "    importlib.import_module(k.__name__ + '.' + module.name)\n"
+        "for module in pkgutil.walk_packages(k.__path__, k.__name__ + '.'):\n"
+        "    importlib.import_module(module.name)\n"
         "print([m for m in ('pyspark', 'pyarrow', 'pandas') if m in sys.modules])"
     )
     found = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
     assert found.stdout.strip() == "[]", found.stderr
 
 
-@pytest.mark.parametrize("layer", WITHOUT_SPARK)
-def test_layers_that_do_not_import_spark(layer):
-    for file in (PACKAGE / layer).glob("*.py"):
-        assert not [name for name in imports_of(file) if name.startswith("pyspark")], file.name
-
-
-def test_command_line_starts_without_spark():
-    script = "import sys, glove_spark.cli; print('pyspark' in sys.modules)"
+@pytest.mark.parametrize("room", WITHOUT_SPARK)
+def test_rooms_that_start_without_spark(room):
+    """Loading every module of the room loads no Spark; a function may, when it is called."""
+    script = (
+        f"import pkgutil, importlib, sys, glove_spark.{room} as room\n"
+        "for module in pkgutil.walk_packages(room.__path__, room.__name__ + '.'):\n"
+        "    if not module.name.endswith('__main__'):\n"
+        "        importlib.import_module(module.name)\n"
+        "print('pyspark' in sys.modules)"
+    )
     found = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
     assert found.stdout.strip() == "False", found.stderr
+
+
+def test_public_names_are_found_where_they_are_said_to_be():
+    import glove_spark
+
+    for name in glove_spark.__all__:
+        assert getattr(glove_spark, name) is not None
+    assert set(glove_spark.__all__) <= set(dir(glove_spark))
+    with pytest.raises(AttributeError, match="no_such_name"):
+        _ = glove_spark.no_such_name
+
+
+def test_the_face_of_the_package_needs_nothing():
+    script = "import sys, glove_spark; print({'pyspark', 'numpy', 'pyarrow'} & set(sys.modules))"
+    found = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    assert found.stdout.strip() == "set()", found.stderr
 
 
 def test_no_job_hides_a_module_of_the_standard_library():

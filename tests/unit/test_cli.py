@@ -4,7 +4,7 @@ import pytest
 
 from glove_spark.cli import main
 from glove_spark.cli.entry import _config, build_parser
-from glove_spark.settings.stages import SETTINGS, STAGES
+from glove_spark.settings.config import SETTINGS, STAGES
 
 
 def config_of(*arguments):

@@ -2,7 +2,7 @@
 
 import textwrap
 
-from glove_spark.cli.demo import docstrings_of, source_folders, write_corpus
+from glove_spark.corpus.documentation import docstrings_of, source_folders, write_corpus
 
 
 def test_all_documentation_strings_are_found(tmp_path):

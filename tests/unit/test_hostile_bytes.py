@@ -33,7 +33,8 @@ from glove_spark.kernels.blocks.batching import batch_cell
 from glove_spark.kernels.training.held_out import HeldOut
 from glove_spark.kernels.training.parameters import initial_parameters
 from glove_spark.kernels.training.update import UpdateSettings, train_cell
-from glove_spark.settings.stages import pipeline_config, read_toml
+from glove_spark.settings.config import pipeline_config
+from glove_spark.settings.toml import read_toml
 from glove_spark.stages.vocabulary import read_stop_words
 from glove_spark.store.location import Location
 from glove_spark.store.manifest import Dataset, Manifest, Recipe, fingerprint, list_files

@@ -2,9 +2,10 @@
 
 import pytest
 
+from glove_spark.cli.prepare import make_archive
 from glove_spark.errors import SetupError
 from glove_spark.spark import class_archive as java_archive
-from glove_spark.spark.class_archive import archive_file, archive_options, make_archive
+from glove_spark.spark.class_archive import archive_file, archive_options
 from glove_spark.spark.session import _driver_settings
 
 

@@ -25,7 +25,7 @@ from glove_spark.ml.params import (
     option_params,
     param_name,
 )
-from glove_spark.settings.stages import SETTINGS
+from glove_spark.settings.config import SETTINGS
 
 RESULT_OPTIONS = [
     (stage, spec)
@@ -210,7 +210,8 @@ def test_metadata_name_the_public_class_and_hold_json():
 def test_nothing_else_imports_the_estimator():
     package = Path(glove_spark.__file__).parent
     for file in package.rglob("*.py"):
-        if file.parent.name != "ml":
+        # the package's face hands it on to who asks for it
+        if file.parent.name != "ml" and file != package / "__init__.py":
             assert "glove_spark.ml" not in file.read_text("utf-8"), file
 
 

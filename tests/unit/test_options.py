@@ -6,9 +6,10 @@ from pathlib import Path
 import pytest
 
 from glove_spark.errors import ConfigurationError
+from glove_spark.settings.config import SETTINGS, pipeline_config
 from glove_spark.settings.documentation import as_markdown
 from glove_spark.settings.option import Settings, above, at_least, between, one_of, option
-from glove_spark.settings.stages import SETTINGS, pipeline_config, read_toml
+from glove_spark.settings.toml import read_toml
 
 PROJECT = Path(__file__).parents[2]
 

@@ -7,8 +7,8 @@ import sys
 
 import pytest
 
-from glove_spark.console import Console
-from glove_spark.logs import configure_log, fields, name_stage
+from glove_spark.logs.console import Console
+from glove_spark.logs.lines import configure_log, fields, name_stage
 from glove_spark.spark.progress import StageProgress, State, Tasks, bar, in_words
 
 

@@ -3,9 +3,9 @@
 import pytest
 
 from glove_spark.cli import main
-from glove_spark.cli.verify import verify_folder
 from glove_spark.errors import DatasetError, InputError
 from glove_spark.store.location import Location
+from glove_spark.store.verification import verify_folder
 
 
 def test_a_whole_folder(trained_folder, log_lines):

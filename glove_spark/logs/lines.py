@@ -10,7 +10,7 @@ import logging
 from datetime import datetime, timezone
 from typing import Any
 
-from glove_spark.console import CONSOLE
+from glove_spark.logs.console import CONSOLE
 
 FORMATS = ("text", "json")
 """What ``--log-format`` takes."""

@@ -1,0 +1,107 @@
+"""The whole configuration: one dataclass of settings per stage, made from plain values."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import MISSING, dataclass, field, fields
+from typing import Any
+
+from glove_spark.errors import ConfigurationError
+from glove_spark.settings.option import Settings
+from glove_spark.settings.stages import (
+    BlocksSettings,
+    CooccurrenceSettings,
+    ExportSettings,
+    RunSettings,
+    TokenizeSettings,
+    TrainSettings,
+    UpdateSettings,
+    VocabularySettings,
+)
+from glove_spark.store.location import Location
+
+
+@dataclass(frozen=True)
+class PipelineConfig:
+    """One of each stage's settings, by the stage's name."""
+
+    run: RunSettings
+    tokenize: TokenizeSettings
+    vocabulary: VocabularySettings = field(default_factory=VocabularySettings)
+    cooccurrence: CooccurrenceSettings = field(default_factory=CooccurrenceSettings)
+    blocks: BlocksSettings = field(default_factory=BlocksSettings)
+    train: TrainSettings = field(default_factory=TrainSettings)
+    export: ExportSettings = field(default_factory=ExportSettings)
+
+    def __post_init__(self) -> None:
+        start, output = self.train.warm_start, Location.of(self.run.output)
+        if start is not None and Location.of(start) in (output, output / "model"):
+            raise ConfigurationError(
+                f"warm_start={start} is the model that this run replaces, so that a second run "
+                "would start from the first one's; name another output, with --reuse "
+                f"{output.shown} for what is counted there"
+            )
+
+
+SETTINGS: dict[str, type[Settings]] = {
+    "run": RunSettings,
+    "tokenize": TokenizeSettings,
+    "vocabulary": VocabularySettings,
+    "cooccurrence": CooccurrenceSettings,
+    "blocks": BlocksSettings,
+    "train": TrainSettings,
+    "export": ExportSettings,
+    "update": UpdateSettings,
+}
+"""The tables of a TOML file: the run's own, the stages in their order, and the update."""
+
+
+COUNTING = ("tokenize", "vocabulary", "cooccurrence")
+"""The tables that an update takes too: how its batch is counted."""
+
+
+STAGES: dict[str, str] = {
+    "tokenize": "corpus to one row of tokens a document",
+    "vocabulary": "tokens to the words that get a vector",
+    "cooccurrence": "tokens to the co-occurrence matrix",
+    "blocks": "co-occurrence matrix to training blocks",
+    "train": "training blocks to a model",
+    "export": "model to vectors",
+}
+"""The single-stage commands and what each does."""
+
+
+def settings_for(stage: str, values: Mapping[str, Mapping[str, Any]]) -> Settings:
+    """Make one stage's settings from per-stage dictionaries of values."""
+    kind = SETTINGS[stage]
+    given = values.get(stage, {})
+    for spec in kind.specs():
+        if spec.default is MISSING and spec.name not in given:
+            raise ConfigurationError(f"{spec.name} is not given; add {spec.flag} {spec.metavar}")
+    return kind.from_mapping(given)
+
+
+def update_settings(
+    values: Mapping[str, Mapping[str, Any]],
+) -> tuple[RunSettings, UpdateSettings, dict[str, Settings]]:
+    """Make the settings of an update from per-stage dictionaries of values.
+
+    Returns
+    -------
+    tuple
+        The run's, the update's, and those of `COUNTING` by name.
+    """
+    update = settings_for("update", values)
+    assert isinstance(update, UpdateSettings)
+    if update.batch is None:
+        # nothing is read, so nothing has to be named
+        values = {**values, "tokenize": {"input": (), **values.get("tokenize", {})}}
+    run = settings_for("run", values)
+    assert isinstance(run, RunSettings)
+    return run, update, {name: settings_for(name, values) for name in COUNTING}
+
+
+def pipeline_config(values: Mapping[str, Mapping[str, Any]]) -> PipelineConfig:
+    """Make the whole configuration from per-stage dictionaries of values."""
+    made = {item.name: settings_for(item.name, values) for item in fields(PipelineConfig)}
+    return PipelineConfig(**made)  # type: ignore[arg-type]
