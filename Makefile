@@ -70,7 +70,7 @@ dist:
 
 soak:
 	@scripts/setup.sh dev
-	$(RUN) benchmarks.soak --runs 50
+	$(RUN) tests.harness.soak --runs 50
 
 # what documents repeat of the code
 docs:
@@ -79,11 +79,11 @@ docs:
 
 year:
 	@scripts/setup.sh dev
-	$(RUN) benchmarks.year
+	$(RUN) tests.harness.year
 
 benchmark:
 	@scripts/setup.sh dev
-	$(RUN) benchmarks.standard
+	$(RUN) benchmarks.speed.standard
 
 clean:
 	rm -rf .venv .venv-airflow build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis demo-output

@@ -2,9 +2,9 @@
 
 import pytest
 
-from benchmarks.small_run import COMMAND, RUN_OPTIONS, write_corpus
-from benchmarks.standalone import StandaloneCluster
 from tests.cluster.processes import EXECUTORS_FIND_THE_CHECKOUT, finish, start
+from tests.harness.small_run import COMMAND, RUN_OPTIONS, write_corpus
+from tests.harness.standalone import StandaloneCluster
 
 
 @pytest.fixture(scope="session")

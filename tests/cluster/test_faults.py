@@ -8,9 +8,9 @@ import time
 import psutil
 import pytest
 
-from benchmarks.small_run import OPTIONS, results
-from benchmarks.victims import KINDS, busy_nodes, held, kill_in_a_task
 from tests.cluster.processes import events_of, finish, wait_for
+from tests.harness.small_run import OPTIONS, results
+from tests.harness.victims import KINDS, busy_nodes, held, kill_in_a_task
 
 pytestmark = pytest.mark.cluster
 

@@ -4,9 +4,9 @@ import os
 
 import pytest
 
-from benchmarks.small_run import COMMAND, results, write_corpus
 from glove_spark.errors import SetupError
 from tests.cluster.processes import finish, start
+from tests.harness.small_run import COMMAND, results, write_corpus
 
 pytestmark = pytest.mark.cluster
 

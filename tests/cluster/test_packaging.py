@@ -8,8 +8,8 @@ import zipfile
 
 import pytest
 
-from benchmarks.small_run import RUN_OPTIONS, results
 from tests.cluster.processes import PROJECT, finish, start
+from tests.harness.small_run import RUN_OPTIONS, results
 
 pytestmark = pytest.mark.cluster
 

@@ -10,12 +10,12 @@ from pathlib import Path
 import pyspark
 import pytest
 
-from benchmarks.runs import run_record
-from benchmarks.small_run import COMMAND, results, write_corpus
+from benchmarks.records.runs import run_record
 from glove_spark.datasets.model import SIDES
 from glove_spark.store.location import Location
 from glove_spark.store.manifest import Manifest, file_sizes
 from tests.cluster.processes import finish, start, wait_for
+from tests.harness.small_run import COMMAND, results, write_corpus
 
 from .complaints import DAEMON_COMPLAINT
 

@@ -7,8 +7,8 @@ import time
 import psutil
 import pytest
 
-from benchmarks.small_run import COMMAND, RUN_OPTIONS, results
 from tests.cluster.processes import EXECUTORS_FIND_THE_CHECKOUT, events_of, finish, start, wait_for
+from tests.harness.small_run import COMMAND, RUN_OPTIONS, results
 
 pytestmark = pytest.mark.cluster
 

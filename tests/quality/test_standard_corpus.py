@@ -9,7 +9,7 @@ from statistics import mean
 
 import pytest
 
-from benchmarks.standard import measure, show
+from benchmarks.speed.standard import measure, show
 
 pytestmark = pytest.mark.slow
 

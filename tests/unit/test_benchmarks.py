@@ -9,25 +9,20 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks.coefficients import Batches, expected_nonzeros, fit_coefficients
-from benchmarks.compare import OURS, THEIRS, comparison_table, run_theirs
-from benchmarks.event_log import spark_work
-from benchmarks.follow import cut
-from benchmarks.growth import cost_table, fit_line, fit_power
-from benchmarks.limits import first_at_least, limits
-from benchmarks.model import Cluster, Workload, stage_costs
-from benchmarks.quality import SIMILARITY
-from benchmarks.roofline import select, work_of
-from benchmarks.sample import nested_samples
-from benchmarks.scale import (
-    check_table,
-    coefficient_table,
-    cost_tables,
-    limit_tables,
-)
-from benchmarks.soak import summary
-from benchmarks.wording import replace_sections
+from benchmarks.quality.follow import cut
+from benchmarks.quality.scores import SIMILARITY
+from benchmarks.records.event_log import spark_work
+from benchmarks.scale_model.coefficients import Batches, expected_nonzeros, fit_coefficients
+from benchmarks.scale_model.growth import cost_table, fit_line, fit_power
+from benchmarks.scale_model.limits import first_at_least, limits
+from benchmarks.scale_model.model import Cluster, Workload, stage_costs
+from benchmarks.scale_model.sample import nested_samples
+from benchmarks.scale_model.scale import check_table, coefficient_table, cost_tables, limit_tables
+from benchmarks.scale_model.wording import replace_sections
+from benchmarks.speed.compare import OURS, THEIRS, comparison_table, run_theirs
+from benchmarks.speed.roofline import select, work_of
 from glove_spark.kernels.blocks.batching import batch_cell
+from tests.harness.soak import summary
 
 CLUSTER = Cluster(16, 4, 1e9, 5e8, 1e-3, 1e-3)
 

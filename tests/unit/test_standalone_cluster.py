@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from benchmarks.soak import Soak
-from benchmarks.standalone import COMPOSE, PROJECT, StandaloneCluster
+from tests.harness.soak import Soak
+from tests.harness.standalone import COMPOSE, PROJECT, StandaloneCluster
 
 SERVICES = ("secret", "master", "worker-1", "worker-2", "history", "submit")
 

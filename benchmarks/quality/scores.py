@@ -6,7 +6,7 @@ import os
 import sys
 from pathlib import Path
 
-from benchmarks.records import Record
+from benchmarks.records.record import Record
 from glove_spark.evaluation import (
     read_analogies,
     read_similarities,

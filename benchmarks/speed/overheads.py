@@ -1,8 +1,8 @@
-"""Costs that no corpus of a few million tokens shows, measured apart for `benchmarks.scale`.
+"""Costs that no small corpus shows, measured apart for `benchmarks.scale_model.scale`.
 
-    python -m benchmarks.overheads --cores 2
+    python -m benchmarks.speed.overheads --cores 2
 
-prints them as one JSON object; `benchmarks.sweep` runs it and keeps it with its records.
+prints them as one JSON object; `benchmarks.scale_model.sweep` keeps it with its records.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from statistics import median
 
 import numpy as np
 
-from benchmarks.records import Record
+from benchmarks.records.record import Record
 from glove_spark.kernels.counting.runs import Run, merge_two
 from glove_spark.spark.session import describe, open_session
 from glove_spark.store.location import Location

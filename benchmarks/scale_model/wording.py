@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 
-from benchmarks.coefficients import Power
-from benchmarks.growth import Line
+from benchmarks.scale_model.coefficients import Power
+from benchmarks.scale_model.growth import Line
 
 UNITS = ((1e12, "TB"), (1e9, "GB"), (1e6, "MB"), (1, "B"))
 

@@ -1,10 +1,10 @@
 """The Estimator beside `pyspark.ml.feature.Word2Vec`: transform, findSynonyms, a text classifier.
 
-    python -m benchmarks.ml synonyms
-    python -m benchmarks.ml transform --input corpus.txt.gz
-    python -m benchmarks.ml classifier
-    python -m benchmarks.ml classifier --input 'books/*.txt.gz'
-    python -m benchmarks.ml classifier --param maxIter=50 --param 'weighting="flat"'
+    python -m benchmarks.quality.ml synonyms
+    python -m benchmarks.quality.ml transform --input corpus.txt.gz
+    python -m benchmarks.quality.ml classifier
+    python -m benchmarks.quality.ml classifier --input 'books/*.txt.gz'
+    python -m benchmarks.quality.ml classifier --param maxIter=50 --param 'weighting="flat"'
 
 `transform` gives both models the same documents, cached, on the same cores, by turns, and throws
 the results away. It also times what ours does step by step, each step with those before it: reading
@@ -15,7 +15,7 @@ ids; `nanoseconds_a_token` are the differences, of one core.
 text; both programs have vectors of the same size, the same minCount and windowSize, and as many
 passes; half of the documents train, vectors included, and the others test. With `--param`, a Param
 and its value as JSON, ours alone is fitted.
-Word2Vec has as many partitions as there are cores. Records are appended to benchmarks/ml.jsonl.
+Word2Vec has as many partitions as there are cores. Records are appended to records/ml.jsonl.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ from pyspark.ml.feature import StringIndexer, Word2Vec
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from benchmarks.records import HERE, Record, append_record, provenance
+from benchmarks.records.record import HERE, Record, append_record, provenance
 from glove_spark.corpus.documentation import docstrings_of
 from glove_spark.ml import GloVe
 from glove_spark.ml.vectors_udf import arrow_column, joined_tokens, opened, token_ids

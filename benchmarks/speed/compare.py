@@ -20,10 +20,10 @@ from collections.abc import Callable
 from pathlib import Path
 from statistics import median
 
-from benchmarks.quality import scores_of
-from benchmarks.records import Record, append_record, provenance
-from benchmarks.runs import run_record, timed
-from benchmarks.sample import read_documents, write_documents
+from benchmarks.quality.scores import scores_of
+from benchmarks.records.record import Record, append_record, provenance
+from benchmarks.records.runs import run_record, timed
+from benchmarks.scale_model.sample import read_documents, write_documents
 from glove_spark.vectors.word_vectors import WordVectors
 
 OURS, THEIRS = "glove_spark", "compared"

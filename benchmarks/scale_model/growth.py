@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy.optimize import nnls
 
-from benchmarks.records import Record
+from benchmarks.records.record import Record
 
 STAGES = ("tokens", "vocabulary", "cooccurrence", "blocks", "model", "vectors", "vectors.txt")
 """Datasets, by which the stages' seconds are recorded, in their order."""

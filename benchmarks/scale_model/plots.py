@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.growth import STAGES, core_counts, main_runs, medians, training_seconds
-from benchmarks.records import Record
+from benchmarks.records.record import Record
+from benchmarks.scale_model.growth import STAGES, core_counts, main_runs, medians, training_seconds
 
 
 def draw_plots(records: Sequence[Record], folder: Path) -> list[Path]:

@@ -1,6 +1,6 @@
 """Do the vectors follow: a warm start of a few epochs beside a training from scratch.
 
-    GLOVE_SPARK_DATA=... python -m benchmarks.follow --seeds 1 2
+    GLOVE_SPARK_DATA=... python -m benchmarks.quality.follow --seeds 1 2
 
 cuts DATA/wiki into ten batches of documents, every tenth line one (articles are sorted, so a slice
 would be of other subjects), adds nine of them by `glove-spark update` and trains a base on their
@@ -9,7 +9,7 @@ counts. Then it adds the tenth, and trains on the counts of all ten
     glove-spark train --warm-start BASE --epochs 3 --learning-rate .1 --final-learning-rate .02
 
 and, from scratch, 15 epochs with the default learning rates. All are scored; the drift of both from
-the base is measured. Prints a table and appends a JSON record a seed to benchmarks/follow.jsonl.
+the base is measured. Prints a table and appends a JSON record per seed to records/follow.jsonl.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ import time
 from pathlib import Path
 from typing import Any
 
-from benchmarks.quality import reference_data, scores_of
-from benchmarks.records import HERE, Record, append_record, provenance
-from benchmarks.runs import manifest
+from benchmarks.quality.scores import reference_data, scores_of
+from benchmarks.records.record import HERE, Record, append_record, provenance
+from benchmarks.records.runs import manifest
 from glove_spark.vectors.drift import counts_beside, measure_drift
 from glove_spark.vectors.word_vectors import WordVectors
 

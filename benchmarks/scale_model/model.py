@@ -9,7 +9,7 @@ import math
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from benchmarks.coefficients import PARAMETER_ROUND_TRIP, Coefficients, parameter_bytes
+from benchmarks.scale_model.coefficients import PARAMETER_ROUND_TRIP, Coefficients, parameter_bytes
 from glove_spark.datasets.cooccurrence import ROW_GROUP_ROWS
 from glove_spark.stages.blocks import default_num_blocks
 from glove_spark.stages.cooccurrence import NONZEROS_PER_BLOCK, PAIRS_PER_TASK

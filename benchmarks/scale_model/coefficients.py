@@ -13,8 +13,15 @@ from statistics import median
 import numpy as np
 from scipy.optimize import minimize_scalar
 
-from benchmarks.growth import Line, core_counts, fit_costs, fit_line, fit_power, training_seconds
-from benchmarks.records import Record
+from benchmarks.records.record import Record
+from benchmarks.scale_model.growth import (
+    Line,
+    core_counts,
+    fit_costs,
+    fit_line,
+    fit_power,
+    training_seconds,
+)
 from glove_spark.kernels.blocks.batching import DEFAULT_BATCH_NNZ
 
 ZIPF_SHIFT = 2.7

@@ -24,7 +24,7 @@ from typing import Any
 import psutil
 import yaml
 
-PROJECT = Path(__file__).parents[1]
+PROJECT = Path(__file__).parents[2]
 COMPOSE = PROJECT / "docker-compose.yml"
 START = PROJECT / "conf" / "docker" / "start"
 IN_CONTAINER = "/opt/glove_spark/"

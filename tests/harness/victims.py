@@ -10,8 +10,8 @@ from dataclasses import dataclass
 
 import psutil
 
-from benchmarks.memory import is_worker_command
-from benchmarks.standalone import WORKERS, StandaloneCluster
+from benchmarks.records.memory import is_worker_command
+from tests.harness.standalone import WORKERS, StandaloneCluster
 
 KINDS = ("python worker", "executor", "worker")
 """What can be killed of a node: a process of Python, the JVM of an executor, Spark's Worker."""

@@ -1,7 +1,7 @@
 """What one core of this machine can do at most, and what share of it the training kernel reaches.
 
-    OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 python -m benchmarks.roofline
-    ... python -m benchmarks.roofline --cooccurrence work/cooccurrence --num-blocks 2
+    OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 python -m benchmarks.speed.roofline
+    ... python -m benchmarks.speed.roofline --cooccurrence work/cooccurrence --num-blocks 2
 
 First the machine's own peaks, by numpy: float32 matrix products, large and of stacks of tiles;
 reading, copying and gathering rows of a table that no cache holds, and of one in the cache. Then
@@ -30,14 +30,14 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.kernel import (
+from benchmarks.records.record import processor
+from benchmarks.speed.kernel import (
     matrix_parser,
     nonzeros_per_second,
     one_cell,
     stored_matrix,
     zipfian_matrix,
 )
-from benchmarks.records import processor
 from glove_spark.kernels.blocks.batching import batch_cell
 from glove_spark.kernels.blocks.cells import BatchedCell, Lists
 from glove_spark.kernels.blocks.grid import BlockGrid

@@ -1,6 +1,6 @@
 """A year of daily batches: late, twice, empty and broken ones, and a crash every week.
 
-    python -m benchmarks.year --days 365 --seed 1
+    python -m tests.harness.year --days 365 --seed 1
 
 A process of its own adds batch after batch to one output folder; once a week it is killed with
 SIGKILL at a random moment, and started again. In the end the matrix must be that of one count of
@@ -27,7 +27,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.records import HERE, append_record, provenance
+from benchmarks.records.record import HERE, append_record, provenance
 from glove_spark.datasets.ledger import Ledger
 from glove_spark.datasets.matrix_parts import iterate_matrix
 from glove_spark.store.location import Location
@@ -116,7 +116,7 @@ def simulate(days: int, seed: int, folder: Path) -> dict[str, Any]:
     next_kill = chance.randrange(1, 8)
     while True:
         paths = map(str, (root, texts, steps, log))
-        process = subprocess.Popen([sys.executable, "-m", "benchmarks.year", "--work", *paths])
+        process = subprocess.Popen([sys.executable, "-m", "tests.harness.year", "--work", *paths])
         while process.poll() is None:
             done = len(log.read_text().splitlines()) if log.exists() else 0
             if done >= next_kill and done < len(todo):

@@ -1,7 +1,7 @@
 """Measure the counting kernel alone: nanoseconds a pair of tokens on one core.
 
-    python -m benchmarks.counting [--window-size 15] [--left-only]
-    python -m benchmarks.counting --output work --window-size 15
+    python -m benchmarks.speed.counting [--window-size 15] [--left-only]
+    python -m benchmarks.speed.counting --output work --window-size 15
 
 Without a text of one's own, one is drawn: independent Zipfian words in documents of 300. With the
 output folder of a run, its first tokens are taken. The text is counted several times, of which the

@@ -1,11 +1,10 @@
 """The model on paper of docs/SCALE.md: coefficients, its check, large corpora, and what breaks.
 
-    python -m benchmarks.scale                          # print the tables
-    python -m benchmarks.scale --write docs/SCALE.md    # and put them into the document
+    python -m benchmarks.scale_model.scale                          # print the tables
+    python -m benchmarks.scale_model.scale --write docs/SCALE.md    # and put them into the document
 
-Every coefficient is fitted on the newest sweep in benchmarks/sweep.jsonl (`benchmarks.sweep`). What
-no sweep on one machine can measure, the cluster's network and disks and the store's deletions, are
-options.
+Every coefficient is fitted on the newest sweep of `benchmarks.scale_model.sweep`. What no sweep on
+one machine can measure, the cluster's network and disks and the store's deletions, are options.
 """
 
 from __future__ import annotations
@@ -16,13 +15,13 @@ from dataclasses import replace
 from pathlib import Path
 from statistics import median
 
-from benchmarks.coefficients import Coefficients, fit_coefficients
-from benchmarks.growth import core_counts, main_runs
-from benchmarks.limits import best_executors, limits, map_output_bytes, piece_nonzeros
-from benchmarks.model import WORD_BYTES, Cluster, Workload, sizes_of, stage_costs
-from benchmarks.records import Record, read_records
-from benchmarks.sweep import RECORDS, last_sweep
-from benchmarks.wording import (
+from benchmarks.records.record import Record, read_records
+from benchmarks.scale_model.coefficients import Coefficients, fit_coefficients
+from benchmarks.scale_model.growth import core_counts, main_runs
+from benchmarks.scale_model.limits import best_executors, limits, map_output_bytes, piece_nonzeros
+from benchmarks.scale_model.model import WORD_BYTES, Cluster, Workload, sizes_of, stage_costs
+from benchmarks.scale_model.sweep import RECORDS, last_sweep
+from benchmarks.scale_model.wording import (
     byte_words,
     line_words,
     number_words,

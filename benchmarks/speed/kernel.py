@@ -1,7 +1,7 @@
 """Measure the training kernel: nonzeros a second on one core, by vector size.
 
-    OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 python -m benchmarks.kernel --num-blocks 2
-    python -m benchmarks.kernel --cooccurrence work/cooccurrence --num-blocks 8
+    OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 python -m benchmarks.speed.kernel --num-blocks 2
+    python -m benchmarks.speed.kernel --cooccurrence work/cooccurrence --num-blocks 8
 
 Without a matrix of one's own, a synthetic one is drawn: the words of each pair are independent and
 Zipfian. One cell of the grid is batched and trained; its first pass warms up and is not counted.

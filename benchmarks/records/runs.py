@@ -10,8 +10,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from benchmarks.memory import PeakMemory
-from benchmarks.records import Record
+from benchmarks.records.memory import PeakMemory
+from benchmarks.records.record import Record
 from glove_spark.spark.class_archive import archive_options
 
 DATASETS = ("tokens", "vocabulary", "cooccurrence", "blocks", "model", "vectors", "vectors.txt")

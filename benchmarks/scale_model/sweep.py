@@ -1,16 +1,16 @@
 """Sweep corpus size and cores: records, a table of costs and growth, and plots.
 
-    GLOVE_SPARK_DATA=... python -m benchmarks.sweep --repeat 3
-    python -m benchmarks.sweep --plot-only
+    GLOVE_SPARK_DATA=... python -m benchmarks.scale_model.sweep --repeat 3
+    python -m benchmarks.scale_model.sweep --plot-only
 
 A corpus of a size is a random sample of whole documents of the standard corpus, the smaller ones
 within the larger. Every run is `glove-spark run` on it, a process of its own, from an empty folder.
 Besides sizes x cores, the two smallest sizes are run with larger vectors and with more blocks
-(--wide, --fine), from which `benchmarks.scale` learns what these cost. Repeats of a run stand apart
-by a whole turn, so that a slow minute of the machine does not fall on all of them.
+(--wide, --fine), from which `benchmarks.scale_model.scale` learns what these cost. Repeats of a run
+stand apart by a whole turn, so that a slow minute of the machine does not fall on all of them.
 
-Records go to benchmarks/sweep.jsonl, plots to docs/images. An earlier sweep's records are kept; the
-table, the plots and `benchmarks.scale` take the newest sweep.
+Records go to benchmarks/records/sweep.jsonl, plots to docs/images. An earlier sweep's records are
+kept; the table, the plots and `benchmarks.scale_model.scale` take the newest sweep.
 """
 
 from __future__ import annotations
@@ -25,16 +25,16 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from benchmarks.event_log import event_log_options, spark_work
-from benchmarks.growth import cost_table
-from benchmarks.plots import draw_plots
-from benchmarks.quality import reference_data
-from benchmarks.records import HERE, Record, append_record, provenance, read_records
-from benchmarks.runs import run_record
-from benchmarks.sample import nested_samples, read_documents, write_documents
+from benchmarks.quality.scores import reference_data
+from benchmarks.records.event_log import event_log_options, spark_work
+from benchmarks.records.record import HERE, Record, append_record, provenance, read_records
+from benchmarks.records.runs import run_record
+from benchmarks.scale_model.growth import cost_table
+from benchmarks.scale_model.plots import draw_plots
+from benchmarks.scale_model.sample import nested_samples, read_documents, write_documents
 
 RECORDS = HERE / "sweep.jsonl"
-PLOTS = HERE.parent / "docs" / "images"
+PLOTS = HERE.parents[1] / "docs" / "images"
 
 
 def main() -> None:
@@ -131,7 +131,7 @@ def fresh_run(corpus: Path, folder: Path, options: dict[str, object]) -> Record:
 
 def overheads(cores: int) -> Record:
     """Measure Spark's own costs in a process of their own, whose JVM ends with it."""
-    command = [sys.executable, "-m", "benchmarks.overheads", "--cores", str(cores)]
+    command = [sys.executable, "-m", "benchmarks.speed.overheads", "--cores", str(cores)]
     answer = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
     return json.loads(answer.stdout.splitlines()[-1])
 

@@ -1,7 +1,7 @@
 """What a Spark user would pick today: `pyspark.ml.feature.Word2Vec`, as a program to compare with.
 
-    CORPUS=corpus.txt OUTPUT=vectors.txt python -m benchmarks.word2vec
-    python -m benchmarks.standard --compare-with 'python -m benchmarks.word2vec'
+    CORPUS=corpus.txt OUTPUT=vectors.txt python -m benchmarks.speed.word2vec
+    python -m benchmarks.speed.standard --compare-with 'python -m benchmarks.speed.word2vec'
 
 reads a document a line, splits at blanks, trains and writes GloVe text, with the times of its
 parts beside it. It trains a replica of the model in every partition and averages them after each

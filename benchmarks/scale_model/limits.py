@@ -7,8 +7,8 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import NamedTuple
 
-from benchmarks.coefficients import Coefficients
-from benchmarks.model import WORD_BYTES, Cluster, Workload, sizes_of, stage_costs
+from benchmarks.scale_model.coefficients import Coefficients
+from benchmarks.scale_model.model import WORD_BYTES, Cluster, Workload, sizes_of, stage_costs
 from glove_spark.datasets.cooccurrence import ROW_GROUP_ROWS
 from glove_spark.stages.blocks import LARGEST_CELL
 

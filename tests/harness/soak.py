@@ -1,6 +1,6 @@
 """Run the small pipeline over and over on a standalone cluster, killing something every time.
 
-    python -m benchmarks.soak --runs 50 --seed 1
+    python -m tests.harness.soak --runs 50 --seed 1
 
 What is killed and when is drawn from the seed: a Python worker, an executor, a Worker or the
 driver, at a moment of the run that the undisturbed run tells the length of. A driver that was
@@ -22,10 +22,10 @@ from collections import Counter
 from contextlib import suppress
 from pathlib import Path
 
-from benchmarks.records import HERE, Record, append_record, provenance
-from benchmarks.small_run import RUN_OPTIONS, results, write_corpus
-from benchmarks.standalone import PROJECT, StandaloneCluster
-from benchmarks.victims import KINDS, kill, nodes_of
+from benchmarks.records.record import HERE, Record, append_record, provenance
+from tests.harness.small_run import RUN_OPTIONS, results, write_corpus
+from tests.harness.standalone import PROJECT, StandaloneCluster
+from tests.harness.victims import KINDS, kill, nodes_of
 
 VICTIMS = (*KINDS, "driver")
 

@@ -1,6 +1,6 @@
 """The standard benchmark: text to vectors on the Wikipedia corpus, time and quality.
 
-    GLOVE_SPARK_DATA=... python -m benchmarks.standard --blocks 2 8 32 --seeds 1 2 3
+    GLOVE_SPARK_DATA=... python -m benchmarks.speed.standard --blocks 2 8 32 --seeds 1 2 3
 
 runs, for every combination, the command
 
@@ -8,18 +8,18 @@ runs, for every combination, the command
         --vector-size 50 --epochs 5 --num-blocks P --seed S --master local[2]
 
 as a process of its own, scores the vectors, prints a table and appends one JSON
-record a run to benchmarks/results.jsonl. Runs share WORK, so a run after the first
+record a run to benchmarks/records/results.jsonl. Runs share WORK, so a run after the first
 repeats only the stages whose options differ; `stages` of the record has what ran.
 With --fresh every run starts from an empty folder and `wall_seconds` is from text to vectors.
 `java_archive` of the record says whether Java started from an archive of its classes, which
 `glove-spark prepare` makes once a machine.
 
-    python -m benchmarks.standard --compare-with 'COMMAND' --repeat 3
+    python -m benchmarks.speed.standard --compare-with 'COMMAND' --repeat 3
 
-runs our command and another one by turns, both fresh, see `benchmarks.compare`. Beside what
+runs our command and another one by turns, both fresh, see `benchmarks.speed.compare`. Beside what
 Spark itself has:
 
-    python -m benchmarks.standard --compare-with 'python -m benchmarks.word2vec'
+    python -m benchmarks.speed.standard --compare-with 'python -m benchmarks.speed.word2vec'
 """
 
 from __future__ import annotations
@@ -30,10 +30,10 @@ import tempfile
 from pathlib import Path
 from statistics import mean
 
-from benchmarks.compare import compare, show_comparison
-from benchmarks.quality import reference_data, scores_of
-from benchmarks.records import HERE, Record, append_record, provenance
-from benchmarks.runs import run_record
+from benchmarks.quality.scores import reference_data, scores_of
+from benchmarks.records.record import HERE, Record, append_record, provenance
+from benchmarks.records.runs import run_record
+from benchmarks.speed.compare import compare, show_comparison
 from glove_spark.vectors.word_vectors import WordVectors
 
 

@@ -1,6 +1,6 @@
 """Time the corpus side on a corpus: tokenize, vocabulary, cooccurrence.
 
-    GLOVE_SPARK_DATA=... python -m benchmarks.corpus [--input PATH] [--cores 2] [--window-size 15]
+    GLOVE_SPARK_DATA=... python -m benchmarks.speed.corpus [--input PATH] [--cores 2]
 
 Prints tokens a second, bytes a nonzero and the peak memory of the JVM and of the Python workers
 (Linux). Session start is not counted, and neither is a warm-up on a
@@ -16,7 +16,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from benchmarks.memory import PeakMemory
+from benchmarks.records.memory import PeakMemory
 from glove_spark.settings.stages import CooccurrenceSettings, TokenizeSettings, VocabularySettings
 from glove_spark.spark.session import open_session
 from glove_spark.stages.cooccurrence import COOCCURRENCE
@@ -40,7 +40,7 @@ def main() -> None:
     parser.add_argument("--cores", type=int, default=2)
     arguments = parser.parse_args()
 
-    spark = open_session(f"local[{arguments.cores}]", app_name="benchmarks.corpus")
+    spark = open_session(f"local[{arguments.cores}]", app_name="benchmarks.speed.corpus")
     print(f"Spark {spark.version}, Python {platform.python_version()}, {arguments.cores} cores")
     with tempfile.TemporaryDirectory() as folder:
         lines = Path(folder, "warm-up.txt")

@@ -1,7 +1,7 @@
 """Time and memory of evaluation and of conversions, on random vectors.
 
-    python -m benchmarks.evaluation                      the analogies of Mikolov et al., V = 75,000
-    python -m benchmarks.evaluation --convert --words 2000000    every format, and its peak memory
+    python -m benchmarks.speed.evaluation     # the analogies of Mikolov et al., V = 75,000
+    python -m benchmarks.speed.evaluation --convert --words 2000000
 
 The questions are those of GLOVE_SPARK_DATA, and all are covered; without it as many random ones of
 as many different words. The command is run in a process of its own, from its start to its exit.

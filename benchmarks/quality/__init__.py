@@ -1,0 +1,1 @@
+"""How good: scores of vectors, warm starts, the Estimator."""

@@ -1,0 +1,1 @@
+"""What every benchmark records: runs, memory, machine and commit; and the records."""

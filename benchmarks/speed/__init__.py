@@ -1,0 +1,1 @@
+"""How fast: whole runs, stages and kernels, and other programs beside them."""
