@@ -22,9 +22,9 @@ from glove_spark.stages.stage import Stage, run_stage
 from glove_spark.stages.tokenize import TOKENS
 from glove_spark.stages.train import MODEL
 from glove_spark.stages.vocabulary import VOCABULARY
+from glove_spark.store.dataset import claim_folder
 from glove_spark.store.location import Location
 from glove_spark.store.manifest import Dataset
-from glove_spark.store.publication import claim_folder, published
 from glove_spark.store.run_lock import hold_lock
 
 log = logging.getLogger(__name__)
@@ -88,7 +88,6 @@ def _run_stages(
     made, started = [], time.perf_counter()
     with hold_lock(root, f"glove-spark {command}") as lock:
         for stage in stages:
-            before = published(root / stage.dataset)
             dataset = run_stage(
                 stage,
                 spark,
@@ -100,7 +99,7 @@ def _run_stages(
                 known=known,
                 lock=lock,
             )
-            if dataset.manifest != before:
+            if dataset.made:
                 made.append(stage.dataset)
     skipped = [stage.dataset for stage in stages if stage.dataset not in made]
     _summarize(command, made, skipped, known, time.perf_counter() - started)

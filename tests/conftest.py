@@ -16,10 +16,10 @@ import pytest
 from glove_spark.datasets.cooccurrence import SCHEMA
 from glove_spark.datasets.vectors import write_parquet
 from glove_spark.datasets.vocabulary import Vocabulary
+from glove_spark.store.dataset import claim_folder
 from glove_spark.store.format_versions import FORMAT_VERSIONS
 from glove_spark.store.location import Location
 from glove_spark.store.manifest import Dataset, Manifest, Recipe, list_files
-from glove_spark.store.publication import claim_folder
 
 # a busy machine is not a defect: no test asserts a time
 hypothesis.settings.register_profile("glove_spark", deadline=None)

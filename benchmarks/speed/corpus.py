@@ -23,8 +23,8 @@ from glove_spark.stages.cooccurrence import COOCCURRENCE
 from glove_spark.stages.stage import run_stage
 from glove_spark.stages.tokenize import TOKENS
 from glove_spark.stages.vocabulary import VOCABULARY
+from glove_spark.store.dataset import claim_folder
 from glove_spark.store.location import Location
-from glove_spark.store.publication import claim_folder
 
 STAGES = (TOKENS, VOCABULARY, COOCCURRENCE)
 

@@ -14,9 +14,9 @@ from glove_spark.datasets.model import SIDES, block_file, read_parameters
 from glove_spark.datasets.vocabulary import Vocabulary
 from glove_spark.errors import ConfigurationError, OutputError
 from glove_spark.exchange.c_program import RECORD, write_vocab
+from glove_spark.store.dataset import open_dataset
 from glove_spark.store.location import Location, writing
 from glove_spark.store.manifest import Dataset
-from glove_spark.store.publication import open_dataset
 
 
 def export_c(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -18,20 +17,21 @@ from glove_spark.datasets.cooccurrence import (
 )
 from glove_spark.datasets.model import SIDES, block_file, write_parameters
 from glove_spark.datasets.vocabulary import UNKNOWN, Vocabulary
-from glove_spark.errors import ConfigurationError, DatasetError, InputError
+from glove_spark.errors import ConfigurationError, InputError
 from glove_spark.exchange.c_program import parameters_file, read_vocab
 from glove_spark.exchange.matrix_file import MatrixFile
 from glove_spark.kernels.training.parameters import Parameters
+from glove_spark.store.dataset import claim_folder
 from glove_spark.store.format_versions import FORMAT_VERSIONS
-from glove_spark.store.location import TEMPORARY, Location
+from glove_spark.store.location import Location
 from glove_spark.store.manifest import Dataset, Recipe, fingerprint
-from glove_spark.store.publication import claim_folder, publish_dataset, published, refuse_followed
 from glove_spark.store.run_lock import hold_lock
+from glove_spark.store.up_to_date import bring_up_to_date
 from glove_spark.training.checkpoints import EpochRecord, commit_epoch
 
 log = logging.getLogger(__name__)
 
-STAGE = "import-c"
+MAKER = "import-c"
 """What the manifests name as the maker."""
 
 BLOCK_WORDS = 100_000
@@ -85,7 +85,7 @@ def _import(
     gradsq: str | Location | None,
     overwrite: bool,
 ) -> list[Dataset]:
-    words = _publish(
+    words = _bring_up_to_date(
         root / "vocabulary",
         {"unk": None},
         {"vocab.txt": fingerprint([vocabulary.words, vocabulary.counts.tolist()])},
@@ -100,7 +100,7 @@ def _import(
         symmetric = tally.symmetric
         log.info("%s: context on %s", file.shown, "both sides" if symmetric else "the left")
         made.append(
-            _publish(
+            _bring_up_to_date(
                 root / "cooccurrence",
                 {"symmetric": symmetric},
                 basis | {"cooccurrence.bin": _state(file)},
@@ -126,7 +126,7 @@ def _import(
             "adagrad": "row" if squares is None else "element",
         }
         made.append(
-            _publish(
+            _bring_up_to_date(
                 root / "model",
                 settings,
                 inputs,
@@ -137,39 +137,26 @@ def _import(
     return made
 
 
-def _publish(
+def _bring_up_to_date(
     target: Location,
     settings: Mapping[str, Any],
     inputs: Mapping[str, str],
     build: Callable[[Location], Mapping[str, Any]],
     overwrite: bool,
 ) -> Dataset:
-    """Write a dataset and its manifest, unless the same is there."""
-    recipe = Recipe(STAGE, FORMAT_VERSIONS[target.name], settings, inputs)
-    present = published(target)
-    if present is not None:
-        refuse_followed(present, target, STAGE)
-        if present.fingerprint == recipe.fingerprint and not present.damaged_files(target):
-            log.info("%s: done already, skipped", target.name)
-            return Dataset(target, present)
-        if not overwrite:
-            reasons = present.recipe.differences(recipe) or ["its files are not as written"]
-            raise DatasetError(
-                f"{target.shown} is there and was made differently: {'; '.join(reasons)}. "
-                "Give --overwrite to replace it, or another output folder"
-            )
-    unfinished = target.parent / f".{target.name}.{recipe.fingerprint[:12]}{TEMPORARY}"
-    unfinished.delete()
-    started = time.perf_counter()
-    try:
-        facts = build(unfinished)
-    except BaseException:
-        unfinished.delete()
-        raise
-    timings = {"total": time.perf_counter() - started}
+    """Bring a dataset up to date; what is left of an import that fails is deleted."""
+
+    def whole_or_nothing(unfinished: Location) -> Mapping[str, Any]:
+        try:
+            return build(unfinished)
+        except BaseException:
+            unfinished.delete()
+            raise
+
     # what is imported beside a vocabulary was made with it
     lineage = {name: inputs[name] for name in ("vocabulary",) if name in inputs}
-    return publish_dataset(unfinished, target, recipe, facts, timings, lineage=lineage)
+    recipe = Recipe(MAKER, FORMAT_VERSIONS[target.name], settings, inputs)
+    return bring_up_to_date(target, recipe, whole_or_nothing, lineage=lineage, overwrite=overwrite)
 
 
 def _state(file: Location) -> str:

@@ -11,8 +11,8 @@ from typing import Any
 from glove_spark.cli.parser import add_command
 from glove_spark.datasets.ledger import Ledger
 from glove_spark.errors import InputError
+from glove_spark.store.dataset import open_dataset
 from glove_spark.store.location import Location
-from glove_spark.store.publication import open_dataset
 
 EXAMPLES = """  glove-spark batches out/
   glove-spark batches out/ --json

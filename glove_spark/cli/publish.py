@@ -74,7 +74,7 @@ def add_publish(commands: Any) -> None:
 def _publish(given: argparse.Namespace) -> None:
     from glove_spark.evaluation.questions import similarity_files
     from glove_spark.evaluation.report import Questions
-    from glove_spark.release.publishing import publish_version
+    from glove_spark.release.publish import publish_version
     from glove_spark.store.versions import prune
 
     METRICS.check(vars(given).get("run.metrics"))

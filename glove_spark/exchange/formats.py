@@ -27,9 +27,9 @@ from glove_spark.exchange.source import Chunk, VectorSource
 from glove_spark.exchange.streams import GZIP
 from glove_spark.exchange.text import FULL, TextSource, write_text
 from glove_spark.exchange.word2vec_binary import BinarySource, write_binary
+from glove_spark.store.dataset import MARKER, open_dataset
 from glove_spark.store.location import Location
 from glove_spark.store.manifest import Manifest
-from glove_spark.store.publication import MARKER, open_dataset
 from glove_spark.store.versions import resolved
 
 MOST_DECIMALS = 17

@@ -8,8 +8,8 @@ from glove_spark.datasets.model import ModelVectors
 from glove_spark.datasets.vocabulary import read_table
 from glove_spark.errors import DatasetError
 from glove_spark.exchange.source import Chunk, MemorySource, SliceableSource
+from glove_spark.store.dataset import open_dataset
 from glove_spark.store.location import Location
-from glove_spark.store.publication import open_dataset
 
 SIDES = ("sum", "word", "context")
 """w + w~, w and w~."""

@@ -43,9 +43,9 @@ from glove_spark.stages.matrix_facts import matrix_facts
 from glove_spark.stages.stage import hasher_of, run_stage
 from glove_spark.stages.tokenize import TOKENS
 from glove_spark.stages.vocabulary import count_all_words, read_stop_words
+from glove_spark.store.dataset import FOLLOWED
 from glove_spark.store.location import TEMPORARY, Location
 from glove_spark.store.manifest import Dataset, Manifest, Recipe
-from glove_spark.store.publication import FOLLOWED
 from glove_spark.store.run_lock import RunLock
 
 log = logging.getLogger(__name__)

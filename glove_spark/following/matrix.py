@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -24,10 +24,11 @@ from glove_spark.kernels.counting.windows import Weights, distance_weights
 from glove_spark.settings.stages import CooccurrenceSettings, TokenizeSettings, VocabularySettings
 from glove_spark.stages.stage import hasher_of
 from glove_spark.store.checksums import FileState, Hasher, file_state
+from glove_spark.store.dataset import FOLLOWED, manifest_of
 from glove_spark.store.format_versions import FORMAT_VERSIONS
-from glove_spark.store.location import TEMPORARY, Location, delete_files
+from glove_spark.store.location import Location, delete_files
 from glove_spark.store.manifest import Dataset, Manifest, Recipe, fingerprint, list_files
-from glove_spark.store.publication import FOLLOWED, publish_dataset, published
+from glove_spark.store.up_to_date import bring_up_to_date
 
 log = logging.getLogger(__name__)
 
@@ -122,7 +123,7 @@ def open_followed(root: Location) -> Followed:
         If it was counted at once.
     """
     location = root / "cooccurrence"
-    manifest = published(location)
+    manifest = manifest_of(location)
     if manifest is None:
         raise InputError(
             f"{location.shown} has no batches yet; add the first by glove-spark update --batch"
@@ -150,9 +151,9 @@ def open_or_begin(root: Location, settings: CountSettings) -> Followed:
     settings.check()
     location = root / "cooccurrence"
     wanted = Recipe(FOLLOWED, FORMAT_VERSIONS["cooccurrence"], settings.as_dict(), {})
-    manifest = published(location)
+    manifest = manifest_of(location)
     if manifest is None:
-        made_by = published(root / "vocabulary")
+        made_by = manifest_of(root / "vocabulary")
         if made_by is not None and made_by.recipe.stage != FOLLOWED:
             raise DatasetError(
                 f"{(root / 'vocabulary').shown} was made by {made_by.recipe.stage} and does not "
@@ -209,7 +210,8 @@ def commit(
     timings = {"commit": time.perf_counter() - started}
     lineage = {"vocabulary": vocabulary.fingerprint}
     Manifest(recipe, files, facts, timings, lineage).write(location)
-    _publish_vocabulary(root, followed, lexicon)
+    known = lexicon
+    _make_vocabulary(root, followed, lambda: known)
     return followed
 
 
@@ -220,11 +222,8 @@ def recover(root: Location, followed: Followed) -> None:
             followed.location.delete()
         return
     delete_unnamed(followed)
-    present = published(root / "vocabulary")
-    recipe = _vocabulary_recipe(followed)
-    if present is None or present.fingerprint != recipe.fingerprint:
-        log.info("update: the vocabulary is made of what the last update named")
-        _publish_vocabulary(root, followed, verified_lexicon(followed))
+    # the update before may have ended between its commit and its vocabulary
+    _make_vocabulary(root, followed, lambda: verified_lexicon(followed))
 
 
 def verified_lexicon(followed: Followed) -> Lexicon:
@@ -303,23 +302,26 @@ def _vocabulary_recipe(followed: Followed) -> Recipe:
     return Recipe(FOLLOWED, FORMAT_VERSIONS["vocabulary"], settings, {"lexicon": lexicon})
 
 
-def _publish_vocabulary(root: Location, followed: Followed, lexicon: Lexicon) -> None:
-    started = time.perf_counter()
-    vocabulary = lexicon.vocabulary()
-    unfinished = root / f".vocabulary.{FOLLOWED}{TEMPORARY}"
-    unfinished.delete()
-    vocabulary.write(unfinished)
-    kept = int(vocabulary.counts.sum())
-    facts = {
-        "vocabulary_size": len(vocabulary),
-        "distinct_words": len(lexicon.table),
-        "tokens": lexicon.tokens,
-        "tokens_kept": kept,
-        "dropped_tokens": {"waiting": lexicon.tokens - kept},
-        "missed_tokens": lexicon.missed()[1],
-        "largest_count": int(vocabulary.counts.max(initial=0)),
-        "smallest_count": int(vocabulary.counts.min(initial=0)),
-    }
-    timings = {"total": time.perf_counter() - started}
+def _make_vocabulary(
+    root: Location, followed: Followed, read_lexicon: Callable[[], Lexicon]
+) -> None:
+    """Bring the dataset ``vocabulary`` up to date with the lexicon, which is read if needed."""
+
+    def build(unfinished: Location) -> Mapping[str, Any]:
+        lexicon = read_lexicon()
+        vocabulary = lexicon.vocabulary()
+        vocabulary.write(unfinished)
+        kept = int(vocabulary.counts.sum())
+        return {
+            "vocabulary_size": len(vocabulary),
+            "distinct_words": len(lexicon.table),
+            "tokens": lexicon.tokens,
+            "tokens_kept": kept,
+            "dropped_tokens": {"waiting": lexicon.tokens - kept},
+            "missed_tokens": lexicon.missed()[1],
+            "largest_count": int(vocabulary.counts.max(initial=0)),
+            "smallest_count": int(vocabulary.counts.min(initial=0)),
+        }
+
     recipe = _vocabulary_recipe(followed)
-    publish_dataset(unfinished, root / "vocabulary", recipe, facts, timings, lineage={})
+    bring_up_to_date(root / "vocabulary", recipe, build, lineage={}, overwrite=True)

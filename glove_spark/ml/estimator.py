@@ -30,9 +30,9 @@ from glove_spark.stages.export import VECTORS
 from glove_spark.stages.stage import Stage, run_stage
 from glove_spark.stages.train import MODEL
 from glove_spark.stages.vocabulary import VOCABULARY
+from glove_spark.store.dataset import claim_folder
 from glove_spark.store.location import Location
 from glove_spark.store.manifest import Dataset, fingerprint
-from glove_spark.store.publication import claim_folder
 
 _AFTER_TOKENS = (VOCABULARY, COOCCURRENCE, BLOCKS, MODEL, VECTORS)
 """The stages of `glove_spark.pipeline` but for text, which cannot hold every token of a column."""

@@ -20,9 +20,9 @@ from glove_spark.errors import DatasetError
 from glove_spark.exchange.formats import convert, open_vectors
 from glove_spark.ml.connect import is_connect
 from glove_spark.ml.vectors_udf import ShippedVectors
+from glove_spark.store.dataset import open_dataset
 from glove_spark.store.location import Location
 from glove_spark.store.manifest import Dataset, Manifest
-from glove_spark.store.publication import open_dataset
 from glove_spark.vectors.word_vectors import WordVectors
 
 DATASETS = ("vocabulary", "vectors")

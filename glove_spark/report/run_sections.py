@@ -11,9 +11,9 @@ from glove_spark.datasets.vocabulary import Vocabulary
 from glove_spark.errors import GloveSparkError
 from glove_spark.report.sections import Figure, Section, Table, number, seconds, size
 from glove_spark.settings.config import SETTINGS
+from glove_spark.store.dataset import open_dataset
 from glove_spark.store.location import Location
 from glove_spark.store.manifest import Manifest
-from glove_spark.store.publication import open_dataset
 
 DATASETS = ("tokens", "vocabulary", "cooccurrence", "blocks", "model", "vectors", "vectors.txt")
 """In the order in which they are made."""

@@ -22,8 +22,8 @@ from glove_spark.report.word_map import (
     place_words,
     telling_words,
 )
+from glove_spark.store.dataset import open_dataset
 from glove_spark.store.location import Location
-from glove_spark.store.publication import open_dataset
 from glove_spark.vectors.cooccurrence_ratio import ProbabilityRatios, probability_ratios
 from glove_spark.vectors.word_vectors import WordVectors
 

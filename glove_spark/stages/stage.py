@@ -1,43 +1,27 @@
-"""What a stage is, and the rule by which one is skipped, redone or refused.
-
-    nothing published            -> build
-    published, same recipe       -> skip
-    published, another recipe    -> refuse, naming the difference; or redo
-
-A stage writes to a hidden folder beside its target, which is moved into place
-when it is whole. Its name holds the recipe's fingerprint, so a stage that can
-resume finds its own unfinished work and no other's.
-"""
+"""What a stage is, and how one is run: its inputs are opened, its dataset is brought up to date."""
 
 from __future__ import annotations
 
 import logging
-import time
 from collections.abc import Callable, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from pyarrow import fs
 from pyspark.sql import SparkSession
 
-from glove_spark.errors import DatasetError
-from glove_spark.logs.lines import fields
 from glove_spark.settings.option import Settings
 from glove_spark.spark.failures import task_errors
 from glove_spark.spark.progress import StageProgress, shown_progress
 from glove_spark.spark.session import cores, describe
 from glove_spark.store.checksums import FileState, Hasher, file_state, file_states
-from glove_spark.store.location import TEMPORARY, Location
-from glove_spark.store.manifest import Dataset, Manifest, Recipe
-from glove_spark.store.publication import (
+from glove_spark.store.dataset import (
     lineage_of,
-    name_some,
     open_dataset,
-    publish_dataset,
-    published,
-    refuse_followed,
 )
+from glove_spark.store.location import Location
+from glove_spark.store.manifest import Dataset, Manifest, Recipe
 from glove_spark.store.run_lock import RunLock
+from glove_spark.store.up_to_date import bring_up_to_date
 
 log = logging.getLogger(__name__)
 
@@ -115,7 +99,7 @@ def run_stage(
     known: MutableMapping[str, Dataset] | None = None,
     lock: RunLock | None = None,
 ) -> Dataset:
-    """Bring one dataset up to date.
+    """Bring one dataset up to date (see `bring_up_to_date`).
 
     Parameters
     ----------
@@ -161,44 +145,26 @@ def run_stage(
             **{name: dataset.manifest.fingerprint for name, dataset in inputs.items()},
         },
     )
-    present = published(target)
-    if present is not None:
-        refuse_followed(present, target, stage.command)
-        reasons = present.recipe.differences(recipe)
-        if not reasons:
-            damaged = present.damaged_files(target, hasher if verify else None)
-            if not damaged:
-                log.info("%s: done already, skipped", stage.dataset)
-                return known.setdefault(stage.dataset, Dataset(target, present))
-            reasons = [f"{name_some(damaged, target)} missing or not as written"]
-        if not overwrite:
-            raise DatasetError(
-                f"{target.shown} was made differently: {'; '.join(reasons)}. "
-                "Give --overwrite to redo it, or another output folder"
-            )
-        log.info("%s: redone, because %s", stage.dataset, "; ".join(reasons))
-    unfinished = root / f".{stage.dataset}.{recipe.fingerprint[:12]}{TEMPORARY}"
-    _delete_leftovers(stage, root, keep=unfinished if stage.resumable else None)
-    with shown_progress(spark, stage.dataset) as progress:
-        job = Job(spark, settings, inputs, unfinished, progress=progress, hasher=hasher)
-        log.info("%s: started", stage.dataset)
-        started = time.perf_counter()
-        with task_errors():
-            facts = stage.build(job)
-            _delete_strays(unfinished)
-            job.timings["total"] = time.perf_counter() - started
-            if lock is not None:
-                lock.check()
-            dataset = publish_dataset(
-                unfinished, target, recipe, facts, job.timings, lineage=lineage, hasher=hasher
-            )
-        seconds = round(job.timings["total"], 3)
-        log.info(
-            "%s: finished in %.1f s",
-            stage.dataset,
-            seconds,
-            extra=fields(seconds=seconds, facts=dict(facts)),
+    timings: dict[str, float] = {}
+
+    def build(unfinished: Location) -> Mapping[str, Any]:
+        with shown_progress(spark, stage.dataset) as progress:
+            return stage.build(Job(spark, settings, inputs, unfinished, timings, progress, hasher))
+
+    with task_errors():
+        dataset = bring_up_to_date(
+            target,
+            recipe,
+            build,
+            lineage=lineage,
+            hasher=hasher,
+            verify=verify,
+            overwrite=overwrite,
+            resumable=stage.resumable,
+            lock=lock,
+            timings=timings,
         )
+    # what was skipped may be known from a stage before
     known[stage.dataset] = dataset
     return dataset
 
@@ -225,19 +191,3 @@ def _holder(name: str, root: Location, inputs_root: Location | None) -> Location
     if inputs_root is None or Manifest.location(root / name).exists():
         return root
     return inputs_root
-
-
-def _delete_strays(output: Location) -> None:
-    """Delete what tasks left that were killed while they wrote."""
-    if output.kind() == fs.FileType.Directory:
-        for info in output.walk():
-            if info.base_name.endswith(TEMPORARY):
-                output.filesystem().delete_file(info.path)
-
-
-def _delete_leftovers(stage: Stage, root: Location, keep: Location | None) -> None:
-    for info in root.walk(recursive=False):
-        leftover = root / info.base_name
-        ours = info.base_name.startswith(f".{stage.dataset}.") and leftover.name.endswith(TEMPORARY)
-        if ours and leftover != keep:
-            leftover.delete()

@@ -178,7 +178,7 @@ class Location:
         """Name a hidden, unique neighbour to write to before publishing."""
         return self.parent / f".{self.name}.{uuid.uuid4().hex[:12]}{TEMPORARY}"
 
-    def publish_to(self, target: Location) -> None:
+    def move_to(self, target: Location) -> None:
         """Move this file or folder to ``target``, which must not exist as a folder.
 
         On a disk this is one atomic rename. An object store has no rename: files are copied
@@ -221,7 +221,7 @@ class Location:
         except BaseException:
             temporary.discard()
             raise
-        temporary.publish_to(self)
+        temporary.move_to(self)
 
     def read_bytes(self) -> bytes:
         """Read a whole small file."""

@@ -303,10 +303,19 @@ def file_sizes(dataset: Location) -> dict[str, int]:
 
 @dataclass(frozen=True)
 class Dataset:
-    """A published dataset: where it is and what its manifest says."""
+    """A committed dataset.
+
+    Attributes
+    ----------
+    location, manifest
+        Where it is, and what its manifest says.
+    made
+        Whether this process made it just now; False where it was found.
+    """
 
     location: Location
     manifest: Manifest
+    made: bool = field(default=False, compare=False)
 
     @property
     def name(self) -> str:

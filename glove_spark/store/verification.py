@@ -7,9 +7,9 @@ import time
 
 from glove_spark.errors import DatasetError, GloveSparkError, InputError
 from glove_spark.logs.lines import fields
+from glove_spark.store.dataset import lineage_of, open_dataset
 from glove_spark.store.location import Location
 from glove_spark.store.manifest import SUFFIX, Dataset
-from glove_spark.store.publication import lineage_of, open_dataset
 
 log = logging.getLogger("glove_spark")
 

@@ -22,9 +22,9 @@ from pathlib import Path
 from pyarrow import fs
 
 from glove_spark.errors import ConfigurationError, InputError, OutputError
+from glove_spark.store.dataset import manifest_of
 from glove_spark.store.location import TEMPORARY, Location, writing
 from glove_spark.store.manifest import Dataset, Manifest
-from glove_spark.store.publication import published
 
 VERSIONS = "versions"
 CURRENT = "current"
@@ -162,7 +162,7 @@ def vectors_of(version: Location) -> Dataset:
     InputError
         If it has none.
     """
-    manifest: Manifest | None = published(version / "vectors")
+    manifest: Manifest | None = manifest_of(version / "vectors")
     if manifest is None:
         raise InputError(f"{version.shown} holds no vectors; run export for it first")
     return Dataset(version / "vectors", manifest)

@@ -64,7 +64,7 @@ def commit_epoch(
     """Give the epoch's files their names, delete all others, and write the record."""
     folder = epoch_folder(model, record.epoch)
     for (side, block), file in placement.items():
-        file.publish_to(block_file(model, record.epoch, side, block))
+        file.move_to(block_file(model, record.epoch, side, block))
     for info in folder.walk():
         if info.path.endswith(TEMPORARY):
             (folder / info.base_name).delete()

@@ -18,9 +18,9 @@ from glove_spark.kernels.training.new_words import ContextAverage
 from glove_spark.kernels.training.parameters import Parameters
 from glove_spark.settings.stages import TrainSettings
 from glove_spark.store.checksums import Hasher
+from glove_spark.store.dataset import manifest_of, open_dataset
 from glove_spark.store.location import Location
 from glove_spark.store.manifest import Dataset, Manifest
-from glove_spark.store.publication import open_dataset, published
 from glove_spark.store.versions import resolved
 
 log = logging.getLogger(__name__)
@@ -130,7 +130,7 @@ def warm_start_fingerprint(settings: TrainSettings) -> Mapping[str, str]:
     if settings.warm_start is None:
         return {}
     location = _locate(settings.warm_start)
-    manifest = published(location)
+    manifest = manifest_of(location)
     return {} if manifest is None else {"warm_start": manifest.fingerprint}
 
 

@@ -13,8 +13,8 @@ from glove_spark.datasets.cooccurrence import Nonzeros
 from glove_spark.datasets.matrix_parts import iterate_matrix
 from glove_spark.datasets.vocabulary import Vocabulary
 from glove_spark.errors import InputError
+from glove_spark.store.dataset import open_dataset
 from glove_spark.store.location import Location
-from glove_spark.store.publication import open_dataset
 from glove_spark.vectors.spelling import unknown_word
 
 

@@ -12,9 +12,9 @@ import pytest
 
 from glove_spark.cli import main
 from glove_spark.datasets.vectors import write_parquet
+from glove_spark.store.dataset import claim_folder
 from glove_spark.store.location import Location
 from glove_spark.store.manifest import Manifest, Recipe, list_files
-from glove_spark.store.publication import claim_folder
 from glove_spark.vectors.word_vectors import WordVectors
 
 from .complaints import DAEMON_COMPLAINT

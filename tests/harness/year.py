@@ -30,8 +30,8 @@ import numpy as np
 from benchmarks.records.record import HERE, append_record, provenance
 from glove_spark.datasets.ledger import Ledger
 from glove_spark.datasets.matrix_parts import iterate_matrix
+from glove_spark.store.dataset import open_dataset
 from glove_spark.store.location import Location
-from glove_spark.store.publication import open_dataset
 
 WORDS = [f"word{number}" for number in range(2000)]
 TOKENS_A_DAY = 5000

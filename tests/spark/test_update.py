@@ -26,8 +26,8 @@ from glove_spark.settings.stages import (
 )
 from glove_spark.stages.blocks import BLOCKS
 from glove_spark.stages.stage import run_stage
+from glove_spark.store.dataset import claim_folder, open_dataset
 from glove_spark.store.location import Location
-from glove_spark.store.publication import claim_folder, open_dataset
 from glove_spark.store.run_lock import hold_lock
 
 pytestmark = pytest.mark.spark

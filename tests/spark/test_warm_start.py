@@ -17,9 +17,9 @@ from glove_spark.settings.stages import BlocksSettings, TrainSettings
 from glove_spark.stages.blocks import BLOCKS
 from glove_spark.stages.stage import run_stage
 from glove_spark.stages.train import MODEL
+from glove_spark.store.dataset import open_dataset
 from glove_spark.store.location import Location
 from glove_spark.store.manifest import Dataset, Manifest, list_files
-from glove_spark.store.publication import open_dataset
 from glove_spark.vectors.drift import counts_beside
 from glove_spark.vectors.word_vectors import WordVectors
 

@@ -36,9 +36,9 @@ from glove_spark.kernels.training.update import UpdateSettings, train_cell
 from glove_spark.settings.config import pipeline_config
 from glove_spark.settings.toml import read_toml
 from glove_spark.stages.vocabulary import read_stop_words
+from glove_spark.store.dataset import open_dataset
 from glove_spark.store.location import Location
 from glove_spark.store.manifest import Dataset, Manifest, Recipe, fingerprint, list_files
-from glove_spark.store.publication import open_dataset
 from glove_spark.training.checkpoints import EpochRecord, commit_epoch, committed_epochs, is_whole
 
 WORDS = ["the", "of", "Ünïcode", "<unk>", "a", "whale"]

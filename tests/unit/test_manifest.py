@@ -8,15 +8,15 @@ import pytest
 
 from glove_spark.errors import DatasetError, InputError
 from glove_spark.store.checksums import FileState
-from glove_spark.store.location import Location
-from glove_spark.store.manifest import Dataset, Manifest, Recipe, fingerprint, list_files
-from glove_spark.store.publication import (
+from glove_spark.store.dataset import (
     FOLLOWED,
     lineage_of,
     name_some,
     open_dataset,
     refuse_followed,
 )
+from glove_spark.store.location import Location
+from glove_spark.store.manifest import Dataset, Manifest, Recipe, fingerprint, list_files
 
 RECIPE = Recipe("cooccurrence", 1, {"window_size": 5}, {"tokens": "aa"})
 

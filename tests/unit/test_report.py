@@ -95,8 +95,8 @@ def test_datasets_of_different_runs_are_told_of(trained_folder):
 def test_datasets_may_lie_in_another_folder(trained_folder, tmp_path):
     lender = Location.of(tmp_path / "lender").make_folder()
     for name in ("cooccurrence", "vocabulary"):
-        (trained_folder / name).publish_to(lender / name)
-        (trained_folder / f"{name}.manifest.json").publish_to(lender / f"{name}.manifest.json")
+        (trained_folder / name).move_to(lender / name)
+        (trained_folder / f"{name}.manifest.json").move_to(lender / f"{name}.manifest.json")
     assert sections(trained_folder)["vocabulary"].missing
     found = sections(trained_folder, reuse=lender, ratio=["w10", "w11", "w12"])
     assert not found["vocabulary"].missing

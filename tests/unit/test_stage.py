@@ -8,9 +8,9 @@ from glove_spark.errors import DatasetError, InputError, OutputError
 from glove_spark.settings.option import Settings, option
 from glove_spark.stages.stage import Stage, run_stage
 from glove_spark.store.checksums import file_state
+from glove_spark.store.dataset import MARKER, claim_folder
 from glove_spark.store.location import Location
 from glove_spark.store.manifest import Manifest
-from glove_spark.store.publication import MARKER, claim_folder
 
 
 @dataclass(frozen=True)

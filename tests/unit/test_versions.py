@@ -19,11 +19,11 @@ from glove_spark.errors import (
 from glove_spark.evaluation.report import Questions
 from glove_spark.exchange.formats import open_vectors
 from glove_spark.release.gate import gate_scores, questions_fingerprint
-from glove_spark.release.publishing import publish_version
+from glove_spark.release.publish import publish_version
 from glove_spark.store import versions
+from glove_spark.store.dataset import claim_folder
 from glove_spark.store.location import Location
 from glove_spark.store.manifest import Manifest, Recipe, list_files
-from glove_spark.store.publication import claim_folder
 from glove_spark.store.versions import (
     Judgement,
     current_version,
@@ -146,7 +146,7 @@ def test_the_current_version_is_asked_again_only_when_the_questions_changed(
         asked.append(source.shown.split("/")[-2])
         return gate_scores(source, some)
 
-    monkeypatch.setattr("glove_spark.release.publishing.gate_scores", counting)
+    monkeypatch.setattr("glove_spark.release.publish.gate_scores", counting)
     publish_version(root, "a", questions, margin=1)
     publish_version(root, "b", questions, margin=1)
     assert asked == ["a", "b"]

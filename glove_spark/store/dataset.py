@@ -53,7 +53,7 @@ def refuse_followed(present: Manifest, target: Location, maker: str) -> None:
         )
 
 
-def publish_dataset(
+def commit_dataset(
     unfinished: Location,
     target: Location,
     recipe: Recipe,
@@ -68,12 +68,12 @@ def publish_dataset(
     # the old manifest goes first: a crash between these lines leaves no dataset, never a mixed one
     Manifest.location(target).delete()
     target.delete()
-    unfinished.publish_to(target)
+    unfinished.move_to(target)
     manifest.write(target)
-    return Dataset(target, manifest)
+    return Dataset(target, manifest, made=True)
 
 
-def published(location: Location) -> Manifest | None:
+def manifest_of(location: Location) -> Manifest | None:
     """Read a dataset's manifest, if it has one of a layout that this version knows.
 
     Raises
@@ -106,7 +106,7 @@ def open_dataset(location: Location, *, hasher: Hasher | None = file_states) -> 
     DatasetError
         If it is of another format version, or files are missing or not as they were written.
     """
-    manifest = published(location)
+    manifest = manifest_of(location)
     if manifest is None:
         raise InputError(
             f"{location.shown} has not been made yet (no {location.name}{SUFFIX}); "

@@ -13,8 +13,8 @@ from glove_spark.errors import InputError, QualityError
 from glove_spark.evaluation.report import Questions
 from glove_spark.exchange.formats import open_vectors
 from glove_spark.release.gate import MEAN, TOTAL, falls, gate_scores, questions_fingerprint
+from glove_spark.store.dataset import manifest_of
 from glove_spark.store.location import Location
-from glove_spark.store.publication import published
 from glove_spark.store.verification import verify_folder
 from glove_spark.store.versions import (
     Judgement,
@@ -78,7 +78,7 @@ def publish_version(
     verify_folder(version)
     current = current_version(root)
     before = version_folder(root, current) if current is not None and current != name else None
-    if before is not None and published(before / "vectors") is None:
+    if before is not None and manifest_of(before / "vectors") is None:
         log.warning("publish: %s, which is current, has no vectors any more", current)
         before = None
     older = before is not None and made_at(version) < made_at(before)

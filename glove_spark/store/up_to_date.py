@@ -1,0 +1,141 @@
+"""The one rule by which a dataset is brought up to date.
+
+    no dataset there              -> make it
+    there, by the same recipe     -> skip, if its files are as they were written
+    there, by another recipe      -> refuse, naming the difference; or make it anew
+
+A dataset is made in a hidden folder beside its target, which is moved into place when it is whole.
+The folder's name holds the recipe's fingerprint, so whoever can resume finds its own unfinished
+work and no other's. No Spark here.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from pyarrow import fs
+
+from glove_spark.errors import DatasetError
+from glove_spark.logs.lines import fields
+from glove_spark.store.checksums import Hasher, file_states
+from glove_spark.store.dataset import commit_dataset, manifest_of, name_some, refuse_followed
+from glove_spark.store.location import TEMPORARY, Location
+from glove_spark.store.manifest import Dataset, Manifest, Recipe
+from glove_spark.store.run_lock import RunLock
+
+log = logging.getLogger(__name__)
+
+
+def bring_up_to_date(
+    target: Location,
+    recipe: Recipe,
+    build: Callable[[Location], Mapping[str, Any]],
+    *,
+    lineage: Mapping[str, str],
+    hasher: Hasher = file_states,
+    verify: bool = True,
+    overwrite: bool = False,
+    resumable: bool = False,
+    lock: RunLock | None = None,
+    timings: dict[str, float] | None = None,
+) -> Dataset:
+    """Make a dataset, unless it is there already; `Dataset.made` says which.
+
+    Parameters
+    ----------
+    target
+        The dataset's place.
+    recipe
+        What it is made of, and by which settings.
+    build
+        Writes the dataset to the hidden place that it is given and returns the manifest's facts.
+    lineage
+        The fingerprint of every dataset that it comes from, by name.
+    hasher
+        Finds checksums of files.
+    verify
+        Compare the checksums of an existing dataset; without, its files' sizes only.
+    overwrite
+        Replace a dataset that another recipe made or that is damaged, instead of refusing.
+    resumable
+        Hand unfinished work of the same recipe to `build`.
+    lock
+        The lock of the output folder, which must still be held when the dataset is committed.
+    timings
+        What `build` measures, in seconds, by name; ``total`` is added. For the manifest.
+
+    Raises
+    ------
+    DatasetError
+        If there is a dataset by another recipe, or a damaged one, and `overwrite` is not set; or
+        one that grows by batches, which only the update changes.
+    """
+    reasons = _reasons_to_make(target, recipe, hasher if verify else None)
+    if isinstance(reasons, Manifest):
+        log.info("%s: done already, skipped", target.name)
+        return Dataset(target, reasons)
+    if reasons and not overwrite:
+        raise DatasetError(
+            f"{target.shown} was made differently: {'; '.join(reasons)}. "
+            "Give --overwrite to redo it, or another output folder"
+        )
+    if reasons:
+        log.info("%s: redone, because %s", target.name, "; ".join(reasons))
+    unfinished = target.parent / f".{target.name}.{recipe.fingerprint[:12]}{TEMPORARY}"
+    _delete_leftovers(target, keep=unfinished if resumable else None)
+    timings = {} if timings is None else timings
+    log.info("%s: started", target.name)
+    started = time.perf_counter()
+    facts = build(unfinished)
+    _delete_strays(unfinished)
+    timings["total"] = time.perf_counter() - started
+    if lock is not None:
+        lock.check()
+    dataset = commit_dataset(
+        unfinished, target, recipe, facts, timings, lineage=lineage, hasher=hasher
+    )
+    seconds = round(timings["total"], 3)
+    log.info(
+        "%s: finished in %.1f s",
+        target.name,
+        seconds,
+        extra=fields(seconds=seconds, facts=dict(facts)),
+    )
+    return dataset
+
+
+def _reasons_to_make(
+    target: Location, recipe: Recipe, hasher: Hasher | None
+) -> list[str] | Manifest:
+    """Say why an existing dataset will not do; return its manifest if it will do."""
+    present = manifest_of(target)
+    if present is None:
+        return []
+    refuse_followed(present, target, recipe.stage)
+    reasons = present.recipe.differences(recipe)
+    if reasons:
+        return reasons
+    damaged = present.damaged_files(target, hasher)
+    if damaged:
+        return [f"{name_some(damaged, target)} missing or not as written"]
+    return present
+
+
+def _delete_strays(output: Location) -> None:
+    """Delete what tasks left that were killed while they wrote."""
+    if output.kind() == fs.FileType.Directory:
+        for info in output.walk():
+            if info.base_name.endswith(TEMPORARY):
+                output.filesystem().delete_file(info.path)
+
+
+def _delete_leftovers(target: Location, keep: Location | None) -> None:
+    """Delete unfinished work on the same dataset, by whatever recipe, but that to be kept."""
+    for info in target.parent.walk(recursive=False):
+        leftover = target.parent / info.base_name
+        ours = info.base_name.startswith(f".{target.name}.") and leftover.name.endswith(TEMPORARY)
+        if ours and leftover != keep:
+            leftover.delete()
