@@ -29,7 +29,7 @@ from glove_spark.store.run_lock import hold_lock
 
 log = logging.getLogger(__name__)
 
-STAGES: tuple[Stage, ...] = (
+PIPELINE: tuple[Stage, ...] = (
     TOKENS,
     VOCABULARY,
     COOCCURRENCE,
@@ -52,8 +52,8 @@ def run_pipeline(spark: SparkSession, config: PipelineConfig) -> dict[str, Datas
     dict
         The datasets by name.
     """
-    made = _run_stages(spark, "run", STAGES, config, overwrite=True)
-    return {stage.dataset: made[stage.dataset] for stage in STAGES}
+    made = _run_stages(spark, "run", PIPELINE, config, overwrite=True)
+    return {stage.dataset: made[stage.dataset] for stage in PIPELINE}
 
 
 def run_command(spark: SparkSession, command: str, config: PipelineConfig) -> list[Dataset]:
@@ -67,7 +67,7 @@ def run_command(spark: SparkSession, command: str, config: PipelineConfig) -> li
     InputError
         If an earlier stage has not been run.
     """
-    chosen = [stage for stage in STAGES if stage.command == command]
+    chosen = [stage for stage in PIPELINE if stage.command == command]
     made = _run_stages(spark, command, chosen, config, overwrite=config.run.overwrite)
     return [made[stage.dataset] for stage in chosen]
 

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-STAGES = ("tokenize", "vocabulary", "cooccurrence", "blocks", "train", "export")
+from glove_spark.settings.config import STAGE_COMMANDS
 
 
 def event_log_options(folder: Path) -> list[str]:
@@ -26,7 +26,7 @@ def spark_work(log: Path) -> dict[str, dict[str, int]]:
 
     A job's description begins with the stage's name; jobs without one of ours are left out.
     """
-    found = {name: {"jobs": 0, "tasks": 0, "shuffle_bytes": 0} for name in STAGES}
+    found = {name: {"jobs": 0, "tasks": 0, "shuffle_bytes": 0} for name in STAGE_COMMANDS}
     stage_of: dict[int, str] = {}
     for line in log.read_text("utf-8").splitlines():
         event: dict[str, Any] = json.loads(line)

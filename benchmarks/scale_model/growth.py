@@ -11,7 +11,7 @@ from scipy.optimize import nnls
 
 from benchmarks.records.record import Record
 
-STAGES = ("tokens", "vocabulary", "cooccurrence", "blocks", "model", "vectors", "vectors.txt")
+DATASETS = ("tokens", "vocabulary", "cooccurrence", "blocks", "model", "vectors", "vectors.txt")
 """Datasets, by which the stages' seconds are recorded, in their order."""
 
 
@@ -98,7 +98,7 @@ def cost_table(records: Sequence[Record]) -> list[str]:
         sizes = "".join(f"{n / 1e6:>8.1f}M" for n in tokens)
         lines += ["", f"{cores} cores, tokens".ljust(30) + sizes + "   fixed s   growth"]
         lines.append("nonzeros".ljust(30) + "".join(f"{n / 1e6:>8.1f}M" for n in nonzeros))
-        for stage in STAGES:
+        for stage in DATASETS:
             lines.append(_row(f"{stage}, us a token", _stage(runs, stage), tokens, 1e6))
         lines.append(_row("total, us a token", medians(runs, _wall), tokens, 1e6))
         lines.append(_row("blocks, ns a nonzero", _stage(runs, "blocks"), nonzeros, 1e9))

@@ -10,7 +10,13 @@ from typing import Any
 import numpy as np
 
 from benchmarks.records.record import Record
-from benchmarks.scale_model.growth import STAGES, core_counts, main_runs, medians, training_seconds
+from benchmarks.scale_model.growth import (
+    DATASETS,
+    core_counts,
+    main_runs,
+    medians,
+    training_seconds,
+)
 
 
 def draw_plots(records: Sequence[Record], folder: Path) -> list[Path]:
@@ -29,7 +35,7 @@ def draw_plots(records: Sequence[Record], folder: Path) -> list[Path]:
     figures = {}
 
     figures["time-a-token"], axes = _figure(plt, f"Time a token, {many} cores", "microseconds")
-    for stage in STAGES:
+    for stage in DATASETS:
         seconds = np.array([median(run["stages"][stage] for run in same) for same in repeats])
         axes.plot(tokens / 1e6, seconds / tokens * 1e6, marker="o", label=stage)
     total = np.array(medians(runs, lambda run: run["wall_seconds"]))
@@ -60,7 +66,7 @@ def draw_plots(records: Sequence[Record], folder: Path) -> list[Path]:
         axes.axhline(many / few, color="gray", linewidth=0.8)
 
     figures["bytes"], axes = _figure(plt, "Bytes on disk a token", "bytes")
-    for dataset in STAGES:
+    for dataset in DATASETS:
         size = np.array([median(run["bytes"][dataset] for run in same) for same in repeats])
         axes.plot(tokens / 1e6, size / tokens, marker="o", label=dataset)
 

@@ -26,7 +26,7 @@ from glove_spark.stages.vocabulary import VOCABULARY
 from glove_spark.store.dataset import claim_folder
 from glove_spark.store.location import Location
 
-STAGES = (TOKENS, VOCABULARY, COOCCURRENCE)
+COUNTING_STAGES = (TOKENS, VOCABULARY, COOCCURRENCE)
 
 
 def main() -> None:
@@ -55,7 +55,7 @@ def main() -> None:
             )
             found = {}
             with PeakMemory() as memory:
-                for stage, options in zip(STAGES, settings, strict=True):
+                for stage, options in zip(COUNTING_STAGES, settings, strict=True):
                     started = time.perf_counter()
                     dataset = run_stage(stage, spark, options, root)
                     found[stage.dataset] = (time.perf_counter() - started, dataset)

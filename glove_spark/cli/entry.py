@@ -30,7 +30,7 @@ from glove_spark.logs.lines import configure_log
 from glove_spark.settings.config import (
     COUNTING,
     SETTINGS,
-    STAGES,
+    STAGE_COMMANDS,
     PipelineConfig,
     pipeline_config,
     update_settings,
@@ -136,8 +136,8 @@ def build_parser() -> argparse.ArgumentParser:
     everything = add_command(
         commands, "run", "the whole pipeline: corpus to vectors", _run_pipeline, RUN_EXAMPLES
     )
-    _add_options(everything, {name: SETTINGS[name] for name in ("run", *STAGES)})
-    for stage, text in STAGES.items():
+    _add_options(everything, {name: SETTINGS[name] for name in ("run", *STAGE_COMMANDS)})
+    for stage, text in STAGE_COMMANDS.items():
         command = add_command(commands, stage, text, _run_stage, STAGE_EXAMPLES[stage])
         command.set_defaults(stage=stage)
         _add_options(command, {"run": RunSettings, stage: SETTINGS[stage]})

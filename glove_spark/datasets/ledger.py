@@ -25,7 +25,7 @@ COUNTS_FILE = "words.counts"
 
 
 @dataclass(frozen=True)
-class Batch:
+class TextBatch:
     """One batch.
 
     Attributes
@@ -81,7 +81,7 @@ class Ledger:
 
     revision: int = 0
     lexicon: str = ""
-    batches: Mapping[str, Batch] = field(default_factory=dict)
+    batches: Mapping[str, TextBatch] = field(default_factory=dict)
     sum: Sum | None = None
 
     @classmethod
@@ -97,7 +97,7 @@ class Ledger:
         if content is None:
             return None
         try:
-            batches = {name: Batch(**batch) for name, batch in content["batches"].items()}
+            batches = {name: TextBatch(**batch) for name, batch in content["batches"].items()}
             found = content["sum"]
             total = found and Sum(str(found["folder"]), tuple(found["batches"]))
             ledger = cls(int(content["revision"]), str(content["lexicon"]), batches, total)
@@ -117,7 +117,7 @@ class Ledger:
         """Return it as JSON."""
         return asdict(self)
 
-    def with_batch(self, name: str, batch: Batch) -> Ledger:
+    def with_batch(self, name: str, batch: TextBatch) -> Ledger:
         """Return it with a batch more."""
         return replace(self, batches={**self.batches, name: batch})
 

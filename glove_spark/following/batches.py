@@ -18,7 +18,7 @@ from pyspark.sql import SparkSession
 
 from glove_spark.corpus.files import corpus_content
 from glove_spark.datasets.cooccurrence import write_rows
-from glove_spark.datasets.ledger import COUNTS_FILE, Batch, Ledger, Sum, batch_folder
+from glove_spark.datasets.ledger import COUNTS_FILE, Ledger, Sum, TextBatch, batch_folder
 from glove_spark.datasets.lexicon import WORD_COUNTS, Lexicon, Rules, counts_by_id, write_counts
 from glove_spark.datasets.matrix_parts import cut_ranges, stored_parts
 from glove_spark.datasets.vocabulary import Vocabulary
@@ -121,7 +121,7 @@ def add_batch(
         target = (followed.location / folder).make_folder()
         nnz = _count_matrix(spark, settings, counted, lexicon, work, target, revision)
         write_counts(counted.words, target / COUNTS_FILE)
-    batch = Batch(
+    batch = TextBatch(
         folder,
         corpus,
         nnz,

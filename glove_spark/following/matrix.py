@@ -17,7 +17,7 @@ from typing import Any
 import pyarrow as pa
 from pyspark.sql import SparkSession
 
-from glove_spark.datasets.ledger import COUNTS_FILE, FACT, Batch, Ledger
+from glove_spark.datasets.ledger import COUNTS_FILE, FACT, Ledger, TextBatch
 from glove_spark.datasets.lexicon import Lexicon, read_counts
 from glove_spark.errors import ConfigurationError, DatasetError, InputError
 from glove_spark.kernels.counting.windows import Weights, distance_weights
@@ -231,7 +231,7 @@ def verified_lexicon(followed: Followed) -> Lexicon:
     return followed.lexicon()
 
 
-def counts_of(followed: Followed, batch: Batch) -> pa.Table:
+def counts_of(followed: Followed, batch: TextBatch) -> pa.Table:
     name = f"{batch.folder}/{COUNTS_FILE}"
     _verify(followed, name)
     return read_counts(followed.location / name)

@@ -24,7 +24,7 @@ from glove_spark.datasets.cooccurrence import (
     read_row_group,
     write_rows,
 )
-from glove_spark.datasets.ledger import COUNTS_FILE, Batch, batch_folder, files_of
+from glove_spark.datasets.ledger import COUNTS_FILE, TextBatch, batch_folder, files_of
 from glove_spark.datasets.lexicon import counts_by_id, write_counts
 from glove_spark.datasets.matrix_parts import RowGroup, row_groups
 from glove_spark.following.matrix import (
@@ -107,7 +107,7 @@ def rerank(spark: SparkSession, root: Location, lock: RunLock) -> Followed:
     plan = Plan(new_ids, tuple(edges), tuple(targets), followed.unit, bool(settings["symmetric"]))
     with task_errors():
         nnz = _write_batches(spark, groups, plan)
-    moved: dict[str, Batch] = {
+    moved: dict[str, TextBatch] = {
         name: replace(batch, folder=targets[number].name, nnz=nnz.get(number, 0))
         for number, (name, batch) in enumerate(batches.items())
     }

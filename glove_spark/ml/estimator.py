@@ -13,7 +13,7 @@ from pyspark.sql import DataFrame, SparkSession
 from glove_spark.ml.connect import refuse_connect
 from glove_spark.ml.model import GloVeModel
 from glove_spark.ml.model_files import ModelFiles, write_summary
-from glove_spark.ml.params import STAGES, GloVeParams, errors_name_params, signature
+from glove_spark.ml.params import FIT_STAGES, GloVeParams, errors_name_params, signature
 from glove_spark.ml.token_column import check_token_column
 from glove_spark.ml.working_folder import temporary_folder, working_folder
 from glove_spark.settings.option import Settings
@@ -101,7 +101,7 @@ class GloVe(
                 yield folder, tokens_stage(rows, folder.name, checked=False)
             return
         content = content_of(rows)
-        wanted = {name: settings[name].as_dict(only_result=True) for name in STAGES}
+        wanted = {name: settings[name].as_dict(only_result=True) for name in FIT_STAGES}
         with working_folder(work_dir, fingerprint([content, wanted])[:16]) as folder:
             yield folder, tokens_stage(rows, content, checked=True)
 

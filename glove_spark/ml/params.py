@@ -22,7 +22,7 @@ from glove_spark.errors import ConfigurationError, GloveSparkError
 from glove_spark.settings.config import SETTINGS
 from glove_spark.settings.option import OptionSpec, Settings, above, option
 
-STAGES = ("vocabulary", "cooccurrence", "blocks", "train", "export")
+FIT_STAGES = ("vocabulary", "cooccurrence", "blocks", "train", "export")
 """Whose options are Params: the column holds tokens already."""
 
 SPARK_NAMES = {
@@ -71,7 +71,7 @@ def option_params() -> dict[str, tuple[str, OptionSpec]]:
     """List stage and option of every Param, by the Param's name."""
     found = {
         param_name(spec.name): (stage, spec)
-        for stage in STAGES
+        for stage in FIT_STAGES
         for spec in SETTINGS[stage].specs()
         if spec.changes_result and spec.name not in OF_BATCHES
     }
@@ -176,7 +176,7 @@ class GloVeParams(HasInputCol, HasOutputCol):
         ConfigurationError
             If values contradict one another.
         """
-        values: dict[str, dict[str, Any]] = {stage: {} for stage in (*STAGES, "ml")}
+        values: dict[str, dict[str, Any]] = {stage: {} for stage in (*FIT_STAGES, "ml")}
         for name, (stage, spec) in option_params().items():
             values[stage][spec.name] = self.getOrDefault(name)
         return {

@@ -60,7 +60,7 @@ COUNTING = ("tokenize", "vocabulary", "cooccurrence")
 """The tables that an update takes too: how its batch is counted."""
 
 
-STAGES: dict[str, str] = {
+STAGE_COMMANDS: dict[str, str] = {
     "tokenize": "corpus to one row of tokens a document",
     "vocabulary": "tokens to the words that get a vector",
     "cooccurrence": "tokens to the co-occurrence matrix",

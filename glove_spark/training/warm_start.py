@@ -25,8 +25,6 @@ from glove_spark.store.versions import resolved
 
 log = logging.getLogger(__name__)
 
-MODEL = "model"
-
 
 @dataclass(frozen=True)
 class WarmStart:
@@ -175,10 +173,10 @@ def open_warm_start(settings: TrainSettings, vocabulary: Vocabulary, hasher: Has
 def _locate(path: str) -> Location:
     """Find a model: the folder itself, or that of an output folder."""
     location = resolved(Location.of(path))
-    inside = location / MODEL
+    inside = location / "model"
     if Manifest.location(inside).exists():
         return inside
-    if location.name == MODEL and Manifest.location(location).exists():
+    if location.name == "model" and Manifest.location(location).exists():
         return location
     raise InputError(
         f"warm_start={path} is no model; name an output folder that train has written, or the "

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from glove_spark.cli import main
-from glove_spark.settings.config import STAGES
+from glove_spark.settings.config import STAGE_COMMANDS
 
 pytestmark = pytest.mark.spark
 
@@ -49,7 +49,7 @@ def test_every_job_of_a_run_is_described(descriptions, table, tmp_path, schedule
     found = descriptions("run", *options, "--schedule", schedule, *SMALL)
     assert None not in found
     stages = [text.split(":")[0] for text in found if text != "start the Python workers"]
-    assert list(dict.fromkeys(stages)) == list(STAGES)
+    assert list(dict.fromkeys(stages)) == list(STAGE_COMMANDS)
     trained = [text for text in found if text.startswith("train: epoch")]
     rounds = [text for text in trained if "round" in text]
     assert len(rounds) >= 3 * (4 if schedule == "stratified" else 1)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from glove_spark.settings.config import STAGES
+from glove_spark.settings.config import STAGE_COMMANDS
 
 PACKAGE = Path(__file__).parents[2] / "glove_spark"
 
@@ -162,6 +162,6 @@ def test_the_face_of_the_package_needs_nothing():
 def test_no_job_hides_a_module_of_the_standard_library():
     # spark-submit puts the job's folder first on the path
     jobs = {file.stem for file in (PACKAGE.parent / "jobs").glob("*.py")}
-    stages = {f"glove_{stage}" for stage in STAGES}
+    stages = {f"glove_{stage}" for stage in STAGE_COMMANDS}
     assert jobs == {"glove_pipeline", "glove_update", "glove_publish", *stages}
     assert not jobs & sys.stdlib_module_names

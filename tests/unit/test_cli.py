@@ -4,7 +4,7 @@ import pytest
 
 from glove_spark.cli import main
 from glove_spark.cli.entry import _config, build_parser
-from glove_spark.settings.config import SETTINGS, STAGES
+from glove_spark.settings.config import SETTINGS, STAGE_COMMANDS
 
 
 def config_of(*arguments):
@@ -12,11 +12,11 @@ def config_of(*arguments):
 
 
 def test_every_option_is_a_flag_of_run_and_of_its_stage(capsys):
-    for command in ("run", *STAGES):
+    for command in ("run", *STAGE_COMMANDS):
         with pytest.raises(SystemExit):
             main([command, "--help"])
         text = capsys.readouterr().out
-        for table in ("run", *STAGES) if command == "run" else ("run", command):
+        for table in ("run", *STAGE_COMMANDS) if command == "run" else ("run", command):
             for spec in SETTINGS[table].specs():
                 assert spec.flag in text
 

@@ -6,12 +6,22 @@ import numpy as np
 import pytest
 
 from glove_spark.cli import main
-from glove_spark.settings.config import STAGES
+from glove_spark.settings.config import STAGE_COMMANDS
 from glove_spark.store.location import Location
 from glove_spark.vectors.word_vectors import WordVectors
 
 COMMANDS = (
-    *("run", *STAGES, "demo", "evaluate", "neighbors", "analogy", "ratio", "report", "drift"),
+    *(
+        "run",
+        *STAGE_COMMANDS,
+        "demo",
+        "evaluate",
+        "neighbors",
+        "analogy",
+        "ratio",
+        "report",
+        "drift",
+    ),
     *("plot-neighbors", "convert", "import-c", "export-c", "completion"),
     "publish",
 )

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from glove_spark.datasets import matrix_parts
 from glove_spark.datasets.cooccurrence import Nonzeros, write_nonzeros
-from glove_spark.datasets.ledger import Batch, Ledger, Sum, day_of
+from glove_spark.datasets.ledger import Ledger, Sum, TextBatch, day_of
 from glove_spark.datasets.lexicon import WORD_COUNTS, Lexicon, Rules, read_counts, write_counts
 from glove_spark.datasets.matrix_parts import MatrixPart, cut_ranges
 from glove_spark.errors import ConfigurationError, DatasetError
@@ -132,7 +132,7 @@ def test_files_of_another_kind_are_refused(tmp_path):
 
 
 def batch(name):
-    return Batch(f"batch={name}.r1", "hash", 5, 10, 2, 1, 0, "2026-11-20T00:00:00+00:00")
+    return TextBatch(f"batch={name}.r1", "hash", 5, 10, 2, 1, 0, "2026-11-20T00:00:00+00:00")
 
 
 def test_a_ledger_is_read_back():

@@ -18,9 +18,9 @@ from glove_spark.ml import GloVe
 from glove_spark.ml.connect import refuse_connect
 from glove_spark.ml.pandas_udf import pandas_column
 from glove_spark.ml.params import (
+    FIT_STAGES,
     OF_BATCHES,
     SPARK_NAMES,
-    STAGES,
     errors_name_params,
     option_params,
     param_name,
@@ -29,7 +29,7 @@ from glove_spark.settings.config import SETTINGS
 
 RESULT_OPTIONS = [
     (stage, spec)
-    for stage in STAGES
+    for stage in FIT_STAGES
     for spec in SETTINGS[stage].specs()
     if spec.changes_result and spec.name not in OF_BATCHES
 ]
