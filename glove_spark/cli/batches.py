@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import argparse
 import json
 import sys
 from dataclasses import asdict
 from typing import Any
 
-from glove_spark.cli.parser import add_command
+from glove_spark.cli.parser import add_settings_command
 from glove_spark.datasets.ledger import Ledger
 from glove_spark.errors import InputError
+from glove_spark.settings.commands import BatchesSettings
 from glove_spark.store.dataset import open_dataset
 from glove_spark.store.location import Location
 
@@ -21,15 +21,18 @@ EXAMPLES = """  glove-spark batches out/
 
 def add_batches(commands: Any) -> None:
     """Add the command."""
-    command = add_command(
-        commands, "batches", "list the batches that the counts are the sum of", _list, EXAMPLES
+    add_settings_command(
+        commands,
+        "batches",
+        "list the batches that the counts are the sum of",
+        BatchesSettings,
+        _list,
+        EXAMPLES,
     )
-    command.add_argument("folder", metavar="DIR", help="the output folder of the updates")
-    command.add_argument("--json", action="store_true", help="a JSON object a batch")
 
 
-def _list(given: argparse.Namespace) -> None:
-    root = Location.of(given.folder)
+def _list(settings: BatchesSettings) -> None:
+    root = Location.of(settings.folder)
     matrix = open_dataset(root / "cooccurrence", hasher=None)
     ledger = Ledger.of(matrix.manifest.facts)
     if ledger is None:
@@ -38,7 +41,7 @@ def _list(given: argparse.Namespace) -> None:
             "glove-spark update wrote to"
         )
     names = sorted(ledger.batches)
-    if given.json:
+    if settings.json:
         for name in names:
             sys.stdout.write(json.dumps({"name": name, **asdict(ledger.batches[name])}) + "\n")
         return

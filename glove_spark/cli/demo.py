@@ -7,14 +7,32 @@ import os
 import shutil
 import sys
 from pathlib import Path
+from typing import Any
 
+from glove_spark.cli.parser import add_settings_command
 from glove_spark.corpus.documentation import source_folders, write_corpus
+from glove_spark.settings.commands import DemoSettings
 from glove_spark.settings.config import pipeline_config
-from glove_spark.vectors.word_vectors import WordVectors
 
 log = logging.getLogger(__name__)
 
 SHOWN_WORDS = ("list", "error", "file", "integer", "first", "matrix", "server", "returns")
+
+EXAMPLES = """  glove-spark demo
+  glove-spark demo --output my-demo/ --master 'local[2]'
+"""
+
+
+def add_demo(commands: Any) -> None:
+    """Add the command."""
+    add_settings_command(
+        commands,
+        "demo",
+        "write a corpus of Python's documentation and train on it",
+        DemoSettings,
+        lambda settings: run_demo(Path(settings.output), settings.master),
+        EXAMPLES,
+    )
 
 
 def run_demo(folder: Path, master: str | None) -> None:
@@ -26,6 +44,7 @@ def run_demo(folder: Path, master: str | None) -> None:
     # Spark is imported late: parsing the sources needs none of it
     from glove_spark.pipeline import run_pipeline
     from glove_spark.spark.session import spark_session
+    from glove_spark.vectors.word_vectors import WordVectors
 
     config = pipeline_config(
         {

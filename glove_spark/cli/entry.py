@@ -8,19 +8,18 @@ import signal
 import sys
 import time
 from collections.abc import Sequence
-from dataclasses import MISSING
-from pathlib import Path
 from typing import Any
 
 from glove_spark import __version__
 from glove_spark.cli.batches import add_batches
 from glove_spark.cli.completion import add_completion
+from glove_spark.cli.demo import add_demo
 from glove_spark.cli.drift import add_drift
 from glove_spark.cli.evaluate import add_evaluate
 from glove_spark.cli.exchange import add_convert, add_export_c, add_import_c
 from glove_spark.cli.explore import add_analogy, add_neighbors, add_ratio
 from glove_spark.cli.metrics import write_metrics
-from glove_spark.cli.parser import EXIT_CODES, add_command
+from glove_spark.cli.parser import EXIT_CODES, add_command, add_option
 from glove_spark.cli.prepare import add_prepare
 from glove_spark.cli.publish import add_publish
 from glove_spark.cli.report import add_plot_neighbors, add_report
@@ -35,7 +34,6 @@ from glove_spark.settings.config import (
     pipeline_config,
     update_settings,
 )
-from glove_spark.settings.option import OptionSpec
 from glove_spark.settings.stages import RunSettings
 from glove_spark.settings.toml import read_toml
 
@@ -67,9 +65,6 @@ UPDATE_EXAMPLES = """  glove-spark update --input news/2026-11-20/ --output out/
   glove-spark update --input news/2026-11-20/ --output out/ --batch 2026-11-20 --replace
   glove-spark update --output out/ --remove 2026-11-20
   glove-spark update --output out/ --rerank
-"""
-DEMO_EXAMPLES = """  glove-spark demo
-  glove-spark demo --output my-demo/ --master 'local[2]'
 """
 
 
@@ -163,7 +158,7 @@ def build_parser() -> argparse.ArgumentParser:
     add_prepare(commands)
     add_publish(commands)
     add_plot_neighbors(commands)
-    _add_demo(commands)
+    add_demo(commands)
     add_completion(commands, parser)
     return parser
 
@@ -179,39 +174,8 @@ def _add_options(command: argparse.ArgumentParser, tables: Any) -> None:
     for table, settings in tables.items():
         group = command.add_argument_group(table, settings.__doc__)
         for spec in settings.specs():
-            _add_option(group, table, spec)
-
-
-def _add_option(group: Any, table: str, spec: OptionSpec) -> None:
-    # a destination per table, and no default: what is not given leaves the TOML file's value
-    destination = f"{table}.{spec.name}"
-    if spec.default is MISSING:
-        help = spec.help
-    elif spec.default in (None, (), False):
-        help = spec.help if spec.default is not False else f"{spec.help} (default: off)"
-    else:
-        shown = "on" if spec.default is True else spec.default
-        help = f"{spec.help} (default: {shown})"
-    help = help.replace("%", "%%")
-    common: dict[str, Any] = {"dest": destination, "default": argparse.SUPPRESS}
-    if spec.type is bool:
-        off = spec.opposite or "--no-" + spec.flag[2:]
-        group.add_argument(spec.flag, action="store_true", help=help, **common)
-        if spec.default is True:
-            group.add_argument(off, action="store_false", help=f"not {spec.flag}", **common)
-        return
-    if spec.rule is not None and spec.rule.choices:
-        common["metavar"] = "|".join(spec.rule.choices)
-    else:
-        common["metavar"] = spec.metavar or {int: "N", float: "X", str: "TEXT"}[spec.type]
-    if spec.repeated and spec.comma_separated:
-        common.update(action="extend", type=lambda text: text.split(","))
-        common["metavar"] = f"{common['metavar']},..."
-    elif spec.repeated:
-        common.update(action="extend", nargs="+", type=spec.type)
-    else:
-        common.update(type=spec.type)
-    group.add_argument(spec.flag, help=help, **common)
+            # a destination per table; what is not given leaves the TOML file's value
+            add_option(group, f"{table}.{spec.name}", spec)
 
 
 def _values(given: argparse.Namespace) -> dict[str, dict[str, Any]]:
@@ -259,23 +223,3 @@ def _run_update(given: argparse.Namespace) -> None:
 
     with spark_session(run.master, run.spark_conf) as spark:
         run_update(spark, run, update, counting)
-
-
-def _add_demo(commands: Any) -> None:
-    command = add_command(
-        commands,
-        "demo",
-        "write a corpus of Python's documentation and train on it",
-        _demo,
-        DEMO_EXAMPLES,
-    )
-    command.add_argument(
-        "--output", default="demo-output", metavar="DIR", help="where to (default: demo-output)"
-    )
-    command.add_argument("--master", metavar="URL", help="Spark's master (default: local[*])")
-
-
-def _demo(given: argparse.Namespace) -> None:
-    from glove_spark.cli.demo import run_demo
-
-    run_demo(Path(given.output), given.master)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import json
 import logging
 import sys
@@ -10,8 +9,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from glove_spark.cli.parser import add_command, add_vectors
-from glove_spark.errors import ConfigurationError
+from glove_spark.cli.parser import add_settings_command
+from glove_spark.settings.commands import EvaluateSettings
 
 log = logging.getLogger("glove_spark")
 
@@ -24,93 +23,50 @@ EXAMPLES = """  glove-spark evaluate --vectors out/ --analogies questions/ --sim
 
 def add_evaluate(commands: Any) -> None:
     """Add the command."""
-    command = add_command(
+    add_settings_command(
         commands,
         "evaluate",
         "score vectors by analogies (3CosAdd, 3CosMul) and word similarity (Spearman)",
+        EvaluateSettings,
         _evaluate,
         EXAMPLES,
     )
-    add_vectors(command)
-    command.add_argument(
-        "--analogies",
-        metavar="PATH",
-        help="a folder of .txt files, or a file, of four words a line; files whose names begin "
-        "with gram are syntactic",
-    )
-    command.add_argument(
-        "--similarity",
-        metavar="PATH",
-        nargs="+",
-        default=[],
-        help="files of 'word word score', or folders of .txt files",
-    )
-    command.add_argument(
-        "--missing",
-        choices=("skip", "wrong"),
-        default="skip",
-        help="a question or pair with a word that has no vector is left out (skip, the default), "
-        "or counts as answered wrongly and as of cosine 0 (wrong)",
-    )
-    command.add_argument(
-        "--sides",
-        nargs="+",
-        choices=("sum", "word", "context"),
-        help="score word + context, word and context vectors of a model side by side; default: "
-        "the vectors that were exported",
-    )
-    command.add_argument(
-        "--keep-case",
-        action="store_true",
-        help="ask of the words as they are written; default: in lower case",
-    )
-    command.add_argument(
-        "--json", action="store_true", help="print JSON for machines instead of a table"
-    )
-    command.add_argument(
-        "--on-spark",
-        action="store_true",
-        help="spread the work over Spark's tasks, for vocabularies of millions",
-    )
-    command.add_argument("--master", metavar="URL", help="Spark's master, with --on-spark")
 
 
-def _evaluate(given: argparse.Namespace) -> None:
+def _evaluate(settings: EvaluateSettings) -> None:
     from glove_spark.evaluation.questions import similarity_files
     from glove_spark.evaluation.report import Questions, as_json, as_table, evaluate
     from glove_spark.exchange.formats import open_vectors
 
-    if not given.analogies and not given.similarity:
-        raise ConfigurationError("nothing to score; give --analogies PATH or --similarity PATH")
-    if given.master and not given.on_spark:
-        raise ConfigurationError(f"master={given.master} is of use with --on-spark only")
-    files = similarity_files(given.similarity)
-    questions = Questions.read(given.analogies, files, lowercase=not given.keep_case)
+    files = similarity_files(settings.similarity)
+    questions = Questions.read(settings.analogies, files, lowercase=not settings.keep_case)
     results = {}
-    with _stores(given) as store_of:
-        for side in given.sides or [None]:
-            source = open_vectors(given.vectors, given.format, side=side, vocab=given.vocab)
+    with _stores(settings) as store_of:
+        for side in settings.sides or (None,):
+            source = open_vectors(
+                settings.vectors, settings.format, side=side, vocab=settings.vocab
+            )
             name = side or "vectors"
             log.info(
                 "%s: %s words, d = %d", source.shown, f"{source.num_words:,}", source.vector_size
             )
-            results[name] = evaluate(store_of(source), questions, given.missing)
-    if given.json:
+            results[name] = evaluate(store_of(source), questions, settings.missing)
+    if settings.json:
         report = {
-            "vectors": given.vectors,
+            "vectors": settings.vectors,
             "words": source.num_words,
             "vector_size": source.vector_size,
-            **as_json(results, given.missing),
+            **as_json(results, settings.missing),
         }
         sys.stdout.write(json.dumps(report, indent=2, ensure_ascii=False) + "\n")
     else:
-        sys.stdout.write(as_table(results, given.missing))
+        sys.stdout.write(as_table(results, settings.missing))
 
 
 @contextmanager
-def _stores(given: argparse.Namespace) -> Iterator[Any]:
+def _stores(settings: EvaluateSettings) -> Iterator[Any]:
     """Give the function from a source to where it is searched: here, or by Spark's tasks."""
-    if not given.on_spark:
+    if not settings.on_spark:
         from glove_spark.evaluation.scores import InMemory
         from glove_spark.vectors.word_vectors import WordVectors
 
@@ -119,5 +75,5 @@ def _stores(given: argparse.Namespace) -> Iterator[Any]:
     from glove_spark.evaluation.on_spark import OnSpark
     from glove_spark.spark.session import spark_session
 
-    with spark_session(given.master) as spark:
+    with spark_session(settings.master) as spark:
         yield lambda source: OnSpark(spark, source)

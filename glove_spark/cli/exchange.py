@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import argparse
 import logging
 from typing import Any
 
-from glove_spark.cli.parser import add_command, add_format_of_vectors
-from glove_spark.errors import ConfigurationError
+from glove_spark.cli.parser import add_settings_command
+from glove_spark.settings.commands import ConvertSettings, ExportCSettings, ImportCSettings
 
 log = logging.getLogger("glove_spark")
 
@@ -34,115 +33,87 @@ EXPORT_EXAMPLES = """  glove-spark export-c out/ --vocab vocab.txt --cooccurrenc
 
 def add_convert(commands: Any) -> None:
     """Add the command."""
-    command = add_command(
+    add_settings_command(
         commands,
         "convert",
         "vectors from one format to another, a bounded number of words at a time",
+        ConvertSettings,
         _convert,
         CONVERT_EXAMPLES,
     )
-    command.add_argument("source", metavar="SOURCE", help="an output folder, or a file")
-    command.add_argument("target", metavar="TARGET", help="the file to write")
-    add_format_of_vectors(command)
-    command.add_argument(
-        "--to", metavar="NAME", help="the format of TARGET, where its ending does not say"
-    )
-    command.add_argument(
-        "--side",
-        choices=("sum", "word", "context"),
-        help="take word + context, word or context vectors of the model in an output folder",
-    )
-    command.add_argument(
-        "--precision",
-        default="full",
-        metavar="full|N",
-        help="of text: the fewest digits that give the same float32 back (full, the default), or "
-        "the number of decimals; the C program writes 6",
-    )
-    command.add_argument("--overwrite", action="store_true", help="replace TARGET if it is there")
 
 
 def add_import_c(commands: Any) -> None:
     """Add the command."""
-    command = add_command(
+    add_settings_command(
         commands,
         "import-c",
         "what Stanford's C program counted or trained, as datasets to go on from",
+        ImportCSettings,
         _import_c,
         IMPORT_EXAMPLES,
     )
-    command.add_argument("--vocab", required=True, metavar="FILE", help="its vocab.txt")
-    command.add_argument("--cooccurrence", metavar="FILE", help="cooccurrence.bin, shuffled or not")
-    command.add_argument("--parameters", metavar="FILE", help="float64, of its -binary 1 or 2")
-    command.add_argument("--gradsq", metavar="FILE", help="accumulators, with --parameters")
-    command.add_argument("--output", required=True, metavar="DIR", help="the output folder")
-    command.add_argument("--overwrite", action="store_true", help="replace datasets that are there")
 
 
 def add_export_c(commands: Any) -> None:
     """Add the command."""
-    command = add_command(
+    add_settings_command(
         commands,
         "export-c",
         "datasets as the files of Stanford's C program",
+        ExportCSettings,
         _export_c,
         EXPORT_EXAMPLES,
     )
-    command.add_argument("source", metavar="DIR", help="an output folder")
-    command.add_argument("--vocab", metavar="FILE", help="write vocab.txt")
-    command.add_argument("--cooccurrence", metavar="FILE", help="write cooccurrence.bin")
-    command.add_argument("--parameters", metavar="FILE", help="write the last epoch's parameters")
-    command.add_argument("--gradsq", metavar="FILE", help="write the last epoch's accumulators")
-    command.add_argument("--overwrite", action="store_true", help="replace files that are there")
 
 
-def _convert(given: argparse.Namespace) -> None:
+def _convert(settings: ConvertSettings) -> None:
     from glove_spark.exchange.formats import convert, open_vectors
 
-    source = open_vectors(given.source, given.format, side=given.side, vocab=given.vocab)
+    source = open_vectors(
+        settings.source, settings.format, side=settings.side, vocab=settings.vocab
+    )
     written = convert(
         source,
-        given.target,
-        given.to,
-        precision=given.precision,
-        overwrite=given.overwrite,
+        settings.target,
+        settings.to,
+        precision=settings.precision,
+        overwrite=settings.overwrite,
     )
     log.info(
         "%s: %s words, d = %d, as %s",
-        given.target,
+        settings.target,
         f"{source.num_words:,}",
         source.vector_size,
         written.content,
     )
 
 
-def _import_c(given: argparse.Namespace) -> None:
+def _import_c(settings: ImportCSettings) -> None:
     from glove_spark.c_program.importing import import_c
 
-    if not given.cooccurrence and not given.parameters:
-        raise ConfigurationError("nothing to import; give --cooccurrence FILE or --parameters FILE")
     made = import_c(
-        given.output,
-        vocab=given.vocab,
-        cooccurrence=given.cooccurrence,
-        parameters=given.parameters,
-        gradsq=given.gradsq,
-        overwrite=given.overwrite,
+        settings.output,
+        vocab=settings.vocab,
+        cooccurrence=settings.cooccurrence,
+        parameters=settings.parameters,
+        gradsq=settings.gradsq,
+        overwrite=settings.overwrite,
     )
     for dataset in made:
         log.info("%s: %s", dataset.name, dataset.location.shown)
 
 
-def _export_c(given: argparse.Namespace) -> None:
+def _export_c(settings: ExportCSettings) -> None:
     from glove_spark.c_program.exporting import export_c
 
     written = export_c(
-        given.source,
-        vocab=given.vocab,
-        cooccurrence=given.cooccurrence,
-        parameters=given.parameters,
-        gradsq=given.gradsq,
-        overwrite=given.overwrite,
+        settings.source,
+        vocab=settings.vocab,
+        cooccurrence=settings.cooccurrence,
+        parameters=settings.parameters,
+        gradsq=settings.gradsq,
+        overwrite=settings.overwrite,
     )
     for file in written:
         log.info("written: %s", file.shown)

@@ -15,17 +15,6 @@ METRICS = next(spec for spec in RunSettings.specs() if spec.name == "metrics")
 """The option, as the stages have it."""
 
 
-def add_metrics(command: argparse.ArgumentParser) -> None:
-    """Add the flag to a command that has not all options of a run."""
-    command.add_argument(
-        METRICS.flag,
-        dest="run.metrics",
-        default=argparse.SUPPRESS,
-        metavar=METRICS.metavar,
-        help=METRICS.help,
-    )
-
-
 def write_metrics(given: argparse.Namespace, exit_code: int, started: float) -> None:
     """Write the metrics of a command that has ended, where it was asked to.
 
@@ -40,6 +29,8 @@ def write_metrics(given: argparse.Namespace, exit_code: int, started: float) -> 
     with suppress(GloveSparkError):
         run = read_toml(flags["config"]).get("run", {}) if flags.get("config") else {}
     run |= {key[4:]: value for key, value in flags.items() if key.startswith("run.")}
+    # a command with its own settings
+    run |= {key: flags[key] for key in ("metrics", "output") if flags.get(key) is not None}
     if not run.get("metrics"):
         return
     root = reuse = None
@@ -57,7 +48,7 @@ def _folders(
     given: argparse.Namespace, run: dict[str, Any]
 ) -> tuple[Location | None, Location | None]:
     """Return the folder that a command worked on, and the one of its inputs."""
-    output = run.get("output") or vars(given).get("output")
+    output = run.get("output")
     if output is None:
         return None, None
     root = Location.of(output)

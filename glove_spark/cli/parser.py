@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Mapping
+from dataclasses import MISSING
+from typing import Any, TypeVar
 
 from glove_spark.logs.lines import FORMATS
+from glove_spark.settings.option import OptionSpec, Settings
+
+SettingsT = TypeVar("SettingsT", bound=Settings)
 
 EXIT_CODES = """exit codes: 0 done, 1 a defect, 2 a wrong setting, 3 a wrong input, 4 the output
 cannot be written, 5 a dataset is damaged or made differently, 6 Java or Spark does not start,
@@ -41,32 +45,61 @@ def add_command(
     return command
 
 
-def add_vectors(command: argparse.ArgumentParser) -> None:
-    """Add the flags that name vectors."""
-    command.add_argument(
-        "--vectors",
-        required=True,
-        metavar="PATH",
-        help="an output folder, or a file of any format that convert reads",
+def add_settings_command(
+    commands: Any,
+    name: str,
+    text: str,
+    kind: type[SettingsT],
+    run: Callable[[SettingsT], None],
+    examples: str = "",
+) -> None:
+    """Add a command whose options are those of one class; ``run`` gets its settings."""
+    command = add_command(
+        commands, name, text, lambda given: run(_settings(kind, vars(given))), examples
     )
-    add_format_of_vectors(command)
+    for spec in kind.specs():
+        add_option(command, spec.name, spec)
 
 
-def add_format_of_vectors(command: argparse.ArgumentParser) -> None:
-    """Add the flags that say what the named file is."""
-    command.add_argument(
-        "--format", metavar="NAME", help="what the file is, where its ending does not say"
-    )
-    command.add_argument(
-        "--vocab",
-        metavar="FILE",
-        help="vocab.txt: the file is parameters of the C program, float64",
-    )
+def _settings(kind: type[SettingsT], given: Mapping[str, Any]) -> SettingsT:
+    """Make settings of what was given; the rest has its default."""
+    return kind.from_mapping({s.name: given[s.name] for s in kind.specs() if s.name in given})
 
 
-def positive_number(text: str) -> int:
-    """Read an argument that counts something."""
-    number = int(text)
-    if number < 1:
-        raise argparse.ArgumentTypeError(f"{text} must be at least 1")
-    return number
+def add_option(group: Any, destination: str, spec: OptionSpec) -> None:
+    """Add the flag of an option; what is not given is not in the namespace."""
+    help = spec.help
+    if spec.default is False:
+        help += " (default: off)"
+    elif spec.default not in (MISSING, None, (), ""):
+        help += f" (default: {'on' if spec.default is True else spec.default})"
+    common: dict[str, Any] = {"help": help.replace("%", "%%"), "default": argparse.SUPPRESS}
+    if spec.type is bool:
+        common["dest"] = destination
+        group.add_argument(spec.flag, action="store_true", **common)
+        if spec.default is True:
+            off = spec.opposite or "--no-" + spec.flag[2:]
+            group.add_argument(off, action="store_false", **common | {"help": f"not {spec.flag}"})
+        return
+    if spec.rule is not None and spec.rule.choices:
+        common["metavar"] = "|".join(spec.rule.choices)
+    else:
+        common["metavar"] = spec.metavar or {int: "N", float: "X", str: "TEXT"}[spec.type]
+    if spec.repeated and spec.comma_separated:
+        common.update(action="extend", type=lambda text: text.split(","))
+        common["metavar"] = f"{common['metavar']},..."
+    elif spec.repeated:
+        common.update(nargs=spec.count or "+", type=spec.type)
+        if not spec.positional:
+            common["action"] = "extend"
+    else:
+        common.update(type=spec.type)
+    if spec.positional:
+        # SUPPRESS would make an argument optional
+        del common["default"]
+        group.add_argument(destination, **common)
+        return
+    if spec.default is MISSING and "." not in destination:
+        common["required"] = True
+    flags = [spec.flag] if spec.short is None else [spec.short, spec.flag]
+    group.add_argument(*flags, dest=destination, **common)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import argparse
 import logging
 from typing import Any
 
-from glove_spark.cli.parser import add_command
+from glove_spark.cli.parser import add_settings_command
+from glove_spark.settings.commands import VerifySettings
 from glove_spark.store.location import Location
 from glove_spark.store.verification import verify_folder
 
@@ -19,15 +19,15 @@ EXAMPLES = """  glove-spark verify out/
 
 def add_verify(commands: Any) -> None:
     """Add the command."""
-    command = add_command(
+    add_settings_command(
         commands,
         "verify",
         "read every dataset of an output folder and compare its checksums",
+        VerifySettings,
         _verify,
         EXAMPLES,
     )
-    command.add_argument("folder", metavar="DIR", help="an output folder")
 
 
-def _verify(given: argparse.Namespace) -> None:
-    verify_folder(Location.of(given.folder))
+def _verify(settings: VerifySettings) -> None:
+    verify_folder(Location.of(settings.folder))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TypeAlias
 
@@ -71,7 +71,7 @@ def read_similarities(path: str | Path, *, lowercase: bool = True) -> list[Pair]
     return rows
 
 
-def similarity_files(paths: list[str]) -> list[Path]:
+def similarity_files(paths: Sequence[str]) -> list[Path]:
     """List files, and the .txt files of folders."""
     return [file for path in paths for file in _text_files(Path(path), "similarity")]
 

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
-from pathlib import Path
-
-from glove_spark.errors import ConfigurationError, GloveSparkError, InputError
+from glove_spark.errors import GloveSparkError, InputError
+from glove_spark.evaluation.questions import similarity_files
 from glove_spark.exchange.formats import open_vectors
 from glove_spark.report.drift_section import drift
 from glove_spark.report.page import as_html
@@ -20,50 +17,11 @@ from glove_spark.report.run_sections import (
 )
 from glove_spark.report.sections import Page, Section
 from glove_spark.report.word_sections import evaluation, ratios, word_sections
+from glove_spark.settings.commands import PageSettings
 from glove_spark.store.location import Location
 
-LARGEST_MAP = 10_000
-"""Words: browsers draw a dot each, and the page takes some 160 bytes a word."""
 
-
-@dataclass(frozen=True)
-class ReportOptions:
-    """What a report shows.
-
-    Attributes
-    ----------
-    title
-        Of the page; by default the folder's name.
-    reuse
-        A folder for datasets that the output folder lacks.
-    neighbors
-        Words to list neighbours of; by default some are chosen.
-    ratio
-        Words i, j and k... of the table of ratios; by default the paper's.
-    map_words
-        How many of the first words are on the map.
-    method
-        One of `glove_spark.report.word_map.METHODS`.
-    analogies, similarity, lowercase
-        As `glove_spark.evaluation.report.Questions.read` takes them.
-    compare_with
-        Vectors of another day, in any format, or their output folder.
-    """
-
-    title: str = ""
-    reuse: Location | None = None
-    neighbors: Sequence[str] = ()
-    ratio: Sequence[str] | None = None
-    map_words: int = 3000
-    method: str = "auto"
-    seed: int = 1
-    analogies: str | None = None
-    similarity: Sequence[Path] = field(default_factory=tuple)
-    lowercase: bool = True
-    compare_with: str | None = None
-
-
-def make_page(folder: str | Location, options: ReportOptions) -> Page:
+def make_page(folder: str | Location, options: PageSettings) -> Page:
     """Gather what there is to show of an output folder.
 
     Raises
@@ -73,15 +31,13 @@ def make_page(folder: str | Location, options: ReportOptions) -> Page:
     UnknownWordError
         If a word that was asked for is not there.
     """
-    if not 2 <= options.map_words <= LARGEST_MAP:
-        raise ConfigurationError(f"map_words={options.map_words} must be from 2 to {LARGEST_MAP:,}")
     root = Location.of(folder)
-    manifests = Manifests(root, options.reuse)
+    manifests = Manifests(root, Location.of(options.reuse) if options.reuse else None)
     if not manifests.found:
         raise InputError(f"{root.shown} holds no dataset with a manifest; name an output folder")
     sections = [
         *_sections_of_words(root, manifests, options),
-        ratios(manifests.holder("cooccurrence"), options.ratio),
+        ratios(manifests.holder("cooccurrence"), options.ratio or None),
         training(manifests),
         vocabulary(manifests),
         stages(manifests),
@@ -90,7 +46,7 @@ def make_page(folder: str | Location, options: ReportOptions) -> Page:
     return Page(options.title or f"Word vectors of {root.name}", summary(manifests), sections)
 
 
-def write_report(folder: str | Location, target: str | Location, options: ReportOptions) -> int:
+def write_report(folder: str | Location, target: str | Location, options: PageSettings) -> int:
     """Write the report of an output folder as one HTML file; return its size in bytes."""
     content = as_html(make_page(folder, options)).encode()
     Location.of(target).write_bytes(content)
@@ -98,7 +54,7 @@ def write_report(folder: str | Location, target: str | Location, options: Report
 
 
 def _sections_of_words(
-    root: Location, manifests: Manifests, options: ReportOptions
+    root: Location, manifests: Manifests, options: PageSettings
 ) -> list[Section]:
     """Make the sections that need vectors; each says so where there are none."""
     try:
@@ -117,9 +73,14 @@ def _sections_of_words(
             counts,
             options.neighbors,
             options.map_words,
-            options.method,
+            options.map,
             options.seed,
         ),
         *moved,
-        evaluation(source, options.analogies, options.similarity, lowercase=options.lowercase),
+        evaluation(
+            source,
+            options.analogies,
+            similarity_files(options.similarity),
+            lowercase=not options.keep_case,
+        ),
     ]

@@ -5,28 +5,37 @@ from __future__ import annotations
 import sys
 from dataclasses import MISSING
 
+from glove_spark.settings.commands import COMMANDS
 from glove_spark.settings.config import SETTINGS
-from glove_spark.settings.option import OptionSpec
+from glove_spark.settings.option import OptionSpec, Settings
 
 
 def as_markdown() -> str:
-    """Write one table for each table of the configuration file."""
+    """Write one table per table of the configuration file, then one per further command."""
     parts = [
         "# Options",
-        "Flags of the command line, and keys of the TOML file given with `--config`: one table a "
+        "Flags of the command line, and keys of the TOML file that `--config` names: one table per "
         "section below, names with underscores. Flags win. Made by `make docs` from the one "
-        "definition in `glove_spark/settings/stages.py`.",
+        "definition of each option in `glove_spark/settings/`.",
     ]
     for table, settings in SETTINGS.items():
-        rows = [f"## [{table}]", settings.__doc__ or ""]
-        lines = ["| flag | default | rule | |", "|---|---|---|---|"]
-        lines += [_row(spec) for spec in settings.specs()]
-        parts += [*rows, "\n".join(lines)]
+        parts += _section(f"[{table}]", settings)
+    parts += ["# Commands beside the stages", "Flags of the command line only."]
+    for command, settings in COMMANDS.items():
+        parts += _section(f"glove-spark {command}", settings)
     return "\n\n".join(parts) + "\n"
 
 
+def _section(title: str, settings: type[Settings]) -> list[str]:
+    lines = ["| flag | default | rule | |", "|---|---|---|---|"]
+    lines += [_row(spec) for spec in settings.specs()]
+    return [f"## {title}", settings.__doc__ or "", "\n".join(lines)]
+
+
 def _row(spec: OptionSpec) -> str:
-    flag = f"`{spec.flag}`"
+    flag = f"`{spec.metavar}`" if spec.positional else f"`{spec.flag}`"
+    if spec.short:
+        flag = f"`{spec.short}`, {flag}"
     if spec.type is bool and spec.default is True:
         flag += f", `{spec.opposite or '--no-' + spec.flag[2:]}`"
     if spec.default is MISSING:

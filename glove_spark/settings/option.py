@@ -73,6 +73,9 @@ def option(
     opposite: str | None = None,
     comma_separated: bool = False,
     external: bool = False,
+    positional: bool = False,
+    short: str | None = None,
+    count: int | None = None,
 ) -> Any:
     """Define an option as a dataclass field.
 
@@ -96,6 +99,12 @@ def option(
     external
         A path whose content is among the stage's external inputs: that makes a finished stage
         stale, a new place of the same content does not.
+    positional
+        An argument of the command line without a flag.
+    short
+        A flag of one letter, beside the long one.
+    count
+        How many values a repeated option takes; by default one or more.
     """
     metadata = {
         "help": help,
@@ -105,6 +114,9 @@ def option(
         "opposite": opposite,
         "comma_separated": comma_separated,
         "external": external,
+        "positional": positional,
+        "short": short,
+        "count": count,
     }
     return field(default=default, metadata=metadata)
 
@@ -125,6 +137,9 @@ class OptionSpec:
     opposite: str | None
     comma_separated: bool
     external: bool
+    positional: bool
+    short: str | None
+    count: int | None
 
     @property
     def flag(self) -> str:
@@ -138,6 +153,10 @@ class OptionSpec:
         if self.repeated:
             if isinstance(value, str) or not isinstance(value, (list, tuple)):
                 raise ConfigurationError(f"{self.name}={value!r} must be a list")
+            if self.count is not None and len(value) != self.count:
+                raise ConfigurationError(
+                    f"{self.name}={' '.join(map(str, value))} must be {self.count} values"
+                )
             return tuple(self._check_one(item) for item in value)
         return self._check_one(value)
 

@@ -7,9 +7,13 @@ from __future__ import annotations
 
 import re
 from dataclasses import MISSING, dataclass
+from typing import Any
 
 from glove_spark.errors import ConfigurationError
 from glove_spark.settings.option import Settings, above, at_least, between, matching, one_of, option
+
+COMBINATIONS = ("sum", "word", "context")
+"""Which vectors are made of a model's two sides: word + context, or one of them."""
 
 _BATCH = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 """It becomes the name of a folder."""
@@ -23,6 +27,17 @@ def _is_tokenizer(value: str) -> bool:
     if value.startswith("regex:"):
         return len(value) > len("regex:")
     return re.fullmatch(r"[\w.]+:[\w.]+", value) is not None
+
+
+def metrics_option() -> Any:
+    """Define the option ``metrics``, which several commands have."""
+    return option(
+        None,
+        "write what the run did, also if it failed, to this file, for Prometheus",
+        matching(lambda path: path.endswith(".prom"), "end in .prom, as its collector wants"),
+        changes_result=False,
+        metavar="FILE",
+    )
 
 
 @dataclass(frozen=True)
@@ -52,13 +67,7 @@ class RunSettings(Settings):
         "instead of refusing",
     )
     verify: bool = option(True, "compare the checksums of what earlier runs made before it is used")
-    metrics: str | None = option(
-        None,
-        "write what the run did, also if it failed, to this file, for Prometheus",
-        matching(lambda path: path.endswith(".prom"), "end in .prom, as its collector wants"),
-        changes_result=False,
-        metavar="FILE",
-    )
+    metrics: str | None = metrics_option()
 
 
 @dataclass(frozen=True)
@@ -224,7 +233,7 @@ class ExportSettings(Settings):
     vectors: str = option(
         "sum",
         "sum (word + context), word or context vectors",
-        one_of("sum", "word", "context"),
+        one_of(*COMBINATIONS),
     )
 
 

@@ -26,6 +26,7 @@ from scipy.linalg import svd
 from glove_spark.datasets.vocabulary import Vocabulary
 from glove_spark.errors import ConfigurationError, GloveSparkError, InputError
 from glove_spark.kernels.analogies import SMALLEST_NORM
+from glove_spark.settings.commands import DriftSettings
 from glove_spark.store.dataset import open_dataset
 from glove_spark.store.location import Location
 from glove_spark.vectors.word_vectors import WordVectors
@@ -114,8 +115,8 @@ def measure_drift(
     new: WordVectors,
     counts: NDArray[np.int64] | None = None,
     *,
-    shown: int = 20,
-    among: int = 10_000,
+    shown: int = DriftSettings.number,
+    among: int = DriftSettings.among,
     num_neighbors: int = 8,
 ) -> Drift:
     """Compare two sets of vectors.

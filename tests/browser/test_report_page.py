@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from glove_spark.report.build import ReportOptions, write_report
+from glove_spark.report.build import write_report
 from glove_spark.report.neighbor_plot import write_plots
+from glove_spark.settings.commands import PageSettings
 from glove_spark.vectors.word_vectors import WordVectors
 
 from ..conftest import HOSTILE
@@ -68,7 +69,7 @@ def browser():
 def opened(browser, trained_folder, tmp_path):
     """The report in the browser, after it has drawn."""
     target = tmp_path / "report.html"
-    write_report(trained_folder, target, ReportOptions(method="pca", ratio=["w9", "w10", "w11"]))
+    write_report(trained_folder, target, PageSettings(map="pca", ratio=["w9", "w10", "w11"]))
     emulate(browser, "light")
     open_page(browser, target)
     wait(browser, "return document.querySelectorAll('.figure .main-svg').length >= 6")

@@ -203,7 +203,7 @@ def test_a_folder_may_begin_with_an_empty_batch(spark, root, days, tmp_path):
 
 @pytest.mark.parametrize(
     ("module", "moment"),
-    [(update, "_count_matrix"), (update, "commit"), (followed_matrix, "_publish_vocabulary")],
+    [(update, "_count_matrix"), (update, "commit"), (followed_matrix, "_make_vocabulary")],
 )
 def test_a_crash_at_any_moment_is_recovered_from(
     spark, root, days, monkeypatch, module, moment, two_at_once
@@ -284,7 +284,7 @@ def test_no_word_may_stay(spark, root, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("module", "moment"), [(reranking, "commit"), (followed_matrix, "_publish_vocabulary")]
+    ("module", "moment"), [(reranking, "commit"), (followed_matrix, "_make_vocabulary")]
 )
 def test_a_crash_while_words_are_ranked_is_recovered_from(
     spark, root, days, monkeypatch, two_at_once, module, moment

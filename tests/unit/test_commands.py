@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from glove_spark.cli import main
+from glove_spark.settings.commands import COMMANDS as COMMANDS_SETTINGS
 from glove_spark.settings.config import STAGE_COMMANDS
 from glove_spark.store.location import Location
 from glove_spark.vectors.word_vectors import WordVectors
@@ -142,7 +143,38 @@ def test_errors_have_a_message_and_an_exit_code(
 
 
 def test_a_count_below_one_is_refused(capsys, royals):
+    assert main(["neighbors", "king", "--vectors", royals, "-n", "0"]) == 2
+    assert "number=0 must be at least 1" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["drift", "a", "b", "--among", "0"], "among=0 must be at least 1"),
+        (["report", "out", "--ratio", "ice", "steam"], "ratio=ice steam must be at least three"),
+        (["report", "out", "--map-words", "1"], "map_words=1 must be from 2 to 10000"),
+        (["convert", "a", "b", "--side", "both"], "side='both' must be one of sum, word, context"),
+        (["plot-neighbors", "a", "--vectors", "v", "--only", "pdf"], "only='pdf' must be one of"),
+        (["publish", "--output", "o", "--version", "v", "--keep", "0"], "keep=0 must be at least"),
+        (["publish", "--output", "o", "--version", "v", "--margin", "nan"], "margin=nan must be"),
+    ],
+)
+def test_commands_check_their_options_as_the_stages_do(capsys, arguments, message):
+    assert main(arguments) == 2
+    assert message in capsys.readouterr().err
+
+
+def test_options_that_are_missing_are_named_by_the_parser(capsys):
     with pytest.raises(SystemExit) as stopped:
-        main(["neighbors", "king", "--vectors", royals, "-n", "0"])
+        main(["neighbors", "king"])
     assert stopped.value.code == 2
-    assert "0 must be at least 1" in capsys.readouterr().err
+    assert "required: --vectors" in capsys.readouterr().err
+
+
+def test_the_help_of_a_command_has_every_option_of_its_class(capsys):
+    for command, kind in COMMANDS_SETTINGS.items():
+        with pytest.raises(SystemExit):
+            main([command, "--help"])
+        text = capsys.readouterr().out
+        for spec in kind.specs():
+            assert (str(spec.metavar) if spec.positional else spec.flag) in text, (command, spec)

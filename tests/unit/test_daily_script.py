@@ -1,6 +1,7 @@
 """scripts/daily.sh: which commands it runs, with which options, and where it stops."""
 
 import configparser
+import re
 import subprocess
 from pathlib import Path
 
@@ -8,6 +9,7 @@ import pytest
 
 from glove_spark.cli.entry import build_parser
 from glove_spark.errors import GloveSparkError
+from glove_spark.settings.commands import DailySettings
 
 PROJECT = Path(__file__).parents[2]
 DAY = "2026-11-20"
@@ -104,3 +106,16 @@ def test_the_service_does_not_try_again_what_stays_as_it_is():
     assert (
         PROJECT / service["Service"]["ExecStart"].split()[0].removeprefix("/opt/glove_spark/")
     ).exists()
+
+
+def test_script_and_dag_have_the_defaults_of_the_options():
+    script = (PROJECT / "scripts" / "daily.sh").read_text("utf-8")
+    dag = (PROJECT / "conf" / "airflow" / "glove_daily.py").read_text("utf-8")
+    for spec in DailySettings.specs():
+        name, default = spec.name.upper(), f"{spec.default:g}"
+        in_script = re.findall(rf"\$\{{GLOVE_DAILY_{name}:-(\w*)\}}", script)
+        in_dag = re.findall(rf'setting\("{name}", "(\w*)"\)', dag)
+        assert in_script and set(in_script) == {default}, f"{name} of scripts/daily.sh"
+        assert in_dag and set(in_dag) == {default}, f"{name} of the DAG"
+        assert re.search(rf"GLOVE_DAILY_{name} .* {default}$", dag, re.MULTILINE)
+        assert f"GLOVE_DAILY_{name} ({default}" in script

@@ -7,7 +7,8 @@ import pytest
 
 from glove_spark.cli import main
 from glove_spark.errors import ConfigurationError, InputError
-from glove_spark.report.build import ReportOptions, make_page
+from glove_spark.report.build import make_page
+from glove_spark.settings.commands import PageSettings
 from glove_spark.store.location import Location
 from glove_spark.vectors import drift
 from glove_spark.vectors.drift import counts_beside, measure_drift
@@ -109,19 +110,19 @@ def test_the_report_has_a_section_where_it_is_asked_for(trained_folder, tmp_path
     WordVectors(
         [f"a{k}" if " " in w else w for k, w in enumerate(there.words)], there.vectors
     ).save(file)
-    options = ReportOptions(method="pca", compare_with=file)
+    options = PageSettings(map="pca", compare_with=file)
     found = {part.name: part for part in make_page(trained_folder, options).sections}["drift"]
     assert "drift (mean of 1 - cosine) 0.0000" in found.text
     assert "(counts)" in found.text
     assert here.words[-1] in [row[0] for row in found.tables[1].rows]
-    plain = make_page(trained_folder, ReportOptions(method="pca"))
+    plain = make_page(trained_folder, PageSettings(map="pca"))
     assert "drift" not in [section.name for section in plain.sections]
 
 
 def test_a_report_without_vectors_refuses_to_compare(trained_folder):
     (trained_folder / "vectors.manifest.json").delete()
     with pytest.raises(InputError, match="vectors has not been made yet"):
-        make_page(trained_folder, ReportOptions(method="pca", compare_with="old.txt"))
+        make_page(trained_folder, PageSettings(map="pca", compare_with="old.txt"))
 
 
 def test_counts_are_those_of_the_vocabulary_beside(trained_folder, tmp_path):

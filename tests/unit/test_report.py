@@ -13,7 +13,7 @@ from glove_spark.cli import main
 from glove_spark.errors import ConfigurationError, InputError, SetupError, UnknownWordError
 from glove_spark.exchange.source import MemorySource
 from glove_spark.report import word_map
-from glove_spark.report.build import ReportOptions, make_page, write_report
+from glove_spark.report.build import make_page, write_report
 from glove_spark.report.neighbor_plot import lay_out, write_plots
 from glove_spark.report.page import as_html, as_script_data
 from glove_spark.report.word_map import (
@@ -24,6 +24,7 @@ from glove_spark.report.word_map import (
     principal_components,
     telling_words,
 )
+from glove_spark.settings.commands import PageSettings
 from glove_spark.store.location import Location
 from glove_spark.store.manifest import Manifest
 from glove_spark.vectors.word_vectors import WordVectors
@@ -34,7 +35,7 @@ pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
 
 
 def sections(root, **options):
-    page = make_page(root, ReportOptions(method="pca", **options))
+    page = make_page(root, PageSettings(map="pca", **options))
     return {section.name: section for section in page.sections}
 
 
@@ -98,7 +99,7 @@ def test_datasets_may_lie_in_another_folder(trained_folder, tmp_path):
         (trained_folder / name).move_to(lender / name)
         (trained_folder / f"{name}.manifest.json").move_to(lender / f"{name}.manifest.json")
     assert sections(trained_folder)["vocabulary"].missing
-    found = sections(trained_folder, reuse=lender, ratio=["w10", "w11", "w12"])
+    found = sections(trained_folder, reuse=lender.uri, ratio=["w10", "w11", "w12"])
     assert not found["vocabulary"].missing
     assert not found["ratios"].missing
 
@@ -107,7 +108,9 @@ def test_evaluation_is_shown_where_questions_are_given(trained_folder, tmp_path)
     (tmp_path / "all.txt").write_text("w9 w10 w11 w12\nw9 w10 w11 nobody\n")
     (tmp_path / "pairs.txt").write_text("w9 w10 3\nw11 w12 5\nw13 w14 4\n")
     tables = sections(
-        trained_folder, analogies=str(tmp_path / "all.txt"), similarity=[tmp_path / "pairs.txt"]
+        trained_folder,
+        analogies=str(tmp_path / "all.txt"),
+        similarity=(str(tmp_path / "pairs.txt"),),
     )["evaluation"].tables
     assert tables[0].rows[0][-1] == "1 of 2"
     assert tables[1].rows[0][0] == "pairs"
@@ -115,7 +118,7 @@ def test_evaluation_is_shown_where_questions_are_given(trained_folder, tmp_path)
 
 
 def test_words_are_never_markup(trained_folder):
-    html = as_html(make_page(trained_folder, ReportOptions(method="pca", neighbors=HOSTILE)))
+    html = as_html(make_page(trained_folder, PageSettings(map="pca", neighbors=HOSTILE)))
     assert "<img" not in html.split("<script>", 1)[0]
     assert "<b>bold" not in html
     assert data_of(html)["map"]["words"][: len(HOSTILE)] == list(HOSTILE)
@@ -123,7 +126,7 @@ def test_words_are_never_markup(trained_folder):
 
 
 def test_the_page_allows_its_own_scripts_and_no_connection(trained_folder):
-    html = as_html(make_page(trained_folder, ReportOptions(method="pca")))
+    html = as_html(make_page(trained_folder, PageSettings(map="pca")))
     policy = re.search(r'Content-Security-Policy" content="([^"]*)"', html).group(1)
     assert policy.startswith("default-src 'none'; script-src 'sha256-")
     assert policy.count("'sha256-") == 2
@@ -138,21 +141,21 @@ def test_data_cannot_end_its_element():
 
 
 def test_the_page_has_a_bounded_size(trained_folder, tmp_path):
-    size = write_report(trained_folder, str(tmp_path / "r.html"), ReportOptions(method="pca"))
+    size = write_report(trained_folder, str(tmp_path / "r.html"), PageSettings(map="pca"))
     assert size == (tmp_path / "r.html").stat().st_size < 7_000_000
-    with pytest.raises(ConfigurationError, match=r"map_words=20000 must be from 2 to 10,000"):
-        make_page(trained_folder, ReportOptions(map_words=20_000))
+    with pytest.raises(ConfigurationError, match=r"map_words=20000 must be from 2 to 10000"):
+        make_page(trained_folder, PageSettings(map_words=20_000))
 
 
 def test_wrong_folders_and_words_are_refused(trained_folder, tmp_path):
     with pytest.raises(InputError, match="holds no dataset with a manifest; name an output folder"):
-        make_page(tmp_path / "nothing", ReportOptions())
+        make_page(tmp_path / "nothing", PageSettings())
     with pytest.raises(UnknownWordError, match="'tyrany' is not among the 60 words with a vector"):
         sections(trained_folder, neighbors=["tyrany"])
     with pytest.raises(UnknownWordError, match="near spellings"):
         sections(trained_folder, ratio=["w9", "w100", "w10"])
     with pytest.raises(ConfigurationError, match="map='tsne' must be one of auto, umap, pca"):
-        make_page(trained_folder, ReportOptions(method="tsne"))
+        make_page(trained_folder, PageSettings(map="tsne"))
 
 
 @pytest.mark.parametrize(
