@@ -115,7 +115,7 @@ def test_script_and_dag_have_the_defaults_of_the_options():
         name, default = spec.name.upper(), f"{spec.default:g}"
         in_script = re.findall(rf"\$\{{GLOVE_DAILY_{name}:-(\w*)\}}", script)
         in_dag = re.findall(rf'setting\("{name}", "(\w*)"\)', dag)
-        assert in_script and set(in_script) == {default}, f"{name} of scripts/daily.sh"
-        assert in_dag and set(in_dag) == {default}, f"{name} of the DAG"
+        assert set(in_script) == {default}, f"{name} of scripts/daily.sh"
+        assert set(in_dag) == {default}, f"{name} of the DAG"
         assert re.search(rf"GLOVE_DAILY_{name} .* {default}$", dag, re.MULTILINE)
         assert f"GLOVE_DAILY_{name} ({default}" in script
