@@ -76,6 +76,8 @@ soak:
 docs:
 	@scripts/setup.sh dev
 	$(RUN) glove_spark.settings.documentation > docs/OPTIONS.md
+	.venv/bin/python -c 'from glove_spark.ml.accessors import as_stub; print(as_stub(), end="")' \
+		> glove_spark/ml/accessors.pyi
 
 year:
 	@scripts/setup.sh dev

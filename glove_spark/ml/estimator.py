@@ -13,7 +13,8 @@ from pyspark.sql import DataFrame, SparkSession
 from glove_spark.ml.connect import refuse_connect
 from glove_spark.ml.model import GloVeModel
 from glove_spark.ml.model_files import ModelFiles, write_summary
-from glove_spark.ml.params import FIT_STAGES, GloVeParams, errors_name_params, signature
+from glove_spark.ml.names import FIT_STAGES, errors_name_params
+from glove_spark.ml.params import GloVeParams, signature
 from glove_spark.ml.token_column import check_token_column
 from glove_spark.ml.working_folder import temporary_folder, working_folder
 from glove_spark.settings.option import Settings

@@ -47,7 +47,8 @@ class GloVeModel(Model, GloVeParams, MLReadable["GloVeModel"], MLWritable):
         """Whether there is a summary: always."""
         return True
 
-    def getVectors(self) -> DataFrame:
+    # Spark's name for it; the Param `vectors` is read by getOrDefault
+    def getVectors(self) -> DataFrame:  # type: ignore[override]
         """Return a DataFrame of ``word`` and ``vector``, most frequent words first."""
         spark = SparkSession.active()
         shipped = self.files.ship(spark)

@@ -2,7 +2,9 @@
 
 import inspect
 import json
+import os
 import re
+import subprocess
 import sys
 from dataclasses import MISSING
 from pathlib import Path
@@ -15,9 +17,9 @@ from pyspark.ml.util import DefaultParamsReader, DefaultParamsWriter
 import glove_spark
 from glove_spark.errors import ConfigurationError, InputError, SetupError
 from glove_spark.ml import GloVe
+from glove_spark.ml.accessors import as_stub
 from glove_spark.ml.connect import refuse_connect
-from glove_spark.ml.pandas_udf import pandas_column
-from glove_spark.ml.params import (
+from glove_spark.ml.names import (
     FIT_STAGES,
     OF_BATCHES,
     SPARK_NAMES,
@@ -25,6 +27,7 @@ from glove_spark.ml.params import (
     option_params,
     param_name,
 )
+from glove_spark.ml.pandas_udf import pandas_column
 from glove_spark.settings.config import SETTINGS
 
 RESULT_OPTIONS = [
@@ -227,3 +230,30 @@ def test_spark_before_arrow_functions_needs_pandas(monkeypatch):
     monkeypatch.setitem(sys.modules, "pandas", None)
     with pytest.raises(SetupError, match=r"Spark before 4\.1 needs pandas .*; install pandas, or"):
         pandas_column(lambda array: array, "int", None)
+
+
+def test_type_checkers_know_every_getter_and_setter():
+    stub = Path(glove_spark.__file__).parent / "ml" / "accessors.pyi"
+    assert stub.read_text("utf-8") == as_stub(), "run make docs"
+
+
+def test_a_setter_returns_the_callers_own_type_and_unknown_names_are_type_errors(tmp_path):
+    pytest.importorskip("mypy")
+    code = tmp_path / "user.py"
+    code.write_text(
+        "from glove_spark.ml import GloVe\n"
+        "glove: GloVe = GloVe().setVectorSize(50).setInputCol('words')\n"
+        "glove.setVectorSice(50)\n"
+        "glove.setVectorSize('50')\n"
+    )
+    found = subprocess.run(
+        [sys.executable, "-m", "mypy", "--config-file", "/dev/null", str(code)],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "MYPYPATH": str(Path(glove_spark.__file__).parents[1])},
+        cwd=tmp_path,
+    )
+    errors = [line for line in found.stdout.splitlines() if "user.py" in line]
+    assert len(errors) == 2, found.stdout + found.stderr
+    assert 'has no attribute "setVectorSice"' in errors[0]
+    assert 'incompatible type "str"; expected "int"' in errors[1]
