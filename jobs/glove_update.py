@@ -1,6 +1,6 @@
-"""A batch of text to the counts that follow a corpus, as a spark-submit job.
+r"""A batch of text to the counts that follow a corpus, as a spark-submit job.
 
-    spark-submit jobs/glove_update.py --input /news/2026-11-20 --output /shared/out \\
+    spark-submit jobs/glove_update.py --input /news/2026-11-20 --output /shared/out \
         --batch 2026-11-20
 
 Takes the options of ``glove-spark update``; see ``--help``.

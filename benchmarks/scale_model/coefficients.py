@@ -101,8 +101,11 @@ class Growth:
 
 @dataclass(frozen=True)
 class Training:
-    """Seconds before the first epoch, of a round (measured as an empty Spark job), and of one core
-    for a cell, a visit of a batch, a byte of parameters and a nonzero by the size of vectors."""
+    """Seconds that training takes.
+
+    Before the first epoch, of a round (measured as an empty Spark job), and of one core for a cell,
+    a visit of a batch, a byte of parameters and a nonzero by the size of vectors.
+    """
 
     fixed: float
     round: float

@@ -48,6 +48,7 @@ class RandomSource(SliceableSource):
 
 
 def main() -> None:
+    """Measure what the command line asks for."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--words", type=int, default=75_000)
     parser.add_argument("--vector-size", type=int, default=300)

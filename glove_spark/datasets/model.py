@@ -80,7 +80,7 @@ def gather_parameters(
 
     Returns
     -------
-    Parameters
+    `Parameters`
         Of n words, in the order of ``ids``, in arrays of their own.
     """
     facts = model.facts

@@ -227,11 +227,13 @@ def recover(root: Location, followed: Followed) -> None:
 
 
 def verified_lexicon(followed: Followed) -> Lexicon:
+    """Read the lexicon, if it is as it was written."""
     _verify(followed, followed.ledger.lexicon)
     return followed.lexicon()
 
 
 def counts_of(followed: Followed, batch: TextBatch) -> pa.Table:
+    """Read the word counts of a batch, if they are as they were written."""
     name = f"{batch.folder}/{COUNTS_FILE}"
     _verify(followed, name)
     return read_counts(followed.location / name)

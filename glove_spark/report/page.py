@@ -61,10 +61,10 @@ def content_policy(*scripts: str) -> str:
 
 
 def as_script_data(content: Any) -> str:
-    """Write JSON that may stand in a script element: without < and >, so that nothing ends it.
+    r"""Write JSON that may stand in a script element: without < and >, so that nothing ends it.
 
     >>> as_script_data(["</script>"])
-    '["\\\\u003c/script\\\\u003e"]'
+    '["\\u003c/script\\u003e"]'
     """
     text = json.dumps(content, ensure_ascii=True, separators=(",", ":"), allow_nan=False)
     return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")

@@ -72,8 +72,10 @@ Piece = StoredPiece | SummedPiece
 
 
 class CellFacts(NamedTuple):
-    """What the driver learns of a file that was written; `nnz` counts both triangles, `largest`
-    is the largest count."""
+    """Describe a file that was written, for the driver.
+
+    `nnz` counts both triangles, `largest` is the largest count.
+    """
 
     pair: tuple[int, int]
     held_out: bool

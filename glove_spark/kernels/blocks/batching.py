@@ -240,7 +240,7 @@ def _order_sparse(cut: _Cut, rest: Int64) -> tuple[_Lines, _Lines, Any]:
 
 
 def _lines(cut: _Cut, square: Int64, first: Int64, leaf: Int32, line: Int32) -> _Lines:
-    """Number the lines that have nonzeros; `square` and `first` place a leaf in cell and root."""
+    """Enumerate the lines with nonzeros; `square` and `first` place a leaf in cell and root."""
     level = cut.leaves.level
     leaves = np.flatnonzero(~cut.dense)
     leaves = leaves[np.lexsort((square[leaves] << level[leaves], cut.batch[leaves]))]

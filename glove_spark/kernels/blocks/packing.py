@@ -61,7 +61,7 @@ def _widest(line: Int64, across: Int64) -> int:
 
 
 def _parts(load: NDArray[np.float64], starts: Int64) -> Int64:
-    """Number the parts of at most about 1 into which each run of leaves, from `starts`, is cut."""
+    """Enumerate the parts, of at most about 1, that runs of leaves from `starts` are cut into."""
     lengths = np.diff(starts, append=len(load))
     before = np.cumsum(load) - load
     before -= np.repeat(before[starts], lengths)

@@ -39,7 +39,7 @@ def merge_replicas(base: Parameters, replicas: Sequence[Replica]) -> Parameters:
 
     Returns
     -------
-    Parameters
+    `Parameters`
         A new block, or `base` or a replica itself where nothing is to be averaged.
     """
     for replica in replicas:
