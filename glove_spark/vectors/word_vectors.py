@@ -19,9 +19,17 @@ from numpy.typing import NDArray
 from glove_spark.errors import InputError
 from glove_spark.exchange.formats import convert, open_vectors
 from glove_spark.exchange.mapped_copy import open_mapped
-from glove_spark.exchange.source import MemorySource, VectorSource, checked, refuse_duplicates
+from glove_spark.exchange.source import (
+    MemorySource,
+    VectorSource,
+    checked,
+    refuse_duplicates,
+    repeated_positions,
+    warn_of_dropped,
+)
 from glove_spark.exchange.text import FULL
 from glove_spark.kernels.analogies import COSMUL_EPSILON, SMALLEST_NORM
+from glove_spark.settings.commands import VectorsFormatSettings
 from glove_spark.store.location import Location
 from glove_spark.vectors.spelling import unknown_word
 
@@ -58,6 +66,8 @@ class WordVectors:
         side: str | None = None,
         vocab: str | Location | None = None,
         cache: str | Location | None = None,
+        repeated_words: str = VectorsFormatSettings.repeated_words,
+        encoding_errors: str = VectorsFormatSettings.encoding_errors,
     ) -> WordVectors:
         """Load vectors of any format, or an output folder.
 
@@ -70,6 +80,12 @@ class WordVectors:
             As `glove_spark.exchange.formats.open_vectors` takes them.
         cache
             A folder for a copy that can be mapped; it is made the first time.
+        repeated_words
+            ``"first"``: of a word that occurs again the first vector is taken, with one warning, as
+            gensim does; ``"refuse"``: it is an error.
+        encoding_errors
+            Of words that are not UTF-8: ``"strict"`` refuses the file, ``"replace"`` puts U+FFFD
+            for what is none, ``"skip"`` leaves the words out.
 
         Raises
         ------
@@ -78,24 +94,30 @@ class WordVectors:
         """
         if cache is not None:
             return cls.read(open_mapped(path, cache, format, side=side, vocab=vocab))
-        return cls.read(open_vectors(path, format, side=side, vocab=vocab))
+        source = open_vectors(path, format, side=side, vocab=vocab, encoding_errors=encoding_errors)
+        return cls.read(source, repeated_words=repeated_words)
 
     @classmethod
-    def read(cls, source: VectorSource) -> WordVectors:
+    def read(cls, source: VectorSource, *, repeated_words: str = "first") -> WordVectors:
         """Read a source: mapped where it can be."""
-        matrix = source.matrix()
-        if matrix is not None:
+        vectors = source.matrix()
+        if vectors is not None:
             words = [word for part in source.words() for word in part]
-            made = cls(words, matrix)
-            if len(made.key_to_index) != len(words):
-                refuse_duplicates(source, enumerate(words))
-            return made
-        words = []
-        vectors = np.empty((source.num_words, source.vector_size), np.float32)
-        for chunk in checked(source):
-            vectors[len(words) : len(words) + len(chunk.words)] = chunk.rows
-            words += chunk.words
-        return cls(words, vectors)
+        else:
+            words = []
+            vectors = np.empty((source.num_words, source.vector_size), np.float32)
+            for chunk in checked(source, repeated="first"):
+                vectors[len(words) : len(words) + len(chunk.words)] = chunk.rows
+                words += chunk.words
+        repeated = repeated_positions(words) if len(set(words)) < len(words) else []
+        if repeated and repeated_words == "refuse":
+            refuse_duplicates(source, enumerate(words))
+        dropped = {*repeated, *source.undecodable}
+        if not dropped:
+            return cls(words, vectors)
+        warn_of_dropped(source, len(source.undecodable), len(dropped) - len(source.undecodable))
+        kept = [position for position in range(len(words)) if position not in dropped]
+        return cls([words[position] for position in kept], np.asarray(vectors[kept]))
 
     def save(
         self,
