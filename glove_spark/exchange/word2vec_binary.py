@@ -98,6 +98,13 @@ def write_binary(source: VectorSource, target: Location, precision: str) -> None
     ):
         sink.write(f"{source.num_words} {source.vector_size}\n".encode())
         for chunk in checked(source):
+            longest = max(chunk.words, key=len, default="")
+            if len(longest.encode()) >= LONGEST_WORD:
+                raise InputError(
+                    f"word {longest[:20]!r}... has {len(longest.encode()):,} bytes, and readers of "
+                    f"word2vec binary take fewer than {LONGEST_WORD:,}; write another format, or "
+                    "drop such words by the tokenizer"
+                )
             rows = np.ascontiguousarray(chunk.rows, _FLOAT)
             sink.write(
                 b"".join(

@@ -10,7 +10,7 @@ import pytest
 
 from glove_spark.c_program.importing import import_c
 from glove_spark.cli import main
-from glove_spark.errors import InputError
+from glove_spark.errors import InputError, UnknownWordError
 from glove_spark.evaluation.questions import read_analogies, read_similarities
 from glove_spark.evaluation.report import Questions
 from glove_spark.store.location import Location
@@ -212,3 +212,57 @@ def test_the_c_programs_own_order_of_ties_is_taken(tmp_path):
     assert words.facts["largest_count"] == 10
     table = pq.read_table((Location.of(tmp_path / "out") / "vocabulary" / "words.parquet").path)
     assert table["word"].to_pylist() == ["la", "à", "le", "mer", "rare"]
+
+
+def test_a_word_that_readers_cannot_read_is_not_written(tmp_path):
+    vectors = WordVectors(["a", "ü" * 40_000], np.ones((2, 3), np.float32))
+    with pytest.raises(InputError, match=r"has 80,000 bytes, and readers of word2vec binary"):
+        vectors.save(str(tmp_path / "v.bin"))
+    assert not list(tmp_path.iterdir())
+    vectors.save(str(tmp_path / "v.safetensors"))
+    assert load(tmp_path / "v.safetensors").words == vectors.words
+
+
+@pytest.fixture
+def four(tmp_path):
+    (tmp_path / "v.txt").write_text("a 1 0\nb 1 1\nc 0 1\nd -1 0.1\n")
+    return load(tmp_path / "v.txt")
+
+
+def test_gensims_forms_of_arguments(four, tmp_path):
+    keyed = pytest.importorskip("gensim.models").KeyedVectors(2)
+    keyed.add_vectors(four.words, four.vectors)
+    for positive, negative in (
+        ([("a", 0.3), ("c", 2.0)], []),
+        (["a"], [("c", -0.5)]),
+        ([0, 2], [1]),
+        ([np.array([0.5, 0.5], np.float32)], []),
+        (2, []),
+    ):
+        ours = four.most_similar(positive, negative, topn=4)
+        theirs = keyed.most_similar(positive=positive, negative=negative, topn=4)
+        assert [word for word, _ in ours] == [word for word, _ in theirs]
+        assert np.allclose([x for _, x in ours], [x for _, x in theirs], atol=1e-6)
+        every = four.most_similar(positive, negative, topn=None)
+        assert np.allclose(every, keyed.most_similar(positive, negative, topn=None), atol=1e-6)
+    assert np.array_equal(four[1], keyed[1])
+    assert np.array_equal(four[[0, "b"]], keyed[[0, "b"]])
+
+
+def test_wrong_forms_are_errors_of_ours(four):
+    with pytest.raises(UnknownWordError, match="position 9 is not from 0 to 3"):
+        four.most_similar(9)
+    with pytest.raises(InputError, match=r"is not a word, a vector, or a pair \(word, weight\)"):
+        four.most_similar([("a", "b", "c")])
+    with pytest.raises(InputError, match="takes no weights"):
+        four.most_similar_cosmul([("a", 2.0)])
+
+
+def test_no_cosine_is_above_one(tmp_path):
+    rng = np.random.default_rng(1)
+    vectors = np.repeat(rng.standard_normal((50, 300)).astype(np.float32), 2, axis=0)
+    found = WordVectors([f"w{k}" for k in range(100)], vectors)
+    for k in range(0, 100, 2):
+        assert found.most_similar(f"w{k}", topn=1)[0][1] <= 1.0
+        assert found.similarity(f"w{k}", f"w{k + 1}") <= 1.0
+        assert found.n_similarity([f"w{k}"], [f"w{k + 1}"]) <= 1.0
