@@ -144,7 +144,7 @@ class FakeContext:
         context = SimpleNamespace(statusTracker=lambda: tracker)
         self._jsc = SimpleNamespace(sc=lambda: context)
 
-    def getConf(self):  # noqa: N802
+    def getConf(self):
         return self._settings
 
 
