@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from glove_spark.kernels.blocks.batching import DEFAULT_BATCH_NNZ, DEFAULT_MAX_STALENESS, batch_cell
 from glove_spark.kernels.blocks.cells import BatchedCell, Lists
 from glove_spark.kernels.blocks.grid import BlockGrid
+from glove_spark.kernels.training.objective import Objective
 from glove_spark.kernels.training.parameters import initial_parameters
 from glove_spark.kernels.training.schedule import derived_rng
 from glove_spark.kernels.training.update import UpdateSettings, train_cell
@@ -77,8 +78,7 @@ def nonzeros_per_second(
     settings = UpdateSettings(
         learning_rate=options.learning_rate,
         damping=options.damping,
-        x_max=options.x_max,
-        alpha=options.alpha,
+        objective=Objective(options.x_max, options.alpha),
         adagrad="row",
     )
     train_cell(cell, rows, columns, settings, rng=derived_rng(1, 2))

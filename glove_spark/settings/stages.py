@@ -188,6 +188,23 @@ class TrainSettings(Settings):
     subsample: float = option(
         1e-4, "words with a larger share of all tokens weigh less; 0 is off", between(0, 1)
     )
+    unobserved: float = option(
+        1.0,
+        "weight of the term that draws every word to independence from all others, met or not; "
+        "0 leaves the term out",
+        between(0, 1000),
+    )
+    biases: str = option(
+        "anchored",
+        "anchored (fixed by the words' total counts, so that vectors model pointwise mutual "
+        "information) or trained",
+        one_of("anchored", "trained"),
+    )
+    context_smoothing: float = option(
+        0.75,
+        "anchored biases: the exponent of a context word's total count",
+        between(0, 1),
+    )
     adagrad: str = option(
         "row", "one accumulator a word (row) or a coordinate (element)", one_of("row", "element")
     )

@@ -25,8 +25,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from glove_spark.kernels.blocks.cells import Batch, BatchedCell, Tiles
+from glove_spark.kernels.training.objective import NO_TERMS, Objective, WordTerms
 from glove_spark.kernels.training.parameters import Accumulators, Parameters
 from glove_spark.kernels.training.products import Products, SparseProducts, TileProducts
+from glove_spark.kernels.training.unobserved import UnobservedPairs
 from glove_spark.kernels.training.words import CellWords, Words
 from glove_spark.kernels.training.workspace import Workspace
 
@@ -45,17 +47,19 @@ class UpdateSettings:
         eta of this epoch.
     damping
         kappa, at least 0.
-    x_max, alpha
-        Of the weighting function f.
+    objective
+        What is minimised.
     adagrad
         ``"row"``: one accumulator a word; ``"element"``: one a coordinate, as the reference does.
+    interleavings
+        How many times the step of the pairs that never met is taken while a cell is visited.
     """
 
     learning_rate: float
     damping: float
-    x_max: float
-    alpha: float
+    objective: Objective
     adagrad: Accumulators
+    interleavings: int = 1
 
 
 @dataclass(frozen=True)
@@ -63,17 +67,20 @@ class CellLoss:
     """What training one cell cost.
 
     `cost_sum` is ``sum 0.5 f r^2`` over the cell's nonzeros, each measured before its batch's
-    update; divided by `nnz` and added up over cells it is the published cost. `finite` is False
-    where training was stopped because the cost no longer was.
+    update; divided by `nnz` and added up over cells it is the published cost. `unobserved_sum` is
+    the second term's part of this cell, ``sum 0.5 nu g_i g_j / G (w_i . u_j)^2`` over all its
+    pairs, the mean of its values before each of its steps. `finite` is False where training was
+    stopped because the cost no longer was.
     """
 
     cost_sum: float
     nnz: int
+    unobserved_sum: float = 0.0
 
     @property
     def finite(self) -> bool:
         """Whether the cost is a finite number."""
-        return math.isfinite(self.cost_sum)
+        return math.isfinite(self.cost_sum + self.unobserved_sum)
 
 
 def train_cell(
@@ -84,10 +91,13 @@ def train_cell(
     *,
     transposed: bool = False,
     rng: np.random.Generator | None = None,
-    row_log_keep: Float32 | None = None,
-    col_log_keep: Float32 | None = None,
+    row_terms: WordTerms = NO_TERMS,
+    col_terms: WordTerms = NO_TERMS,
 ) -> CellLoss:
     """Train on every nonzero of a cell once; mutate `rows` and `columns` in place.
+
+    The pairs that never met are between its batches: `UpdateSettings.interleavings` times, the last
+    time after the last batch, so that a cell without a nonzero draws its words as well.
 
     Parameters
     ----------
@@ -101,17 +111,27 @@ def train_cell(
         `cell` holds the transpose of what is to be trained.
     rng
         Draws the order in which batches are visited; None visits them as they are stored.
-    row_log_keep, col_log_keep
-        float32, ``ln k`` of the block's words (`objective.log_keep_factors`), None for all kept.
+    row_terms, col_terms
+        What the objective knows of the blocks' words.
     """
+    objective = settings.objective
     # ln of (x k_i k_j / x_max)^alpha in three parts, x_max counted with the rows
-    alpha = np.float32(settings.alpha)
     all_kept = np.zeros(1, dtype=np.float32)
-    of_rows = all_kept if row_log_keep is None else row_log_keep
-    of_rows = of_rows - np.float32(np.log(settings.x_max))
-    of_cols = all_kept if col_log_keep is None else col_log_keep
-    words = CellWords(rows, columns, of_rows * alpha, of_cols * alpha)
+    of_rows = all_kept if row_terms.log_keep is None else row_terms.log_keep
+    of_rows = of_rows - np.float32(np.log(objective.x_max))
+    of_cols = all_kept if col_terms.log_keep is None else col_terms.log_keep
+    words = CellWords(rows, columns, of_rows * objective.exponent, of_cols * objective.exponent)
     trainer = _Trainer(settings, words)
+    unobserved = None
+    if objective.unobserved > 0:
+        unobserved = UnobservedPairs(
+            words,
+            (row_terms, col_terms),
+            settings.learning_rate,
+            objective.unobserved,
+            settings.interleavings,
+            cell.num_batches,
+        )
     cost_sum = 0.0
     # An overflow shows in the cost, which the caller is told about.
     with np.errstate(over="ignore", invalid="ignore"):
@@ -119,8 +139,14 @@ def train_cell(
             cost_sum += trainer.train(batch, turned=turned != transposed)
             if not math.isfinite(cost_sum):
                 break
+            if unobserved is not None:
+                unobserved.after_batch()
+        else:
+            if unobserved is not None:
+                unobserved.finish()
     words.store()
-    return CellLoss(cost_sum, cell.total_nnz)
+    unobserved_sum = 0.0 if unobserved is None else unobserved.cost
+    return CellLoss(cost_sum, cell.total_nnz, unobserved_sum)
 
 
 class _Trainer:
@@ -128,7 +154,7 @@ class _Trainer:
 
     def __init__(self, settings: UpdateSettings, words: CellWords) -> None:
         self.words, self.vector_size = words, words.vector_size
-        self.alpha = np.float32(settings.alpha)
+        self.alpha, self.anchored = settings.objective.exponent, settings.objective.anchored
         self.eta, self.kappa = np.float32(settings.learning_rate), np.float32(settings.damping)
         self.workspace = Workspace()
 
@@ -158,7 +184,10 @@ class _Trainer:
         cost = 0.5 * float(np.vdot(e, r))
 
         rates = self._rates(products, words, f, squared_e=np.multiply(e, e, out=r))
-        values -= self._step(products, values, e, *rates, scratch=(f, r))
+        step = self._step(products, values, e, *rates, scratch=(f, r))
+        if self.anchored:
+            step[:, self.vector_size :] = 0
+        values -= step
         values[:n, self.words.bias_at(1 - turned)] = 1
         values[n:, self.words.bias_at(turned)] = 1
         self.words.scatter(ids, words)

@@ -1,0 +1,156 @@
+"""The term of pairs that never met: every word is drawn to independence from all others.
+
+Over all pairs of words, met or not::
+
+    0.5 nu sum_ij g_i g_j / G (w_i . u_j)^2
+
+The sum is separable: with ``A = sum_j (g_j / sqrt G) u_j u_j^T``, (d, d), it is
+``0.5 nu sum_i (g_i / sqrt G) w_i^T A w_i``. So V^2 pairs cost two Gram matrices. A word's step is
+implicit (proximal): the minimum of its part of the sum plus ``|w - w_old|^2 / (2 rho)``::
+
+    w = (I + rho nu g_i / sqrt G A)^-1 w_old
+
+exact in the eigenbasis of A, ``A = Q L Q^T``. It shrinks every direction and turns none about, so
+it overshoots with no rate. Xin et al. 2018 (AllVec) train the same sum by Newton steps; the Gram
+matrix is that of Hu, Koren and Volinsky 2008.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from glove_spark.kernels.training.objective import WordTerms
+from glove_spark.kernels.training.words import CellWords, Words
+
+Float32 = NDArray[np.float32]
+
+
+def gram_matrix(vectors: Float32, share: Float32) -> Float32:
+    """Return ``sum_j share_j u_j u_j^T``, float32 (d, d).
+
+    Parameters
+    ----------
+    vectors
+        float32 (n, d).
+    share
+        float32 (n,), at least 0.
+    """
+    scaled = vectors * np.sqrt(share)[:, np.newaxis]
+    # the product of an array with its own transpose costs BLAS half
+    gram: Float32 = scaled.T @ scaled
+    return gram
+
+
+def shrink(vectors: Float32, strength: Float32, gram: Float32) -> None:
+    """Take the implicit step of all words at once: ``w_i = (I + strength_i A)^-1 w_i``, in place.
+
+    Parameters
+    ----------
+    vectors
+        float32 (n, d), changed.
+    strength
+        float32 (n,), ``rho_i nu g_i / sqrt G``, at least 0.
+    gram
+        A of the other side, symmetric, positive semidefinite.
+    """
+    levels, basis = np.linalg.eigh(gram)
+    # rounding may leave an eigenvalue below 0, and a step that grows
+    np.maximum(levels, 0, out=levels)
+    rotated = vectors @ basis
+    rotated /= strength[:, np.newaxis] * levels + np.float32(1)
+    np.matmul(rotated, basis.T, out=vectors)
+
+
+def gram_cost(rows: Float32, columns: Float32) -> float:
+    """Return ``sum 0.5 g_i g_j / G (w_i . u_j)^2`` over a cell, from both Gram matrices."""
+    return 0.5 * float(np.vdot(rows.astype(np.float64), columns.astype(np.float64)))
+
+
+def interleavings(num_blocks: int) -> int:
+    """Return how many times to take the step in a visit of a cell.
+
+    A word is drawn some 16 times an epoch on either side, whatever the number of blocks P, as
+    each of its P cells is visited once; at least once a visit, for a cell's pairs have no other.
+    """
+    return max(1, round(16 / num_blocks))
+
+
+class UnobservedPairs:
+    """The pairs of one cell, observed or not, while it is trained; the words' tables change.
+
+    Parameters
+    ----------
+    words
+        The tables of both sides.
+    terms
+        Of rows and of columns, with `share`.
+    learning_rate, unobserved
+        eta and nu.
+    steps
+        How many times the step is taken, each with nu / steps.
+    num_batches
+        Batches of the cell, among which steps are spread.
+    """
+
+    def __init__(
+        self,
+        words: CellWords,
+        terms: Sequence[WordTerms],
+        learning_rate: float,
+        unobserved: float,
+        steps: int,
+        num_batches: int,
+    ) -> None:
+        self._sides = [words.block(side) for side in range(2)]
+        self._vectors = [side.values[:, : words.vector_size] for side in self._sides]
+        self._shares = [_share_of(term) for term in terms]
+        self._eta, self._nu, self._steps = learning_rate, unobserved, steps
+        self._due = [-(-step * num_batches // steps) for step in range(1, steps + 1)]
+        self._batches = self._taken = 0
+        self._costs = 0.0
+
+    @property
+    def cost(self) -> float:
+        """``sum 0.5 nu g_i g_j / G (w_i . u_j)^2``, the mean over the steps, each before it."""
+        return self._nu * self._costs / max(1, self._taken)
+
+    def after_batch(self) -> None:
+        """Take a step where one is due."""
+        self._batches += 1
+        if self._taken < self._steps and self._batches >= self._due[self._taken]:
+            self._step()
+
+    def finish(self) -> None:
+        """Take the steps that are left: a cell of few batches has them all here."""
+        while self._taken < self._steps:
+            self._step()
+
+    def _step(self) -> None:
+        """Draw both sides, each from the other's values before the step."""
+        self._taken += 1
+        grams = [gram_matrix(*pair) for pair in zip(self._vectors, self._shares, strict=True)]
+        self._costs += gram_cost(*grams)
+        if not np.isfinite(self._costs):
+            return
+        factor = np.float32(self._eta * self._nu / self._steps)
+        for side, vectors, share, gram in zip(
+            self._sides, self._vectors, self._shares, grams[::-1], strict=True
+        ):
+            strength = np.multiply(share, factor) / np.sqrt(_gradsq(side))
+            shrink(vectors, strength.astype(np.float32, copy=False), gram)
+
+
+def _share_of(terms: WordTerms) -> Float32:
+    if terms.share is None:
+        raise ValueError("unobserved > 0 needs the share of every word; give it in WordTerms")
+    return terms.share
+
+
+def _gradsq(words: Words) -> Float32:
+    """Return one accumulator a word: the mean where there is one a coordinate."""
+    if words.elements is not None:
+        return np.asarray(words.elements.mean(axis=1), dtype=np.float32)
+    return np.asarray(words.numbers[2], dtype=np.float32)
