@@ -11,13 +11,14 @@ from glove_spark.kernels.blocks.grid import BlockGrid
 from glove_spark.kernels.training.held_out import is_held_out
 from glove_spark.kernels.training.objective import dense_cost
 from glove_spark.settings.stages import BlocksSettings, ExportSettings, TrainSettings
-from glove_spark.stages import train
 from glove_spark.stages.blocks import BLOCKS
 from glove_spark.stages.export import VECTORS, VECTORS_TEXT
 from glove_spark.stages.stage import run_stage
-from glove_spark.stages.train import MODEL, learning_rate_of
+from glove_spark.stages.train import MODEL
 from glove_spark.store.location import Location
 from glove_spark.training.checkpoints import METRICS, EpochRecord
+from glove_spark.training.epoch_plan import learning_rate_of
+from glove_spark.training.progress import check_growth
 from glove_spark.vectors.word_vectors import WordVectors
 
 pytestmark = pytest.mark.spark
@@ -58,7 +59,14 @@ def test_planted_model_is_recovered(spark, tmp_path, blocks_at, num_blocks, adag
     counts = planted_counts(40, 3)
     root = blocks_at(tmp_path, counts, num_blocks)
     settings = TrainSettings(
-        vector_size=6, epochs=60, subsample=0.0, x_max=1.0, adagrad=adagrad, keep_epochs=1
+        vector_size=6,
+        epochs=60,
+        subsample=0.0,
+        x_max=1.0,
+        adagrad=adagrad,
+        keep_epochs=1,
+        unobserved=0.0,
+        biases="trained",
     )
     model = run_stage(MODEL, spark, settings, root)
     # with x_max below every count the cost is half the mean squared error of ln X
@@ -160,9 +168,11 @@ def test_absurd_rates_do_not_diverge(spark, tmp_path, blocks_at):
 
 def test_a_cost_that_grows_without_bound_stops():
     history = [EpochRecord(1, 0.5, 9, 0.3, 1.0), EpochRecord(2, 0.4, 9, 0.3, 1.0)]
-    train.check_growth(3.9, history, TrainSettings())
+    check_growth(EpochRecord(3, 3.9, 9, 0.2, 1.0), history, TrainSettings())
     with pytest.raises(DivergenceError, match=r"cost rose from 0\.4 to 4\.1 in epoch 3; epoch 2"):
-        train.check_growth(4.1, history, TrainSettings())
+        check_growth(
+            EpochRecord(3, 3.1, 9, 0.2, 1.0, unobserved_cost=1.0), history, TrainSettings()
+        )
 
 
 def test_stops_when_the_cost_no_longer_improves(spark, tmp_path, blocks_at):
