@@ -23,6 +23,9 @@ from glove_spark.vectors.word_vectors import WordVectors
 
 pytestmark = pytest.mark.spark
 
+PAPER = {"unobserved": 0.0, "biases": "trained"}
+"""The paper's objective, which fits a planted model exactly."""
+
 
 def planted_counts(size, vector_size, seed=3):
     """Symmetric counts that are exactly exp of a bilinear form plus biases."""
@@ -65,8 +68,7 @@ def test_planted_model_is_recovered(spark, tmp_path, blocks_at, num_blocks, adag
         x_max=1.0,
         adagrad=adagrad,
         keep_epochs=1,
-        unobserved=0.0,
-        biases="trained",
+        **PAPER,
     )
     model = run_stage(MODEL, spark, settings, root)
     # with x_max below every count the cost is half the mean squared error of ln X
@@ -101,7 +103,7 @@ def test_same_seed_same_bytes_and_another_seed_others(spark, tmp_path, blocks_at
 
 def test_averaging_lowers_the_cost(spark, tmp_path, blocks_at):
     root = blocks_at(tmp_path, planted_counts(40, 3), num_blocks=3)
-    settings = TrainSettings(vector_size=6, epochs=20, schedule="averaging", subsample=0.0)
+    settings = TrainSettings(vector_size=6, epochs=20, schedule="averaging", subsample=0.0, **PAPER)
     costs = run_stage(MODEL, spark, settings, root).facts["costs"]
     assert costs[-1] < costs[0] / 5
 
@@ -177,7 +179,7 @@ def test_a_cost_that_grows_without_bound_stops():
 
 def test_stops_when_the_cost_no_longer_improves(spark, tmp_path, blocks_at):
     root = blocks_at(tmp_path, planted_counts(20, 2))
-    settings = TrainSettings(vector_size=4, epochs=200, tolerance=0.2, subsample=0.0)
+    settings = TrainSettings(vector_size=4, epochs=200, tolerance=0.2, subsample=0.0, **PAPER)
     facts = run_stage(MODEL, spark, settings, root).facts
     assert facts["stopped_early"]
     assert 1 < len(facts["costs"]) < 200
@@ -296,3 +298,15 @@ def test_held_out_nonzeros_are_not_trained_on_and_their_cost_is_reported(
     f = np.where(chosen, np.minimum(1, (counts / settings.x_max) ** 0.75), 0)
     expected = dense_cost(w, b, u, c, np.log(counts), f) / chosen.sum()
     assert model.facts["held_out_costs"][1] == pytest.approx(expected, rel=1e-4)
+    # the second term has these pairs too, by the weights of what was trained on
+    weights = np.where(chosen, 0, np.minimum(1, (counts / settings.x_max) ** 0.75))
+    g, h = weights.sum(axis=1), weights.sum(axis=0)
+    pull = np.where(chosen, np.outer(g, h) / g.sum(), 0)
+    expected = 0.5 * settings.unobserved * np.sum(pull * (w @ u.T) ** 2) / chosen.sum()
+    assert model.facts["held_out_unobserved_costs"][1] == pytest.approx(expected, rel=1e-4)
+    metrics = [json.loads(line) for line in (model.location / METRICS).read_bytes().splitlines()]
+    names = ("cost", "unobserved_cost", "held_out_cost", "held_out_unobserved_cost")
+    for name in names:
+        assert [line[name] for line in metrics] == model.facts[name + "s"]
+    words = np.log(np.where(chosen, 0, counts).sum(axis=1))
+    np.testing.assert_allclose(b - b[0], words - words[0], atol=1e-4)

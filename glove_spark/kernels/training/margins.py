@@ -80,15 +80,13 @@ def anchors(rows: Float64, columns: Float64, smoothing: float) -> tuple[Float32,
     smoothing
         s.
     """
-    half = 0.5 * np.log(rows.sum())
-    log_rows, log_columns = (np.log(_positive(sums)) for sums in (rows, columns))
-    smoothed = smoothing * log_columns
-    present = columns > 0
-    # of many sums' powers the logarithm of their sum, without overflow
-    highest = smoothed.max()
-    total = highest + np.log(np.exp(smoothed[present] - highest).sum())
-    context = smoothed + 2 * half - total
-    return (log_rows - half).astype(np.float32), (context - half).astype(np.float32)
+    # a count that is not finite makes the cost so, which training tells
+    with np.errstate(over="ignore", invalid="ignore"):
+        half = 0.5 * np.log(rows.sum())
+        log_rows, log_columns = (np.log(_positive(sums)) for sums in (rows, columns))
+        total = np.log(np.sum(columns[columns > 0] ** smoothing))
+        context = smoothing * log_columns + half - total
+        return (log_rows - half).astype(np.float32), context.astype(np.float32)
 
 
 def shares(rows: Float64, columns: Float64) -> tuple[Float32, Float32]:
