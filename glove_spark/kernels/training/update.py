@@ -10,7 +10,8 @@ For one batch, with parameters frozen, ``r = w.u + b + c - ln x`` and ``e = f(x)
 and the same for u_j and, with accumulators of their own, for both biases. h_i bounds the largest
 eigenvalue of the Hessian of row i's least-squares problem in the batch, so no step is longer than
 ``g_i / h_i``, which cannot overshoot in any direction. A rare row (h small) takes the ordinary
-AdaGrad step. In between, kappa makes the step that of an implicit update.
+AdaGrad step. In between, kappa makes the step that of an implicit update. Where biases are anchored
+they take no step, the row's problem is in w_i alone, and ``h_i = sum_j f_ij |u_j|^2``.
 
 Departures from the reference program, for a batch of one nonzero: the bound and the damping; biases
 use eta too, as the formula above says; gradients are not clipped, as the bound leaves no need to.
@@ -184,10 +185,7 @@ class _Trainer:
         cost = 0.5 * float(np.vdot(e, r))
 
         rates = self._rates(products, words, f, squared_e=np.multiply(e, e, out=r))
-        step = self._step(products, values, e, *rates, scratch=(f, r))
-        if self.anchored:
-            step[:, self.vector_size :] = 0
-        values -= step
+        values -= self._step(products, values, e, *rates, scratch=(f, r))
         values[:n, self.words.bias_at(1 - turned)] = 1
         values[n:, self.words.bias_at(turned)] = 1
         self.words.scatter(ids, words)
@@ -207,31 +205,35 @@ class _Trainer:
 
     def _rates(
         self, products: Products, words: Words, f: Float32, squared_e: Float32
-    ) -> tuple[Float32, Float32]:
+    ) -> tuple[Float32, Float32 | None]:
         """Return the rates of the words' vectors and of their biases; add to the accumulators.
 
-        Those of the vectors are (words,) or (words, d), as the accumulators are.
+        Those of the vectors are (words,) or (words, d), as the accumulators are. Anchored biases
+        have none, and are no part of the problem whose curvature is bounded.
         """
-        d, gradsq, squared_eta = self.vector_size, words.numbers[1:], self.eta * self.eta
+        d, squared_eta = self.vector_size, self.eta * self.eta
         vectors = words.values[:, :d]
         squared_norm = np.vecdot(vectors, vectors)
+        gradsq = words.numbers[2 if self.anchored else 1 :]
         addends = np.empty_like(gradsq)
-        addends[0] = squared_eta
         if words.elements is None:
-            np.multiply(squared_norm, squared_eta / np.float32(d), out=addends[1])
-        squared_norm += _ONE
+            np.multiply(squared_norm, squared_eta / np.float32(d), out=addends[-1])
+        if not self.anchored:
+            addends[0] = squared_eta
+            squared_norm += _ONE
         bound = self._sums(products, f, squared_norm[np.newaxis])
         bound *= self.eta
         rates = self._rate(gradsq, bound)
         gradsq += self._sums(products, squared_e, addends)
+        of_biases = None if self.anchored else rates[0]
         if words.elements is None:
-            return rates[1], rates[0]
+            return rates[-1], of_biases
         of_elements = self._rate(words.elements, bound.reshape(-1, 1))
         squares = np.square(vectors)
         squares *= squared_eta
         added = self._both_ways(products, squared_e, squared_e, squares, out=np.empty_like(squares))
         np.add(words.elements, added, out=words.elements)
-        return of_elements, rates[0]
+        return of_elements, of_biases
 
     def _rate(self, gradsq: Float32, bound: Float32) -> Float32:
         """Return what gradients are multiplied by, from accumulators and ``eta h``."""
@@ -246,7 +248,7 @@ class _Trainer:
         values: Float32,
         e: Float32,
         rate: Float32,
-        bias_rate: Float32,
+        bias_rate: Float32 | None,
         scratch: tuple[Float32, Float32],
     ) -> Float32:
         """Return what is to be taken from `values`; overwrites `scratch`, of e's shape."""
@@ -256,15 +258,18 @@ class _Trainer:
             # a word has fewer places than its vector has numbers, so its rate is taken there
             by_row = np.multiply(e, products.at_rows(rate[:n]), out=scratch[0])
             by_col = np.multiply(e, products.at_cols(rate[n:]), out=scratch[1])
-            bias_rate = bias_rate / rate
+            bias_rate = None if bias_rate is None else bias_rate / rate
         room = self.workspace.array("step", *values.shape)
         step = self._both_ways(products, by_row, by_col, values, out=room)
         if rate.ndim == 2:
             step[:, :d] *= rate
         # one is the bias, and the other the constant 1, which is put back; a pass over both columns
         # at once would be a loop of two for every word
-        step[:, d] *= bias_rate
-        step[:, d + 1] *= bias_rate
+        for column in (d, d + 1):
+            if bias_rate is None:
+                step[:, column] = 0
+            else:
+                step[:, column] *= bias_rate
         return step
 
     @staticmethod
