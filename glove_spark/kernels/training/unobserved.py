@@ -18,6 +18,7 @@ matrix is that of Hu, Koren and Volinsky 2008.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,6 +27,9 @@ from glove_spark.kernels.training.objective import WordTerms
 from glove_spark.kernels.training.words import CellWords, Words
 
 Float32 = NDArray[np.float32]
+
+FREQUENT = 8
+"""One in so many words of a block, the most frequent ones, is drawn at every step."""
 
 
 def gram_matrix(vectors: Float32, share: Float32) -> Float32:
@@ -81,6 +85,10 @@ def interleavings(num_blocks: int) -> int:
 class UnobservedPairs:
     """The pairs of one cell, observed or not, while it is trained; the words' tables change.
 
+    Frequent words, which are the first of a block, are drawn at every step, all others at the last
+    step of a visit only, by as much in one: these hardly move the Gram matrices, and steps of all
+    words would take longer than the batches, where vectors are large.
+
     Parameters
     ----------
     words
@@ -104,10 +112,14 @@ class UnobservedPairs:
         steps: int,
         num_batches: int,
     ) -> None:
-        self._sides = [words.block(side) for side in range(2)]
-        self._vectors = [side.values[:, : words.vector_size] for side in self._sides]
-        self._shares = [_share_of(term) for term in terms]
-        self._eta, self._nu, self._steps = learning_rate, unobserved, steps
+        sides = [
+            _Side(words.block(number), words.vector_size, share_of(term))
+            for number, term in enumerate(terms)
+        ]
+        self._heads = [side.part(slice(0, side.num_frequent)) for side in sides]
+        self._tails = [side.part(slice(side.num_frequent, None)) for side in sides]
+        self._rest = [side.gram() for side in self._tails]
+        self._strength, self._nu, self._steps = learning_rate * unobserved, unobserved, steps
         self._due = [-(-step * num_batches // steps) for step in range(1, steps + 1)]
         self._batches = self._taken = 0
         self._costs = 0.0
@@ -131,26 +143,55 @@ class UnobservedPairs:
     def _step(self) -> None:
         """Draw both sides, each from the other's values before the step."""
         self._taken += 1
-        grams = [gram_matrix(*pair) for pair in zip(self._vectors, self._shares, strict=True)]
+        is_last = self._taken == self._steps
+        if is_last:
+            self._rest = [side.gram() for side in self._tails]
+        grams = [head.gram() + rest for head, rest in zip(self._heads, self._rest, strict=True)]
         self._costs += gram_cost(*grams)
         if not np.isfinite(self._costs):
             return
-        factor = np.float32(self._eta * self._nu / self._steps)
-        for side, vectors, share, gram in zip(
-            self._sides, self._vectors, self._shares, grams[::-1], strict=True
-        ):
-            strength = np.multiply(share, factor) / np.sqrt(_gradsq(side))
-            shrink(vectors, strength.astype(np.float32, copy=False), gram)
+        for head, tail, gram in zip(self._heads, self._tails, grams[::-1], strict=True):
+            head.shrink(self._strength / self._steps, gram)
+            if is_last:
+                tail.shrink(self._strength, gram)
 
 
-def _share_of(terms: WordTerms) -> Float32:
+class _Side(NamedTuple):
+    """Some words of one side of a cell."""
+
+    words: Words
+    vector_size: int
+    share: Float32
+
+    @property
+    def num_frequent(self) -> int:
+        """How many of the words are drawn at every step."""
+        return -(-len(self.share) // FREQUENT)
+
+    def part(self, which: slice) -> _Side:
+        """Return some of them, as views."""
+        return _Side(self.words.part(which), self.vector_size, self.share[which])
+
+    def gram(self) -> Float32:
+        """Return their Gram matrix."""
+        return gram_matrix(self.words.values[:, : self.vector_size], self.share)
+
+    def shrink(self, strength: float, gram: Float32) -> None:
+        """Take their step, ``strength`` being eta nu."""
+        elements = self.words.elements
+        gradsq = self.words.numbers[2] if elements is None else elements.mean(axis=1)
+        factor = np.float32(strength) * self.share / np.sqrt(gradsq)
+        shrink(self.words.values[:, : self.vector_size], factor.astype(np.float32), gram)
+
+
+def share_of(terms: WordTerms) -> Float32:
+    """Return the words' shares.
+
+    Raises
+    ------
+    ValueError
+        If there are none.
+    """
     if terms.share is None:
         raise ValueError("unobserved > 0 needs the share of every word; give it in WordTerms")
     return terms.share
-
-
-def _gradsq(words: Words) -> Float32:
-    """Return one accumulator a word: the mean where there is one a coordinate."""
-    if words.elements is not None:
-        return np.asarray(words.elements.mean(axis=1), dtype=np.float32)
-    return np.asarray(words.numbers[2], dtype=np.float32)
