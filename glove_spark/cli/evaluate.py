@@ -44,7 +44,11 @@ def _evaluate(settings: EvaluateSettings) -> None:
     with _stores(settings) as store_of:
         for side in settings.sides or (None,):
             source = open_vectors(
-                settings.vectors, settings.format, side=side, vocab=settings.vocab
+                settings.vectors,
+                settings.format,
+                side=side,
+                vocab=settings.vocab,
+                center=settings.center,
             )
             name = side or "vectors"
             log.info(

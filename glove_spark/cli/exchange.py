@@ -71,7 +71,11 @@ def _convert(settings: ConvertSettings) -> None:
     from glove_spark.exchange.formats import convert, open_vectors
 
     source = open_vectors(
-        settings.source, settings.format, side=settings.side, vocab=settings.vocab
+        settings.source,
+        settings.format,
+        side=settings.side,
+        vocab=settings.vocab,
+        center=settings.center,
     )
     written = convert(
         source,

@@ -12,8 +12,9 @@ from typing import Any
 from glove_spark.errors import ConfigurationError
 from glove_spark.settings.option import Settings, above, at_least, between, matching, one_of, option
 
-COMBINATIONS = ("sum", "word", "context")
-"""Which vectors are made of a model's two sides: word + context, or one of them."""
+COMBINATIONS = ("sum", "word", "context", "concat")
+"""Which vectors are made of a model's two sides: word + context, one of them, or one after the
+other."""
 
 _BATCH = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 """It becomes the name of a folder."""
@@ -249,9 +250,11 @@ class ExportSettings(Settings):
 
     vectors: str = option(
         "sum",
-        "sum (word + context), word or context vectors",
+        "sum (word + context), word or context vectors, or concat (word and context vector one "
+        "after the other, twice as many numbers)",
         one_of(*COMBINATIONS),
     )
+    center: bool = option(False, "subtract the mean vector of all words from every vector")
 
 
 @dataclass(frozen=True)

@@ -57,6 +57,7 @@ class WordVectors:
         *,
         side: str | None = None,
         vocab: str | Location | None = None,
+        center: bool = False,
         cache: str | Location | None = None,
     ) -> WordVectors:
         """Load vectors of any format, or an output folder.
@@ -66,7 +67,7 @@ class WordVectors:
 
         Parameters
         ----------
-        path, format, side, vocab
+        path, format, side, vocab, center
             As `glove_spark.exchange.formats.open_vectors` takes them.
         cache
             A folder for a copy that can be mapped; it is made the first time.
@@ -77,8 +78,8 @@ class WordVectors:
             If there is nothing of the kind at ``path``, or it is damaged.
         """
         if cache is not None:
-            return cls.read(open_mapped(path, cache, format, side=side, vocab=vocab))
-        return cls.read(open_vectors(path, format, side=side, vocab=vocab))
+            return cls.read(open_mapped(path, cache, format, side=side, vocab=vocab, center=center))
+        return cls.read(open_vectors(path, format, side=side, vocab=vocab, center=center))
 
     @classmethod
     def read(cls, source: VectorSource) -> WordVectors:
