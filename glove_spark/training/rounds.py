@@ -32,6 +32,7 @@ from glove_spark.kernels.training.objective import WordTerms
 from glove_spark.kernels.training.parameters import Parameters
 from glove_spark.kernels.training.replica_weight import column_weights
 from glove_spark.kernels.training.schedule import Round, Task, derived_rng
+from glove_spark.kernels.training.unobserved import draws_of
 from glove_spark.kernels.training.update import CellLoss, UpdateSettings, train_cell
 from glove_spark.store.location import Location, delete_files
 from glove_spark.training.word_terms import AllTerms
@@ -187,6 +188,7 @@ def train_task(
             rng=derived_rng(plan.seed, _BATCH_ORDER, plan.epoch, task.row_block, block),
             row_terms=row_terms,
             col_terms=col_terms,
+            draws=draws_of(plan.grid.num_blocks, task.row_block, block, plan.epoch),
         )
         losses.append((block, loss))
         weight = None

@@ -29,7 +29,47 @@ from glove_spark.kernels.training.words import CellWords, Words
 Float32 = NDArray[np.float32]
 
 FREQUENT = 8
-"""One in so many words of a block, the most frequent ones, is drawn at every step."""
+"""One in so many words of a block, the most frequent ones, is drawn more often than the others."""
+
+FREQUENT_DRAWS, OTHER_DRAWS = 16, 4
+"""How often an epoch draws a frequent word, and any other, on either side of the matrix."""
+
+
+class Draws(NamedTuple):
+    """The steps of one visit of a cell.
+
+    Attributes
+    ----------
+    frequent
+        Steps of the frequent words, spread among the batches.
+    others
+        Those of them in which the other words step too; 0 in a visit that leaves them alone.
+    visits
+        For how many visits a step of the others stands.
+    """
+
+    frequent: int = 1
+    others: int = 1
+    visits: int = 1
+
+
+def draws_of(num_blocks: int, row_block: int, column_block: int, epoch: int) -> Draws:
+    """Return the steps to take in a visit of a cell.
+
+    Every word is drawn about as often an epoch whatever the number of blocks P, although an epoch
+    visits each of its P cells: with many blocks the other words are drawn in some visits only, of
+    other cells the next epoch. Blocks are alike, as ids are dealt to them in turn.
+
+    >>> draws_of(2, 0, 1, epoch=1)
+    Draws(frequent=8, others=2, visits=1)
+    >>> [draws_of(16, 3, column, epoch=1).others for column in range(8)]
+    [1, 0, 0, 0, 1, 0, 0, 0]
+    """
+    frequent = max(1, round(FREQUENT_DRAWS / num_blocks))
+    visits = max(1, num_blocks // OTHER_DRAWS)
+    if (row_block + column_block + epoch) % visits:
+        return Draws(frequent, 0, visits)
+    return Draws(frequent, max(1, round(OTHER_DRAWS / num_blocks)), visits)
 
 
 def gram_matrix(vectors: Float32, share: Float32) -> Float32:
@@ -73,21 +113,11 @@ def gram_cost(rows: Float32, columns: Float32) -> float:
     return 0.5 * float(np.vdot(rows.astype(np.float64), columns.astype(np.float64)))
 
 
-def interleavings(num_blocks: int) -> int:
-    """Return how many times to take the step in a visit of a cell.
-
-    A word is drawn some 16 times an epoch on either side, whatever the number of blocks P, as
-    each of its P cells is visited once; at least once a visit, for a cell's pairs have no other.
-    """
-    return max(1, round(16 / num_blocks))
-
-
 class UnobservedPairs:
     """The pairs of one cell, observed or not, while it is trained; the words' tables change.
 
-    Frequent words, which are the first of a block, are drawn at every step, all others at the last
-    step of a visit only, by as much in one: these hardly move the Gram matrices, and steps of all
-    words would take longer than the batches, where vectors are large.
+    Frequent words, which are the first of a block, are drawn more often: they make most of the Gram
+    matrices, and steps of all words would take longer than the batches where vectors are large.
 
     Parameters
     ----------
@@ -97,8 +127,8 @@ class UnobservedPairs:
         Of rows and of columns, with `share`.
     learning_rate, unobserved
         eta and nu.
-    steps
-        How many times the step is taken, each with nu / steps.
+    draws
+        The steps to take; those of frequent words have nu / draws.frequent each.
     num_batches
         Batches of the cell, among which steps are spread.
     """
@@ -109,17 +139,19 @@ class UnobservedPairs:
         terms: Sequence[WordTerms],
         learning_rate: float,
         unobserved: float,
-        steps: int,
+        draws: Draws,
         num_batches: int,
     ) -> None:
         sides = [
             _Side(words.block(number), words.vector_size, share_of(term))
             for number, term in enumerate(terms)
         ]
-        self._heads = [side.part(slice(0, side.num_frequent)) for side in sides]
-        self._tails = [side.part(slice(side.num_frequent, None)) for side in sides]
-        self._rest = [side.gram() for side in self._tails]
-        self._strength, self._nu, self._steps = learning_rate * unobserved, unobserved, steps
+        self._frequent = [side.part(slice(0, side.num_frequent)) for side in sides]
+        self._others = [side.part(slice(side.num_frequent, None)) for side in sides]
+        self._of_others = [side.gram() for side in self._others]
+        self._nu, self._draws = unobserved, draws
+        self._strength = learning_rate * unobserved
+        steps = draws.frequent
         self._due = [-(-step * num_batches // steps) for step in range(1, steps + 1)]
         self._batches = self._taken = 0
         self._costs = 0.0
@@ -132,28 +164,32 @@ class UnobservedPairs:
     def after_batch(self) -> None:
         """Take a step where one is due."""
         self._batches += 1
-        if self._taken < self._steps and self._batches >= self._due[self._taken]:
+        if self._taken < self._draws.frequent and self._batches >= self._due[self._taken]:
             self._step()
 
     def finish(self) -> None:
         """Take the steps that are left: a cell of few batches has them all here."""
-        while self._taken < self._steps:
+        while self._taken < self._draws.frequent:
             self._step()
 
     def _step(self) -> None:
         """Draw both sides, each from the other's values before the step."""
         self._taken += 1
-        is_last = self._taken == self._steps
-        if is_last:
-            self._rest = [side.gram() for side in self._tails]
-        grams = [head.gram() + rest for head, rest in zip(self._heads, self._rest, strict=True)]
+        draws = self._draws
+        of_all = self._taken * draws.others % draws.frequent == 0 and draws.others > 0
+        if of_all:
+            self._of_others = [side.gram() for side in self._others]
+        grams = [
+            frequent.gram() + others
+            for frequent, others in zip(self._frequent, self._of_others, strict=True)
+        ]
         self._costs += gram_cost(*grams)
         if not np.isfinite(self._costs):
             return
-        for head, tail, gram in zip(self._heads, self._tails, grams[::-1], strict=True):
-            head.shrink(self._strength / self._steps, gram)
-            if is_last:
-                tail.shrink(self._strength, gram)
+        for side, (frequent, others) in enumerate(zip(self._frequent, self._others, strict=True)):
+            frequent.shrink(self._strength / draws.frequent, grams[1 - side])
+            if of_all:
+                others.shrink(self._strength * draws.visits / draws.others, grams[1 - side])
 
 
 class _Side(NamedTuple):
