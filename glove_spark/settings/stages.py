@@ -135,6 +135,16 @@ class CooccurrenceSettings(Settings):
         "windows close up over out-of-vocabulary tokens, or these keep their place",
         one_of("close", "keep"),
     )
+    subsample_tokens: float | None = option(
+        None,
+        "drop tokens of words with a larger share of all tokens before windows are formed, as "
+        "word2vec does, who uses 1e-3 to 1e-5; windows treat them as out of vocabulary; default: "
+        "drop none",
+        between(1e-12, 1),
+    )
+    subsample_seed: int | None = option(
+        None, "seed of that draw; default: 1", between(0, 2**63 - 1)
+    )
 
 
 @dataclass(frozen=True)
