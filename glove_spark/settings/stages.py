@@ -22,6 +22,15 @@ _BATCH = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 _HALF_LIFE = re.compile(r"(?!0+(\.0*)?d)\d+(\.\d+)?d")
 
 
+def _is_encoding(value: str) -> bool:
+    try:
+        # not every codec is one of text
+        "".encode(value)
+    except (LookupError, ValueError):
+        return False
+    return True
+
+
 def _is_tokenizer(value: str) -> bool:
     if value in ("words", "whitespace"):
         return True
@@ -83,6 +92,13 @@ class TokenizeSettings(Settings):
         "what the input holds; auto goes by the file's ending",
         one_of("auto", "text", "jsonl", "parquet", "orc"),
     )
+    encoding: str = option(
+        "utf-8",
+        "the text's encoding, a name of Python's such as latin-1, cp1252 or gb18030; UTF-16 and "
+        "UTF-32 with a byte order mark are recognised by themselves",
+        matching(_is_encoding, "be an encoding of text that Python knows"),
+        metavar="NAME",
+    )
     text_column: str = option("text", "the column or JSON field that holds the text")
     document: str = option(
         "line",
@@ -94,6 +110,12 @@ class TokenizeSettings(Settings):
         "words (letters and digits with inner apostrophes), whitespace, regex:PATTERN, "
         "or module:function from str to a list of str",
         matching(_is_tokenizer, "be words, whitespace, regex:PATTERN or module:function"),
+    )
+    normalize: str = option(
+        "nfc",
+        "the text's Unicode normal form, so that a word has one spelling: nfc joins letters and "
+        "accents, nfkc also folds wide letters, ligatures and the like; none leaves it as it is",
+        one_of("none", "nfc", "nfkc"),
     )
     lowercase: bool = option(True, "fold to lower case")
     strip_punctuation: bool = option(False, "strip punctuation from both ends of every token")

@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pyarrow import orc
 
-from glove_spark.corpus import object_store
-from glove_spark.corpus.object_store import Part, _parts, _Reader, _values
+from glove_spark.corpus import python_source as object_store
+from glove_spark.corpus.python_source import Part, _parts, _Reader, _values
 from glove_spark.errors import ConfigurationError, InputError
 from glove_spark.store.location import Location
 
