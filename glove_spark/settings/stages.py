@@ -209,20 +209,20 @@ class TrainSettings(Settings):
 
     vector_size: int = option(100, "dimensions of a vector", between(1, 4096))
     epochs: int = option(5, "passes over the nonzeros", at_least(1))
-    learning_rate: float = option(0.3, "step size of the first epoch", above(0))
+    learning_rate: float = option(0.5, "step size of the first epoch", above(0))
     final_learning_rate: float = option(
         0.05, "step size of the last epoch; falls by equal factors an epoch", above(0)
     )
     damping: float = option(
         0.1, "how much a step shrinks with its row's curvature in the batch; 0 is none", at_least(0)
     )
-    x_max: float = option(10.0, "counts from here on have full weight", above(0))
+    x_max: float = option(20.0, "counts from here on have full weight", above(0))
     alpha: float = option(0.75, "exponent of the weight of smaller counts", between(0, 2))
     subsample: float = option(
         1e-4, "words with a larger share of all tokens weigh less; 0 is off", between(0, 1)
     )
     unobserved: float = option(
-        1.0,
+        2.0,
         "weight of the term that draws every word to independence from all others, met or not; "
         "0 leaves the term out",
         between(0, 1000),
