@@ -188,7 +188,9 @@ def train_task(
             rng=derived_rng(plan.seed, _BATCH_ORDER, plan.epoch, task.row_block, block),
             row_terms=row_terms,
             col_terms=col_terms,
-            draws=draws_of(plan.grid.num_blocks, task.row_block, block, plan.epoch),
+            draws=draws_of(
+                plan.grid.num_blocks, plan.vector_size, task.row_block, block, plan.epoch
+            ),
         )
         losses.append((block, loss))
         weight = None

@@ -283,7 +283,7 @@ def test_vectors_that_are_not_finite_are_flagged():
 def test_every_word_is_drawn_with_all_of_nu_an_epoch_whatever_the_number_of_blocks(blocks):
     for row in range(blocks):
         epochs = range(max(1, blocks // OTHER_DRAWS))
-        visits = [draws_of(blocks, row, c, epoch) for epoch in epochs for c in range(blocks)]
+        visits = [draws_of(blocks, 100, row, c, epoch) for epoch in epochs for c in range(blocks)]
         assert all(visit.frequent >= 1 and visit.others <= visit.frequent for visit in visits)
         # a step of the others stands for several visits, and is taken in as many fewer
         others = sum(visit.visits for visit in visits if visit.others)

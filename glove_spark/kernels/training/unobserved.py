@@ -34,6 +34,10 @@ FREQUENT = 8
 FREQUENT_DRAWS, OTHER_DRAWS = 16, 4
 """How often an epoch draws a frequent word, and any other, on either side of the matrix."""
 
+LARGE_VECTORS = 200
+"""From so many dimensions on, half as often: a step costs d^2 a word where batches cost d a nonzero,
+and shrinks a vector by less, as A is spread over more directions."""
+
 
 class Draws(NamedTuple):
     """The steps of one visit of a cell.
@@ -53,23 +57,27 @@ class Draws(NamedTuple):
     visits: int = 1
 
 
-def draws_of(num_blocks: int, row_block: int, column_block: int, epoch: int) -> Draws:
+def draws_of(
+    num_blocks: int, vector_size: int, row_block: int, column_block: int, epoch: int
+) -> Draws:
     """Return the steps to take in a visit of a cell.
 
     Every word is drawn about as often an epoch whatever the number of blocks P, although an epoch
     visits each of its P cells: with many blocks the other words are drawn in some visits only, of
     other cells the next epoch. Blocks are alike, as ids are dealt to them in turn.
 
-    >>> draws_of(2, 0, 1, epoch=1)
+    >>> draws_of(2, 100, 0, 1, epoch=1)
     Draws(frequent=8, others=2, visits=1)
-    >>> [draws_of(16, 3, column, epoch=1).others for column in range(8)]
+    >>> [draws_of(16, 100, 3, column, epoch=1).others for column in range(8)]
     [1, 0, 0, 0, 1, 0, 0, 0]
     """
-    frequent = max(1, round(FREQUENT_DRAWS / num_blocks))
-    visits = max(1, num_blocks // OTHER_DRAWS)
+    less = 2 if vector_size >= LARGE_VECTORS else 1
+    of_frequent, of_others = FREQUENT_DRAWS // less, OTHER_DRAWS // less
+    frequent = max(1, round(of_frequent / num_blocks))
+    visits = max(1, num_blocks // of_others)
     if (row_block + column_block + epoch) % visits:
         return Draws(frequent, 0, visits)
-    return Draws(frequent, max(1, round(OTHER_DRAWS / num_blocks)), visits)
+    return Draws(frequent, max(1, round(of_others / num_blocks)), visits)
 
 
 def gram_matrix(vectors: Float32, share: Float32) -> Float32:
