@@ -100,7 +100,8 @@ def nonzeros_per_second(
     def one_pass(number: int) -> None:
         train_cell(
             cell,
-            *sides,
+            sides[0],
+            sides[1],
             settings,
             rng=derived_rng(1, 2, number),
             row_terms=terms[0],

@@ -35,8 +35,8 @@ FREQUENT_DRAWS, OTHER_DRAWS = 16, 4
 """How often an epoch draws a frequent word, and any other, on either side of the matrix."""
 
 LARGE_VECTORS = 200
-"""From so many dimensions on, half as often: a step costs d^2 a word where batches cost d a nonzero,
-and shrinks a vector by less, as A is spread over more directions."""
+"""From so many dimensions on, half as often: a step costs d^2 per word where batches cost d per
+nonzero, and it shrinks a vector by less, as A is spread over more directions."""
 
 
 class Draws(NamedTuple):
