@@ -49,6 +49,7 @@ def _evaluate(settings: EvaluateSettings) -> None:
                 side=side,
                 vocab=settings.vocab,
                 encoding_errors=settings.encoding_errors,
+                center=settings.center,
             )
             name = side or "vectors"
             log.info(

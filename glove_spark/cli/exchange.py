@@ -76,6 +76,7 @@ def _convert(settings: ConvertSettings) -> None:
         side=settings.side,
         vocab=settings.vocab,
         encoding_errors=settings.encoding_errors,
+        center=settings.center,
     )
     written = convert(
         source,

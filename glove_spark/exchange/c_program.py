@@ -108,7 +108,7 @@ class CParametersSource(SliceableSource):
     Parameters
     ----------
     side
-        ``"sum"``, ``"word"`` or ``"context"``.
+        ``"sum"``, ``"word"``, ``"context"`` or ``"concat"``.
     """
 
     def __init__(self, location: Location, vocab: Location, side: str) -> None:
@@ -116,17 +116,18 @@ class CParametersSource(SliceableSource):
         self._words = read_vocab(vocab).words
         self._side = side
         self._file = parameters_file(location, len(self._words))
-        self.num_words, self.vector_size = len(self._words), self._file.shape[1] - 1
+        size = self._file.shape[1] - 1
+        self.num_words, self.vector_size = len(self._words), 2 * size if side == "concat" else size
 
     def rows(self, start: int, stop: int) -> Iterator[Chunk]:
         """Read rows of one or both halves."""
-        offsets = {"sum": (0, self.num_words), "word": (0,), "context": (self.num_words,)}
+        both = (0, self.num_words)
+        offsets = {"word": both[:1], "context": both[1:]}.get(self._side, both)
         for first in range(start, stop, CHUNK_ROWS):
             last = min(first + CHUNK_ROWS, stop)
-            total = sum(
-                self._file.read(first + half, last + half)[:, :-1] for half in offsets[self._side]
-            )
-            yield Chunk(self._words[first:last], np.asarray(total, np.float32))
+            parts = [self._file.read(first + half, last + half)[:, :-1] for half in offsets]
+            rows = np.hstack(parts) if self._side == "concat" else np.sum(parts, axis=0)
+            yield Chunk(self._words[first:last], np.asarray(rows, np.float32))
 
     def words(self) -> Iterator[list[str]]:
         """Give the words of ``vocab.txt``."""

@@ -18,6 +18,7 @@ from pyarrow import fs
 from glove_spark.datasets.vocabulary import FILE as WORDS_FILE
 from glove_spark.errors import ConfigurationError, InputError, OutputError
 from glove_spark.exchange.c_program import CParametersSource
+from glove_spark.exchange.centered import centered
 from glove_spark.exchange.model import SIDES, ModelSource
 from glove_spark.exchange.numpy_file import NumpySource, write_numpy
 from glove_spark.exchange.parquet import ParquetSource, write_parquet_file
@@ -210,6 +211,7 @@ def open_vectors(
     side: str | None = None,
     vocab: str | Location | None = None,
     encoding_errors: str = VectorsFormatSettings.encoding_errors,
+    center: bool = False,
 ) -> VectorSource:
     """Open vectors: a file of any format, a dataset ``vectors``, or an output folder.
 
@@ -220,13 +222,15 @@ def open_vectors(
     format
         A name in `FORMATS`; by default the file's ending tells.
     side
-        ``"sum"``, ``"word"`` or ``"context"``: take them from the model of an output folder, or
-        from the C program's parameters; by default what was exported, or their sum.
+        ``"sum"``, ``"word"``, ``"context"`` or ``"concat"``: take them from the model of an output
+        folder, or from the C program's parameters; by default what was exported, or their sum.
     vocab
         The ``vocab.txt`` of the C program's parameters, which says that ``path`` holds these.
     encoding_errors
         Of words that are not UTF-8 in text and word2vec files: ``"strict"`` refuses the file,
         ``"replace"`` puts U+FFFD, ``"skip"`` lists them in the source's `undecodable`.
+    center
+        Subtract the mean vector of all words from every vector; it takes a pass of its own.
 
     Raises
     ------
@@ -235,6 +239,17 @@ def open_vectors(
     ConfigurationError
         If ``side`` is asked of vectors that have one only.
     """
+    found = _open(path, format, side, vocab, encoding_errors)
+    return centered(found) if center else found
+
+
+def _open(
+    path: str | Location,
+    format: str | None,
+    side: str | None,
+    vocab: str | Location | None,
+    encoding_errors: str,
+) -> VectorSource:
     if side is not None and side not in SIDES:
         raise ConfigurationError(f"side={side!r} must be one of {', '.join(SIDES)}")
     location = resolved(Location.of(path))

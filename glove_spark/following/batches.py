@@ -260,7 +260,15 @@ def _count_matrix(
     dataset = Dataset(words, Manifest(recipe, {}, {}))
     weights = settings.weights()
     written = count_matrix(
-        spark, counted.tokens, dataset, counts, settings.cooccurrence, weights, target
+        spark,
+        counted.tokens,
+        dataset,
+        counts,
+        settings.cooccurrence,
+        weights,
+        target,
+        # of all batches: a day's news does not make a rare word frequent
+        vocabulary.counts,
     )
     if not any(block.nnz for block in written):
         return 0

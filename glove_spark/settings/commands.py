@@ -75,10 +75,11 @@ class EvaluateSettings(QuestionsSettings, VectorsSettings):
     )
     sides: tuple[str, ...] = option(
         (),
-        "score these vectors of a model side by side: word + context, word or context vectors; "
-        "default: the vectors that were exported",
+        "score these vectors of a model side by side: word + context, word or context vectors, "
+        "or concat (both, one after the other); default: the vectors that were exported",
         one_of(*COMBINATIONS),
     )
+    center: bool = option(False, "subtract the mean vector of all words first")
     keep_case: bool = option(False, "ask for words in the case they are written in")
     json: bool = option(False, "print JSON instead of a table")
     on_spark: bool = option(False, "spread the work over Spark's tasks, for millions of words")
@@ -234,10 +235,11 @@ class ConvertSettings(VectorsFormatSettings):
     )
     side: str | None = option(
         None,
-        "take word + context, word or context vectors of the model in an output folder; default: "
-        "the vectors that were exported",
+        "take word + context, word or context vectors of the model in an output folder, or concat "
+        "(both, one after the other); default: the vectors that were exported",
         one_of(*COMBINATIONS),
     )
+    center: bool = option(False, "subtract the mean vector of all words")
     precision: str = option(
         "full",
         "of text: the fewest digits that give the same float32 back (full), or the number of "

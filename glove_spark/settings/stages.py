@@ -12,8 +12,9 @@ from typing import Any
 from glove_spark.errors import ConfigurationError
 from glove_spark.settings.option import Settings, above, at_least, between, matching, one_of, option
 
-COMBINATIONS = ("sum", "word", "context")
-"""Which vectors are made of a model's two sides: word + context, or one of them."""
+COMBINATIONS = ("sum", "word", "context", "concat")
+"""Which vectors are made of a model's two sides: word + context, one of them, or one after the
+other."""
 
 _BATCH = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 """It becomes the name of a folder."""
@@ -156,6 +157,16 @@ class CooccurrenceSettings(Settings):
         "windows close up over out-of-vocabulary tokens, or these keep their place",
         one_of("close", "keep"),
     )
+    subsample_tokens: float | None = option(
+        None,
+        "drop tokens of words with a larger share of all tokens before windows are formed, as "
+        "word2vec does, who uses 1e-3 to 1e-5; windows treat them as out of vocabulary; default: "
+        "drop none",
+        between(1e-12, 1),
+    )
+    subsample_seed: int | None = option(
+        None, "seed of that draw; default: 1", between(0, 2**63 - 1)
+    )
 
 
 @dataclass(frozen=True)
@@ -198,17 +209,34 @@ class TrainSettings(Settings):
 
     vector_size: int = option(100, "dimensions of a vector", between(1, 4096))
     epochs: int = option(5, "passes over the nonzeros", at_least(1))
-    learning_rate: float = option(0.3, "step size of the first epoch", above(0))
+    learning_rate: float = option(0.5, "step size of the first epoch", above(0))
     final_learning_rate: float = option(
         0.05, "step size of the last epoch; falls by equal factors an epoch", above(0)
     )
     damping: float = option(
         0.1, "how much a step shrinks with its row's curvature in the batch; 0 is none", at_least(0)
     )
-    x_max: float = option(10.0, "counts from here on have full weight", above(0))
+    x_max: float = option(20.0, "counts from here on have full weight", above(0))
     alpha: float = option(0.75, "exponent of the weight of smaller counts", between(0, 2))
     subsample: float = option(
         1e-4, "words with a larger share of all tokens weigh less; 0 is off", between(0, 1)
+    )
+    unobserved: float = option(
+        2.0,
+        "weight of the term that draws every word to independence from all others, met or not; "
+        "0 leaves the term out",
+        between(0, 1000),
+    )
+    biases: str = option(
+        "anchored",
+        "anchored (fixed by the words' total counts, so that vectors model pointwise mutual "
+        "information) or trained",
+        one_of("anchored", "trained"),
+    )
+    context_smoothing: float = option(
+        0.75,
+        "anchored biases: the exponent of a context word's total count",
+        between(0, 1),
     )
     adagrad: str = option(
         "row", "one accumulator a word (row) or a coordinate (element)", one_of("row", "element")
@@ -254,9 +282,11 @@ class ExportSettings(Settings):
 
     vectors: str = option(
         "sum",
-        "sum (word + context), word or context vectors",
+        "sum (word + context), word or context vectors, or concat (word and context vector one "
+        "after the other, twice as many numbers)",
         one_of(*COMBINATIONS),
     )
+    center: bool = option(False, "subtract the mean vector of all words from every vector")
 
 
 @dataclass(frozen=True)

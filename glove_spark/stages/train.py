@@ -10,21 +10,19 @@ import logging
 import math
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
 from pyspark import Broadcast
 
 from glove_spark.datasets.vocabulary import Vocabulary
-from glove_spark.errors import ConfigurationError, DivergenceError
+from glove_spark.errors import ConfigurationError
 from glove_spark.kernels.blocks.grid import BlockGrid
-from glove_spark.kernels.training.objective import log_keep_factors
-from glove_spark.kernels.training.schedule import (
-    Round,
-    averaging_rounds,
-    derived_rng,
-    stratified_rounds,
-)
-from glove_spark.kernels.training.update import UpdateSettings
+from glove_spark.kernels.training.held_out import HeldOutCost
+from glove_spark.kernels.training.objective import Objective, log_keep_factors
+from glove_spark.kernels.training.update import CellLoss, UpdateSettings
 from glove_spark.logs.lines import fields
 from glove_spark.settings.stages import TrainSettings
 from glove_spark.spark.session import describe
@@ -43,19 +41,21 @@ from glove_spark.training.checkpoints import (
     prune_epochs,
     write_metrics,
 )
+from glove_spark.training.epoch_plan import learning_rate_of, objective_of, rounds_of
 from glove_spark.training.held_out import held_out_cost
 from glove_spark.training.initial_state import write_initial_state
 from glove_spark.training.probe import describe_neighbors
-from glove_spark.training.rounds import EpochPlan, Placement, TaskResult, run_round
+from glove_spark.training.progress import (
+    check_finite,
+    check_growth,
+    no_longer_improves,
+    progress_line,
+)
+from glove_spark.training.rounds import EpochPlan, Placement, run_round
 from glove_spark.training.warm_start import open_warm_start, warm_start_fingerprint
+from glove_spark.training.word_terms import AllTerms, measure_terms
 
 log = logging.getLogger(__name__)
-
-_SCHEDULE = 2
-"""Keeps the order of cells apart from what else is derived from the seed."""
-
-GROWTH_LIMIT = 10.0
-"""A cost so many times the best one will not come back."""
 
 
 def build_model(job: Job) -> Mapping[str, Any]:
@@ -70,37 +70,46 @@ def build_model(job: Job) -> Mapping[str, Any]:
     model = job.output.make_folder()
     vocabulary.write(model)
     history = _resume(job, model)
+    objective = objective_of(settings)
+    terms = job.spark.sparkContext.broadcast(
+        _terms(job, objective, blocks, grid, vocabulary.counts)
+    )
     if not history:
         first_state = write_initial_state(
-            job.spark, settings, blocks, grid, model, start, job.hasher
+            job.spark, settings, blocks, grid, model, start, job.hasher, objective, terms
         )
         history = [first_state]
-    log_keep = None
-    if settings.subsample > 0:
-        log_keep = job.spark.sparkContext.broadcast(
-            log_keep_factors(vocabulary.counts, settings.subsample)
-        )
     stopped = False
     first = history[-1].epoch + 1
     for epoch in range(first, settings.epochs + 1):
         record = _train_epoch(
-            job, blocks, grid, log_keep, history, epoch, check_cells=epoch == first
+            job,
+            blocks,
+            grid,
+            terms,
+            history,
+            epoch,
+            # the margins were measured of cells that were checked
+            check_cells=epoch == first and not objective.needs_margins,
         )
         prune_epochs(model, epoch, settings.keep_epochs)
         history.append(record)
         write_metrics(model, history)
-        log.info("%s", _progress(history, settings.epochs), extra=fields(**metrics_of(record)))
+        log.info("%s", progress_line(history, settings.epochs), extra=fields(**metrics_of(record)))
         for line in describe_neighbors(model, epoch, grid, settings, vocabulary):
             log.info("%s", line)
-        stopped = _no_longer_improves(history, settings.tolerance)
+        stopped = no_longer_improves(history, settings.tolerance)
         if stopped:
             log.info("train: the cost improved by less than tolerance=%g", settings.tolerance)
             break
     return {
         "epoch": history[-1].epoch,
         "cost": history[-1].cost,
+        "unobserved_cost": history[-1].unobserved_cost,
         "costs": [record.cost for record in history[1:]],
+        "unobserved_costs": [record.unobserved_cost for record in history[1:]],
         "held_out_costs": [record.held_out_cost for record in history[1:]],
+        "held_out_unobserved_costs": [record.held_out_unobserved_cost for record in history[1:]],
         "epoch_seconds": [record.seconds for record in history[1:]],
         "nonzeros_per_second": [
             round(record.nnz / record.seconds) for record in history[1:] if record.seconds
@@ -136,21 +145,28 @@ def check_settings(settings: TrainSettings, grid: BlockGrid, vocabulary: Vocabul
         )
 
 
-def learning_rate_of(settings: TrainSettings, epoch: int) -> float:
-    """Return the step size of an epoch, 1 to ``epochs``: equal factors from first to last."""
-    if settings.epochs == 1:
-        return settings.learning_rate
-    share = (epoch - 1) / (settings.epochs - 1)
-    ratio = settings.final_learning_rate / settings.learning_rate
-    return float(settings.learning_rate * ratio**share)
-
-
-def rounds_of(settings: TrainSettings, grid: BlockGrid, epoch: int) -> list[Round]:
-    """List the rounds of an epoch."""
-    rng = derived_rng(settings.seed, _SCHEDULE, epoch)
-    if settings.schedule == "averaging":
-        return averaging_rounds(grid.num_blocks, settings.syncs_per_epoch, rng)
-    return stratified_rounds(grid.num_blocks, rng)
+def _terms(
+    job: Job,
+    objective: Objective,
+    blocks: Dataset,
+    grid: BlockGrid,
+    counts: NDArray[np.int64],
+) -> AllTerms:
+    """Return what the objective knows of every word."""
+    log_keep = None
+    if job.settings.subsample > 0:
+        log_keep = log_keep_factors(counts, job.settings.subsample)
+    if not objective.needs_margins:
+        return AllTerms(log_keep)
+    describe(job.spark, "train: sums of rows and columns")
+    return measure_terms(
+        job.spark.sparkContext,
+        blocks.location,
+        grid,
+        objective,
+        log_keep,
+        symmetric=bool(blocks.facts["symmetric"]),
+    )
 
 
 def _resume(job: Job, model: Location) -> list[EpochRecord]:
@@ -170,7 +186,7 @@ def _train_epoch(
     job: Job,
     blocks: Dataset,
     grid: BlockGrid,
-    log_keep: Broadcast[Any] | None,
+    terms: Broadcast[AllTerms],
     history: list[EpochRecord],
     epoch: int,
     *,
@@ -189,17 +205,17 @@ def _train_epoch(
         update=UpdateSettings(
             learning_rate=rate,
             damping=settings.damping,
-            x_max=settings.x_max,
-            alpha=settings.alpha,
+            objective=objective_of(settings),
             adagrad=settings.adagrad,  # type: ignore[arg-type]
         ),
-        log_keep=log_keep,
+        terms=terms,
         check_cells=check_cells,
     )
     plan.folder.make_folder()
     placement: Placement = placement_of(job.output, epoch - 1, grid.num_blocks)
     started = time.perf_counter()
-    cost_sum, nnz, share = 0.0, 0, int(blocks.facts["nnz"])
+    losses: list[CellLoss] = []
+    nnz, share = 0, int(blocks.facts["nnz"])
     rounds = rounds_of(settings, grid, epoch)
     for number, tasks in enumerate(rounds, 1):
         where = f"epoch {epoch}/{settings.epochs}"
@@ -212,21 +228,34 @@ def _train_epoch(
             note=where,
         )
         results = run_round(job.spark.sparkContext, plan, tasks, placement)
-        _check_finite(results, epoch, blocks)
-        cost_sum += math.fsum(loss.cost_sum for result in results for _, loss in result.losses)
-        nnz += sum(loss.nnz for result in results for _, loss in result.losses)
-    cost = cost_sum / max(nnz, 1)
-    check_growth(cost, history, settings)
-    seconds = time.perf_counter() - started
+        check_finite(results, epoch, blocks)
+        losses += [loss for result in results for _, loss in result.losses]
+        nnz = sum(loss.nnz for loss in losses)
+    record = EpochRecord(
+        epoch=epoch,
+        cost=math.fsum(loss.cost_sum for loss in losses) / max(nnz, 1),
+        nnz=nnz,
+        learning_rate=rate,
+        seconds=time.perf_counter() - started,
+        unobserved_cost=math.fsum(loss.unobserved_sum for loss in losses) / max(nnz, 1)
+        if settings.unobserved > 0
+        else None,
+    )
+    check_growth(record, history, settings)
     held_out = _held_out_cost(job, blocks, plan, placement)
-    record = EpochRecord(epoch, cost, nnz, rate, seconds, held_out)
+    if held_out is not None:
+        record = replace(
+            record,
+            held_out_cost=held_out.observed,
+            held_out_unobserved_cost=held_out.unobserved if settings.unobserved > 0 else None,
+        )
     commit_epoch(job.output, record, placement, job.hasher)
     return record
 
 
 def _held_out_cost(
     job: Job, blocks: Dataset, plan: EpochPlan, placement: Placement
-) -> float | None:
+) -> HeldOutCost | None:
     """Measure the held-out nonzeros; None where the blocks were made without."""
     nnz = int(blocks.facts["held_out_nnz"])
     if not nnz:
@@ -234,53 +263,6 @@ def _held_out_cost(
     describe(job.spark, f"train: epoch {plan.epoch}/{job.settings.epochs}, held-out cost")
     cells = plan.grid.stored_cells(symmetric=plan.symmetric)
     return held_out_cost(job.spark.sparkContext, plan, cells, placement, nnz)
-
-
-def check_growth(cost: float, history: list[EpochRecord], settings: TrainSettings) -> None:
-    """Check the cost of the epoch after ``history``.
-
-    Raises
-    ------
-    DivergenceError
-        If it is many times the best so far.
-    """
-    best = min((record.cost for record in history if record.cost is not None), default=math.inf)
-    if cost > GROWTH_LIMIT * best:
-        last = history[-1].epoch
-        raise DivergenceError(
-            f"cost rose from {best:.4g} to {cost:.4g} in epoch {last + 1}; epoch {last} is kept; "
-            f"lower learning_rate={settings.learning_rate:g} "
-            f"or raise damping={settings.damping:g}"
-        )
-
-
-def _check_finite(results: list[TaskResult], epoch: int, blocks: Dataset) -> None:
-    for result in results:
-        for block, loss in result.losses:
-            if not loss.finite:
-                raise DivergenceError(
-                    f"cost is {loss.cost_sum} in epoch {epoch}, "
-                    f"cell ({result.row_block}, {block}); "
-                    f"the largest count is {blocks.facts['largest_count']:g}; "
-                    f"epoch {epoch - 1} is kept; lower learning_rate or raise damping"
-                )
-
-
-def _no_longer_improves(history: list[EpochRecord], tolerance: float) -> bool:
-    costs = [record.cost for record in history if record.cost is not None]
-    return tolerance > 0 and len(costs) > 1 and costs[-1] > (1 - tolerance) * costs[-2]
-
-
-def _progress(history: list[EpochRecord], epochs: int) -> str:
-    """Word the line of an epoch: cost, speed, time, and what is left."""
-    record = history[-1]
-    left = (epochs - record.epoch) * record.seconds
-    held_out = "" if record.held_out_cost is None else f" (held out {record.held_out_cost:.4f})"
-    return (
-        f"train: epoch {record.epoch}/{epochs}, cost {record.cost:.4f}{held_out}, "
-        f"{record.nnz / max(record.seconds, 1e-9) / 1e6:.2f}M nonzeros/s, "
-        f"{record.seconds:.1f} s, about {left:.0f} s left"
-    )
 
 
 MODEL = Stage(

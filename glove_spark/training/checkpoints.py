@@ -30,11 +30,16 @@ class EpochRecord:
     ----------
     cost
         Sum of ``0.5 f r^2`` divided by the nonzeros, each before its update.
+    unobserved_cost
+        The term of the pairs that never met, over all pairs, divided by the same nonzeros, so that
+        the two add up; before its steps. None without the term.
     seconds
         Wall time of the epoch.
     held_out_cost
         The same mean over the nonzeros that were kept out of training, after the epoch; None
         without any.
+    held_out_unobserved_cost
+        The second term's mean over the same nonzeros.
     time
         When it ended, ISO 8601 in UTC; empty in records that older versions wrote.
     """
@@ -45,9 +50,16 @@ class EpochRecord:
     learning_rate: float | None
     seconds: float
     held_out_cost: float | None = None
+    unobserved_cost: float | None = None
+    held_out_unobserved_cost: float | None = None
     time: str = field(
         default_factory=lambda: datetime.now(timezone.utc).isoformat(timespec="seconds")
     )
+
+    @property
+    def objective(self) -> float | None:
+        """Both terms' cost; None where nothing was trained."""
+        return None if self.cost is None else self.cost + (self.unobserved_cost or 0.0)
 
 
 def record_file(model: Location, epoch: int) -> Location:
@@ -87,6 +99,9 @@ def metrics_of(record: EpochRecord) -> dict[str, Any]:
     return {
         "epoch": record.epoch,
         "cost": record.cost,
+        "unobserved_cost": record.unobserved_cost,
+        "held_out_cost": record.held_out_cost,
+        "held_out_unobserved_cost": record.held_out_unobserved_cost,
         "nnz": record.nnz,
         "seconds": round(record.seconds, 3),
         "nonzeros_per_second": round(record.nnz / record.seconds) if record.seconds else None,

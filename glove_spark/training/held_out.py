@@ -9,7 +9,7 @@ from pyspark import SparkContext
 from glove_spark.datasets.blocks import held_out_file, read_held_out
 from glove_spark.datasets.model import SIDES
 from glove_spark.kernels.blocks.grid import Cell
-from glove_spark.kernels.training.held_out import HeldOut, cost_of
+from glove_spark.kernels.training.held_out import HeldOut, HeldOutCost, cost_of
 from glove_spark.training.rounds import EpochPlan, Placement
 
 ROWS, COLUMNS = SIDES
@@ -21,8 +21,8 @@ def held_out_cost(
     cells: list[Cell],
     placement: Placement,
     nnz: int,
-) -> float:
-    """Return the mean cost of the held-out nonzeros.
+) -> HeldOutCost:
+    """Return the mean cost of the held-out nonzeros, by term.
 
     Parameters
     ----------
@@ -34,28 +34,29 @@ def held_out_cost(
         Held-out nonzeros of the whole matrix.
     """
 
-    def measure(cell: Cell) -> float:
+    def measure(cell: Cell) -> list[HeldOutCost]:
         p, q = cell
         held_out = read_held_out(held_out_file(plan.blocks, p, q))
-        total = _cost(plan, placement, cell, held_out)
+        found = [_cost(plan, placement, cell, held_out)]
         if plan.symmetric:
             # the file of a cell on the diagonal has one of (i, j) and (j, i), and the diagonal
             mirrored = held_out.chosen(held_out.rows != held_out.cols) if p == q else held_out
-            total += _cost(plan, placement, (q, p), mirrored.transposed())
-        return total
+            found.append(_cost(plan, placement, (q, p), mirrored.transposed()))
+        return found
 
     slices = min(len(cells), context.defaultParallelism)
-    return math.fsum(context.parallelize(cells, slices).map(measure).collect()) / max(nnz, 1)
+    costs = context.parallelize(cells, slices).flatMap(measure).collect()
+    observed, unobserved = (math.fsum(terms) / max(nnz, 1) for terms in zip(*costs, strict=True))
+    return HeldOutCost(observed, unobserved)
 
 
-def _cost(plan: EpochPlan, placement: Placement, cell: Cell, held_out: HeldOut) -> float:
+def _cost(plan: EpochPlan, placement: Placement, cell: Cell, held_out: HeldOut) -> HeldOutCost:
     p, q = cell
     return cost_of(
         held_out,
         plan.read(placement[ROWS, p]),
         plan.read(placement[COLUMNS, q]),
-        x_max=plan.update.x_max,
-        alpha=plan.update.alpha,
-        row_log_keep=plan.log_keep_of(p),
-        col_log_keep=plan.log_keep_of(q),
+        plan.update.objective,
+        plan.terms_of(ROWS, p),
+        plan.terms_of(COLUMNS, q),
     )

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from pyspark import Broadcast
 from pyspark.sql import SparkSession
 
 from glove_spark.datasets.model import SIDES, block_file, write_parameters
 from glove_spark.kernels.blocks.grid import BlockGrid
+from glove_spark.kernels.training.objective import Objective
 from glove_spark.kernels.training.parameters import initial_parameters
 from glove_spark.kernels.training.schedule import derived_rng
 from glove_spark.settings.stages import TrainSettings
@@ -15,6 +17,7 @@ from glove_spark.store.location import Location
 from glove_spark.store.manifest import Dataset
 from glove_spark.training.checkpoints import EpochRecord, commit_epoch
 from glove_spark.training.warm_start import NewWords, WarmStart
+from glove_spark.training.word_terms import AllTerms
 
 _INITIAL = 3
 """Keeps what is drawn here apart from what else is derived from the seed."""
@@ -28,15 +31,20 @@ def write_initial_state(
     model: Location,
     start: WarmStart | None,
     hasher: Hasher,
+    objective: Objective,
+    terms: Broadcast[AllTerms],
 ) -> EpochRecord:
-    """Write epoch 0: one task per block and side."""
+    """Write epoch 0: one task per block and side.
+
+    Biases that are anchored follow the counts, also those of words that a warm start knows.
+    """
     describe(spark, "train: initial parameters")
     places = [(side, block) for side in range(len(SIDES)) for block in range(grid.num_blocks)]
     seed, size, adagrad = settings.seed, settings.vector_size, settings.adagrad
     new_words = None
     if settings.new_words == "average":
         symmetric = bool(blocks.facts["symmetric"])
-        new_words = NewWords(blocks.location, symmetric, grid, settings.x_max, settings.alpha)
+        new_words = NewWords(blocks.location, symmetric, grid, objective)
     shared = None if start is None else spark.sparkContext.broadcast(start)
 
     def make(place: tuple[int, int]) -> tuple[tuple[str, int], Location]:
@@ -48,6 +56,9 @@ def write_initial_state(
             shared.value.overwrite(parameters, side, grid.global_ids(block))
             if new_words is not None:
                 new_words.average(shared.value, parameters, side, block)
+        fixed = terms.value.fixed_biases(side, grid.global_ids(block))
+        if fixed is not None:
+            parameters.biases[...] = fixed
         file = block_file(model, 0, side, block).temporary_sibling()
         file.parent.make_folder()
         write_parameters(parameters, file)

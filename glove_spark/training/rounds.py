@@ -28,11 +28,14 @@ from glove_spark.datasets.model import (
 )
 from glove_spark.kernels.blocks.grid import BlockGrid
 from glove_spark.kernels.training.merge import Replica, merge_replicas
+from glove_spark.kernels.training.objective import WordTerms
 from glove_spark.kernels.training.parameters import Parameters
 from glove_spark.kernels.training.replica_weight import column_weights
 from glove_spark.kernels.training.schedule import Round, Task, derived_rng
+from glove_spark.kernels.training.unobserved import draws_of
 from glove_spark.kernels.training.update import CellLoss, UpdateSettings, train_cell
 from glove_spark.store.location import Location, delete_files
+from glove_spark.training.word_terms import AllTerms
 
 ROWS, COLUMNS = SIDES
 
@@ -54,9 +57,9 @@ class EpochPlan:
     model
         The folder of the model; this epoch's files go to its folder there.
     update
-        The epoch's learning rate and the objective's constants.
-    log_keep
-        ``ln k`` of every word, float32 (V,), or None without subsampling.
+        The epoch's learning rate and the objective.
+    terms
+        What the objective knows of every word.
     check_cells
         Whether to look through the cells before they are trained, as in a run's first epoch.
     """
@@ -69,7 +72,7 @@ class EpochPlan:
     grid: BlockGrid
     vector_size: int
     update: UpdateSettings
-    log_keep: Broadcast[NDArray[np.float32]] | None
+    terms: Broadcast[AllTerms]
     check_cells: bool
 
     @property
@@ -96,11 +99,9 @@ class EpochPlan:
         shape = self.grid.block_size(row_block), self.grid.block_size(column_block)
         return shape[::-1] if source.transposed else shape
 
-    def log_keep_of(self, block: int) -> NDArray[np.float32] | None:
-        """Slice ``ln k`` to a block's words."""
-        if self.log_keep is None:
-            return None
-        return np.ascontiguousarray(self.log_keep.value[self.grid.global_ids(block)])
+    def terms_of(self, side: str, block: int) -> WordTerms:
+        """Return what the objective knows of a block's words on one side."""
+        return self.terms.value.of(side, self.grid.global_ids(block))
 
 
 class ReplicaFile(NamedTuple):
@@ -170,14 +171,14 @@ def train_task(
     """
     started = time.perf_counter()
     rows = plan.read(rows_file)
-    row_log_keep = plan.log_keep_of(task.row_block)
+    row_terms = plan.terms_of(ROWS, task.row_block)
     columns: list[ReplicaFile] = []
     losses: list[tuple[int, CellLoss]] = []
     for block, file in zip(task.column_blocks, column_files, strict=True):
         source = cell_file(plan.blocks, task.row_block, block, symmetric=plan.symmetric)
         cell = read_cell(source.location, plan.stored_shape(task.row_block, block, source))
         side = plan.read(file)
-        col_log_keep = plan.log_keep_of(block)
+        col_terms = plan.terms_of(COLUMNS, block)
         loss = train_cell(
             cell,
             rows,
@@ -185,8 +186,11 @@ def train_task(
             plan.update,
             transposed=source.transposed,
             rng=derived_rng(plan.seed, _BATCH_ORDER, plan.epoch, task.row_block, block),
-            row_log_keep=row_log_keep,
-            col_log_keep=col_log_keep,
+            row_terms=row_terms,
+            col_terms=col_terms,
+            draws=draws_of(
+                plan.grid.num_blocks, plan.vector_size, task.row_block, block, plan.epoch
+            ),
         )
         losses.append((block, loss))
         weight = None
@@ -194,10 +198,9 @@ def train_task(
             weight = column_weights(
                 cell,
                 len(side.biases),
-                plan.update.x_max,
-                plan.update.alpha,
-                row_log_keep,
-                col_log_keep,
+                plan.update.objective,
+                row_terms,
+                col_terms,
                 transposed=source.transposed,
             )
         columns.append(ReplicaFile(block, plan.write(side, COLUMNS, block), weight))

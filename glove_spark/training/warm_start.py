@@ -15,6 +15,7 @@ from glove_spark.datasets.vocabulary import Vocabulary
 from glove_spark.errors import ConfigurationError, InputError
 from glove_spark.kernels.blocks.grid import BlockGrid
 from glove_spark.kernels.training.new_words import ContextAverage
+from glove_spark.kernels.training.objective import Objective
 from glove_spark.kernels.training.parameters import Parameters
 from glove_spark.settings.stages import TrainSettings
 from glove_spark.store.checksums import Hasher
@@ -73,8 +74,7 @@ class NewWords:
     blocks: Location
     symmetric: bool
     grid: BlockGrid
-    x_max: float
-    alpha: float
+    objective: Objective
 
     def average(self, start: WarmStart, parameters: Parameters, side: str, block: int) -> None:
         """Set the new words of one side's block to the average of their contexts.
@@ -85,7 +85,7 @@ class NewWords:
         if not is_new.any():
             return
         size = parameters.vectors.shape[1]
-        sums = ContextAverage(is_new, size, self.x_max, self.alpha)
+        sums = ContextAverage(is_new, size, self.objective)
         by_columns = side == SIDES[1]
         other_side = SIDES[0] if by_columns else SIDES[1]
         for context_block in range(self.grid.num_blocks):

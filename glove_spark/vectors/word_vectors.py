@@ -65,6 +65,7 @@ class WordVectors:
         *,
         side: str | None = None,
         vocab: str | Location | None = None,
+        center: bool = False,
         cache: str | Location | None = None,
         repeated_words: str = VectorsFormatSettings.repeated_words,
         encoding_errors: str = VectorsFormatSettings.encoding_errors,
@@ -76,7 +77,7 @@ class WordVectors:
 
         Parameters
         ----------
-        path, format, side, vocab
+        path, format, side, vocab, center
             As `glove_spark.exchange.formats.open_vectors` takes them.
         cache
             A folder for a copy that can be mapped; it is made the first time.
@@ -93,8 +94,10 @@ class WordVectors:
             If there is nothing of the kind at ``path``, or it is damaged.
         """
         if cache is not None:
-            return cls.read(open_mapped(path, cache, format, side=side, vocab=vocab))
-        source = open_vectors(path, format, side=side, vocab=vocab, encoding_errors=encoding_errors)
+            return cls.read(open_mapped(path, cache, format, side=side, vocab=vocab, center=center))
+        source = open_vectors(
+            path, format, side=side, vocab=vocab, encoding_errors=encoding_errors, center=center
+        )
         return cls.read(source, repeated_words=repeated_words)
 
     @classmethod

@@ -5,22 +5,32 @@ import json
 import numpy as np
 import pytest
 
-from glove_spark.datasets.model import SIDES, block_file, read_parameters, read_vectors
+from glove_spark.datasets.model import (
+    SIDES,
+    block_file,
+    gather_parameters,
+    read_parameters,
+    read_vectors,
+)
 from glove_spark.errors import ConfigurationError, DatasetError, DivergenceError
 from glove_spark.kernels.blocks.grid import BlockGrid
 from glove_spark.kernels.training.held_out import is_held_out
 from glove_spark.kernels.training.objective import dense_cost
 from glove_spark.settings.stages import BlocksSettings, ExportSettings, TrainSettings
-from glove_spark.stages import train
 from glove_spark.stages.blocks import BLOCKS
 from glove_spark.stages.export import VECTORS, VECTORS_TEXT
 from glove_spark.stages.stage import run_stage
-from glove_spark.stages.train import MODEL, learning_rate_of
+from glove_spark.stages.train import MODEL
 from glove_spark.store.location import Location
 from glove_spark.training.checkpoints import METRICS, EpochRecord
+from glove_spark.training.epoch_plan import learning_rate_of
+from glove_spark.training.progress import check_growth
 from glove_spark.vectors.word_vectors import WordVectors
 
 pytestmark = pytest.mark.spark
+
+PAPER = {"unobserved": 0.0, "biases": "trained"}
+"""The paper's objective, which fits a planted model exactly."""
 
 
 def planted_counts(size, vector_size, seed=3):
@@ -58,7 +68,13 @@ def test_planted_model_is_recovered(spark, tmp_path, blocks_at, num_blocks, adag
     counts = planted_counts(40, 3)
     root = blocks_at(tmp_path, counts, num_blocks)
     settings = TrainSettings(
-        vector_size=6, epochs=60, subsample=0.0, x_max=1.0, adagrad=adagrad, keep_epochs=1
+        vector_size=6,
+        epochs=60,
+        subsample=0.0,
+        x_max=1.0,
+        adagrad=adagrad,
+        keep_epochs=1,
+        **PAPER,
     )
     model = run_stage(MODEL, spark, settings, root)
     # with x_max below every count the cost is half the mean squared error of ln X
@@ -93,7 +109,7 @@ def test_same_seed_same_bytes_and_another_seed_others(spark, tmp_path, blocks_at
 
 def test_averaging_lowers_the_cost(spark, tmp_path, blocks_at):
     root = blocks_at(tmp_path, planted_counts(40, 3), num_blocks=3)
-    settings = TrainSettings(vector_size=6, epochs=20, schedule="averaging", subsample=0.0)
+    settings = TrainSettings(vector_size=6, epochs=20, schedule="averaging", subsample=0.0, **PAPER)
     costs = run_stage(MODEL, spark, settings, root).facts["costs"]
     assert costs[-1] < costs[0] / 5
 
@@ -160,14 +176,16 @@ def test_absurd_rates_do_not_diverge(spark, tmp_path, blocks_at):
 
 def test_a_cost_that_grows_without_bound_stops():
     history = [EpochRecord(1, 0.5, 9, 0.3, 1.0), EpochRecord(2, 0.4, 9, 0.3, 1.0)]
-    train.check_growth(3.9, history, TrainSettings())
+    check_growth(EpochRecord(3, 3.9, 9, 0.2, 1.0), history, TrainSettings())
     with pytest.raises(DivergenceError, match=r"cost rose from 0\.4 to 4\.1 in epoch 3; epoch 2"):
-        train.check_growth(4.1, history, TrainSettings())
+        check_growth(
+            EpochRecord(3, 3.1, 9, 0.2, 1.0, unobserved_cost=1.0), history, TrainSettings()
+        )
 
 
 def test_stops_when_the_cost_no_longer_improves(spark, tmp_path, blocks_at):
     root = blocks_at(tmp_path, planted_counts(20, 2))
-    settings = TrainSettings(vector_size=4, epochs=200, tolerance=0.2, subsample=0.0)
+    settings = TrainSettings(vector_size=4, epochs=200, tolerance=0.2, subsample=0.0, **PAPER)
     facts = run_stage(MODEL, spark, settings, root).facts
     assert facts["stopped_early"]
     assert 1 < len(facts["costs"]) < 200
@@ -213,24 +231,35 @@ def test_learning_rate_falls_by_equal_factors():
     assert learning_rate_of(TrainSettings(learning_rate=0.3, epochs=1), 1) == 0.3
 
 
-@pytest.mark.parametrize("combine", ["sum", "word", "context"])
-def test_export_writes_what_the_model_holds(spark, tmp_path, blocks_at, combine, monkeypatch):
+@pytest.mark.parametrize("combine", ["sum", "word", "context", "concat"])
+@pytest.mark.parametrize("center", [False, True])
+def test_export_writes_what_the_model_holds(
+    spark, tmp_path, blocks_at, combine, center, monkeypatch
+):
     from glove_spark.stages import export
 
     monkeypatch.setattr(export, "WORDS_PER_FILE", 7)
     root = blocks_at(tmp_path, planted_counts(20, 2), num_blocks=3)
     model = run_stage(MODEL, spark, TrainSettings(vector_size=4, epochs=2), root)
-    vectors = run_stage(VECTORS, spark, ExportSettings(vectors=combine), root)
-    text = run_stage(VECTORS_TEXT, spark, ExportSettings(vectors=combine), root)
+    vectors = run_stage(VECTORS, spark, ExportSettings(vectors=combine, center=center), root)
+    text = run_stage(VECTORS_TEXT, spark, ExportSettings(vectors=combine, center=center), root)
     grid = BlockGrid(20, 3)
-    expected = np.empty((20, 4), np.float32)
+    expected = np.empty((20, 8 if combine == "concat" else 4), np.float32)
     for block in range(3):
         expected[grid.global_ids(block)] = read_vectors(model.location, 2, block, 4, "row", combine)
+    if combine == "concat":
+        sides = [gather_parameters(model, side, np.arange(20)).vectors for side in SIDES]
+        np.testing.assert_array_equal(expected, np.hstack(sides))
+    if center:
+        expected -= expected.mean(axis=0, dtype=np.float64).astype(np.float32)
     assert len(vectors.files(".parquet")) == 3
     for path in (vectors.location, text.location):
         loaded = WordVectors.load(path)
         assert loaded.words == [f"w{k}" for k in range(20)]
-        np.testing.assert_array_equal(loaded.vectors, expected)
+        np.testing.assert_allclose(loaded.vectors, expected, atol=1e-7 if center else 0)
+    # what is chosen when vectors are opened is the same as what is chosen at export
+    opened = WordVectors.load(root, side=combine, center=center)
+    np.testing.assert_allclose(opened.vectors, expected, atol=1e-7)
     frame = spark.read.parquet(vectors.location.uri)
     assert frame.dtypes == [("word", "string"), ("vector", "array<float>")]
     assert frame.count() == 20
@@ -286,3 +315,15 @@ def test_held_out_nonzeros_are_not_trained_on_and_their_cost_is_reported(
     f = np.where(chosen, np.minimum(1, (counts / settings.x_max) ** 0.75), 0)
     expected = dense_cost(w, b, u, c, np.log(counts), f) / chosen.sum()
     assert model.facts["held_out_costs"][1] == pytest.approx(expected, rel=1e-4)
+    # the second term has these pairs too, by the weights of what was trained on
+    weights = np.where(chosen, 0, np.minimum(1, (counts / settings.x_max) ** 0.75))
+    g, h = weights.sum(axis=1), weights.sum(axis=0)
+    pull = np.where(chosen, np.outer(g, h) / g.sum(), 0)
+    expected = 0.5 * settings.unobserved * np.sum(pull * (w @ u.T) ** 2) / chosen.sum()
+    assert model.facts["held_out_unobserved_costs"][1] == pytest.approx(expected, rel=1e-4)
+    metrics = [json.loads(line) for line in (model.location / METRICS).read_bytes().splitlines()]
+    names = ("cost", "unobserved_cost", "held_out_cost", "held_out_unobserved_cost")
+    for name in names:
+        assert [line[name] for line in metrics] == model.facts[name + "s"]
+    words = np.log(np.where(chosen, 0, counts).sum(axis=1))
+    np.testing.assert_allclose(b - b[0], words - words[0], atol=1e-4)

@@ -37,6 +37,9 @@ def symmetric_counts(size):
 
 COUNTS = symmetric_counts(ALL_WORDS)
 
+PAPER = {"unobserved": 0.0, "biases": "trained"}
+"""The paper's objective, in which biases start where they were."""
+
 
 @pytest.fixture
 def blocks_of(spark, publish_matrix):
@@ -61,11 +64,11 @@ def blocks_of(spark, publish_matrix):
 def earlier(spark, tmp_path, blocks_of):
     """A model of the first 30 words, in two blocks."""
     root = blocks_of(tmp_path / "earlier", np.arange(OLD_WORDS), 2)
-    return run_stage(MODEL, spark, TrainSettings(vector_size=SIZE, epochs=3), root)
+    return run_stage(MODEL, spark, TrainSettings(vector_size=SIZE, epochs=3, **PAPER), root)
 
 
 def settings(earlier, **options):
-    given = {"vector_size": SIZE, "epochs": 1, "warm_start": earlier.location.path}
+    given = {"vector_size": SIZE, "epochs": 1, "warm_start": earlier.location.path, **PAPER}
     return TrainSettings(**{**given, **options})
 
 
@@ -102,7 +105,7 @@ def test_new_words_start_from_the_average_of_their_contexts(
     spark, tmp_path, blocks_of, adagrad, symmetric
 ):
     old = blocks_of(tmp_path / "earlier", np.arange(OLD_WORDS), 2, symmetric=symmetric)
-    first = TrainSettings(vector_size=SIZE, epochs=3, adagrad=adagrad)
+    first = TrainSettings(vector_size=SIZE, epochs=3, adagrad=adagrad, **PAPER)
     earlier = run_stage(MODEL, spark, first, old)
     root = blocks_of(tmp_path / "later", np.arange(ALL_WORDS), 3, symmetric=symmetric)
     model = run_stage(
@@ -122,6 +125,31 @@ def test_new_words_start_from_the_average_of_their_contexts(
         np.testing.assert_allclose(start.biases, biases, rtol=1e-3, atol=1e-5)
         assert np.all(start.vector_gradsq == 1)
         assert np.all(start.bias_gradsq == 1)
+
+
+@pytest.mark.parametrize("symmetric", [True, False])
+def test_anchored_biases_follow_the_counts(spark, tmp_path, blocks_of, symmetric):
+    old = blocks_of(tmp_path / "earlier", np.arange(OLD_WORDS), 2, symmetric=symmetric)
+    earlier = run_stage(MODEL, spark, TrainSettings(vector_size=SIZE, epochs=3), old)
+    order = np.random.default_rng(1).permutation(ALL_WORDS)
+    root = blocks_of(tmp_path / "later", order, 3, symmetric=symmetric)
+    objective = {"unobserved": 1.0, "biases": "anchored"}
+    model = run_stage(MODEL, spark, settings(earlier, new_words="average", **objective), root)
+    counts = COUNTS[np.ix_(order, order)]
+    total = counts.sum()
+    words = np.log(counts.sum(axis=1) / np.sqrt(total))
+    smoothed = counts.sum(axis=0) ** 0.75
+    contexts = np.log(smoothed / smoothed.sum() * np.sqrt(total))
+    ids = np.argsort(order)[:OLD_WORDS]
+    for side, anchors in zip(SIDES, (words, contexts), strict=True):
+        for epoch in (0, 1):
+            found = gather_parameters(model, side, np.arange(ALL_WORDS), epoch)
+            np.testing.assert_allclose(found.biases, anchors, rtol=1e-5, atol=1e-5)
+        # vectors and accumulators start where they were
+        start = gather_parameters(model, side, ids, 0)
+        before = gather_parameters(earlier, side, np.arange(OLD_WORDS))
+        np.testing.assert_array_equal(start.vectors, before.vectors)
+        np.testing.assert_array_equal(start.vector_gradsq, before.vector_gradsq)
 
 
 def test_where_nothing_is_new_the_choice_changes_nothing(spark, tmp_path, blocks_of, earlier):

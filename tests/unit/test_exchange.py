@@ -454,3 +454,16 @@ def test_a_source_that_lies_of_its_length_is_refused(tmp_path):
     with pytest.raises(InputError, match="it says 2 words and holds 0"):
         convert(source, str(tmp_path / "v.bin"))
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("ending", ["txt", "npy"])
+def test_centered_vectors_have_mean_zero_and_keep_their_words(tmp_path, ending):
+    rng = np.random.default_rng(5)
+    words, vectors = [f"w{k}" for k in range(9)], rng.normal(3, 1, (9, 4)).astype(np.float32)
+    WordVectors(words, vectors).save(str(tmp_path / f"v.{ending}"))
+    source = open_vectors(str(tmp_path / f"v.{ending}"), center=True)
+    assert source.shown.endswith("(centered)")
+    found = WordVectors.read(source)
+    assert found.words == words
+    np.testing.assert_allclose(found.vectors, vectors - vectors.mean(axis=0), atol=1e-6)
+    np.testing.assert_allclose(found.vectors.mean(axis=0), 0, atol=1e-6)

@@ -6,6 +6,7 @@ import pytest
 from glove_spark.kernels.training import held_out as module
 from glove_spark.kernels.training import objective
 from glove_spark.kernels.training.held_out import HeldOut, cost_of, is_held_out
+from glove_spark.kernels.training.objective import Objective, WordTerms
 from glove_spark.kernels.training.parameters import initial_parameters
 
 
@@ -36,6 +37,14 @@ def test_the_cost_is_that_of_the_dense_objective(subsampled, monkeypatch):
         rows.vectors, rows.biases, columns.vectors, columns.biases, log_counts, f
     )
     held_out = HeldOut(i.astype(np.uint32), j.astype(np.uint32), log_counts[i, j])
-    keeps = dict(zip(("row_log_keep", "col_log_keep"), keep, strict=True)) if subsampled else {}
-    found = cost_of(held_out, rows, columns, x_max=3.0, alpha=0.75, **keeps)
-    assert found == pytest.approx(expected, rel=1e-5)
+    shares = [rng.random(n).astype(np.float32) for n in (7, 5)]
+    terms = [
+        WordTerms(log_keep if subsampled else None, share)
+        for log_keep, share in zip(keep, shares, strict=True)
+    ]
+    found = cost_of(held_out, rows, columns, Objective(3.0, 0.75, unobserved=2.0), *terms)
+    assert found.observed == pytest.approx(expected, rel=1e-5)
+    inner = (rows.vectors @ columns.vectors.T)[chosen]
+    assert found.unobserved == pytest.approx(
+        0.5 * 2.0 * np.sum(np.outer(*shares)[chosen] * inner**2), rel=1e-5
+    )

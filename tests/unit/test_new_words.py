@@ -5,9 +5,11 @@ import pytest
 
 from glove_spark.kernels.blocks.batching import batch_cell
 from glove_spark.kernels.training.new_words import ContextAverage
+from glove_spark.kernels.training.objective import Objective
 from glove_spark.kernels.training.parameters import initial_parameters
 
 X_MAX, ALPHA, SIZE = 10.0, 0.75, 5
+OBJECTIVE = Objective(X_MAX, ALPHA)
 
 
 def averages(counts, is_new, is_known, own, other):
@@ -33,7 +35,7 @@ def test_vectors_and_biases_are_those_of_the_formulas(density, transposed):
     stored = counts.T if transposed else counts
     rows, cols = np.nonzero(stored)
     cell = batch_cell(rows, cols, np.log(stored[rows, cols]).astype(np.float32))
-    sums = ContextAverage(is_new, SIZE, X_MAX, ALPHA)
+    sums = ContextAverage(is_new, SIZE, OBJECTIVE)
     sums.add(cell, is_known, own, other, transposed=transposed)
     made = initial_parameters(70, SIZE, rng)
     before = made.copy()
@@ -54,7 +56,7 @@ def test_a_mirrored_cell_counts_both_ways_and_cells_add_up():
     is_new = np.arange(40) >= 30
     rows, cols = np.nonzero(half)
     cell = batch_cell(rows, cols, np.log(half[rows, cols]).astype(np.float32)).as_mirrored()
-    sums = ContextAverage(is_new, SIZE, X_MAX, ALPHA)
+    sums = ContextAverage(is_new, SIZE, OBJECTIVE)
     known = [np.arange(40) < 15, (np.arange(40) >= 15) & ~is_new]
     for part in known:
         sums.add(cell, part, own, other, transposed=False)
@@ -69,7 +71,7 @@ def test_a_new_word_without_a_known_context_stays_as_it_was_drawn():
     rng = np.random.default_rng(4)
     own = initial_parameters(3, SIZE, rng)
     cell = batch_cell(np.array([1]), np.array([2]), np.zeros(1, np.float32))
-    sums = ContextAverage(np.array([True, True, False]), SIZE, X_MAX, ALPHA)
+    sums = ContextAverage(np.array([True, True, False]), SIZE, OBJECTIVE)
     sums.add(cell, np.array([True, True, False]), own, own, transposed=False)
     made = initial_parameters(3, SIZE, rng)
     before = made.copy()

@@ -6,18 +6,19 @@ import numpy as np
 import pytest
 
 from glove_spark.kernels.training import objective
+from glove_spark.kernels.training.objective import Objective
 
 
 def test_weights_follow_the_published_function():
     counts = np.array([0.07, 1.0, 9.99, 10.0, 1e6])
-    f = objective.weights(np.log(counts).astype(np.float32), x_max=10.0, alpha=0.75)
+    f = Objective(x_max=10.0, alpha=0.75).weights(np.log(counts).astype(np.float32))
     assert f.dtype == np.float32
     np.testing.assert_allclose(f, np.minimum(1, (counts / 10) ** 0.75), rtol=1e-6)
 
 
 def test_weights_leave_their_argument_alone():
     log_counts = np.zeros(3, dtype=np.float32)
-    objective.weights(log_counts, 10.0, 0.75)
+    Objective(x_max=10.0, alpha=0.75).weights(log_counts)
     assert not log_counts.any()
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import fields
 
 import numpy as np
 import pytest
@@ -13,15 +14,20 @@ from glove_spark.kernels.blocks.batching import batch_cell
 from glove_spark.kernels.blocks.cells import ABSENT, BatchedCell, Lists
 from glove_spark.kernels.reference import ReferenceSide, train_epoch
 from glove_spark.kernels.training import objective, products
+from glove_spark.kernels.training.objective import Objective, WordTerms
 from glove_spark.kernels.training.parameters import Parameters, initial_parameters
 from glove_spark.kernels.training.schedule import derived_rng
 from glove_spark.kernels.training.update import UpdateSettings, train_cell
 
+OBJECTIVE = [field.name for field in fields(Objective)]
+
 
 def update_settings(**given) -> UpdateSettings:
     """Take the usual constants where the test does not care."""
-    usual = {"learning_rate": 0.5, "damping": 0.1, "x_max": 10.0, "alpha": 0.75, "adagrad": "row"}
-    return UpdateSettings(**(usual | given))
+    usual = {"x_max": 10.0, "alpha": 0.75}
+    terms = {name: given.pop(name) for name in OBJECTIVE if name in given}
+    step = {"learning_rate": 0.5, "damping": 0.1, "adagrad": "row"}
+    return UpdateSettings(objective=Objective(**(usual | terms)), **(step | given))
 
 
 def dense_cell(log_counts: np.ndarray, **leaf_settings: float) -> BatchedCell:
@@ -127,8 +133,8 @@ def test_a_batch_follows_the_documented_formula(kind, adagrad, keep):
         cell,
         *sides,
         update_settings(learning_rate=eta, damping=kappa, x_max=2.0, adagrad=adagrad),
-        row_log_keep=log_keeps[0] if keep else None,
-        col_log_keep=log_keeps[1] if keep else None,
+        row_terms=WordTerms(log_keeps[0] if keep else None),
+        col_terms=WordTerms(log_keeps[1] if keep else None),
     )
 
     keep_sum = log_keeps[0][:, np.newaxis] + log_keeps[1] if keep else 0.0

@@ -7,7 +7,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from glove_spark.kernels.training import objective
+from glove_spark.kernels.hashing import mixed
+from glove_spark.kernels.training.objective import NO_TERMS, Objective, WordTerms
 from glove_spark.kernels.training.parameters import Parameters
 
 PIECE_FLOATS = 1 << 22
@@ -49,34 +50,44 @@ def is_held_out(
     np.int64(6)
     """
     key = row_ids.astype(np.uint64) << np.uint64(32) | col_ids.astype(np.uint64)
-    key += np.uint64(0x9E3779B97F4A7C15)
-    for shift, factor in ((30, 0xBF58476D1CE4E5B9), (27, 0x94D049BB133111EB)):
-        key ^= key >> np.uint64(shift)
-        key *= np.uint64(factor)
-    key ^= key >> np.uint64(31)
-    return key < np.uint64(share * 2**64)
+    return mixed(key) < np.uint64(share * 2**64)
+
+
+class HeldOutCost(NamedTuple):
+    """What held-out nonzeros cost.
+
+    Attributes
+    ----------
+    observed
+        ``sum 0.5 f r^2``.
+    unobserved
+        ``sum 0.5 nu g_i g_j / G (w_i . u_j)^2``, what the second term has of these pairs.
+    """
+
+    observed: float
+    unobserved: float
 
 
 def cost_of(
     held_out: HeldOut,
     rows: Parameters,
     columns: Parameters,
-    *,
-    x_max: float,
-    alpha: float,
-    row_log_keep: NDArray[np.float32] | None = None,
-    col_log_keep: NDArray[np.float32] | None = None,
-) -> float:
-    """Return ``sum 0.5 f r^2`` of the nonzeros; `row_log_keep` and the like as in `train_cell`."""
-    total = 0.0
+    objective: Objective,
+    row_terms: WordTerms = NO_TERMS,
+    col_terms: WordTerms = NO_TERMS,
+) -> HeldOutCost:
+    """Return both terms' sums over the nonzeros; `row_terms` and the like as in `train_cell`."""
+    observed = unobserved = 0.0
     piece = max(1, PIECE_FLOATS // rows.vectors.shape[1])
     for start in range(0, len(held_out.rows), piece):
         inside = slice(start, start + piece)
         i, j, log_counts = held_out.rows[inside], held_out.cols[inside], held_out.log_counts[inside]
-        r = np.einsum("ij,ij->i", rows.vectors[i], columns.vectors[j])
-        r += rows.biases[i] + columns.biases[j] - log_counts
-        if row_log_keep is not None and col_log_keep is not None:
-            log_counts = log_counts + row_log_keep[i] + col_log_keep[j]
-        f = objective.weights(log_counts, x_max, alpha)
-        total += 0.5 * float(np.dot(f, r * r))
-    return total
+        inner = np.einsum("ij,ij->i", rows.vectors[i], columns.vectors[j])
+        r = inner + rows.biases[i] + columns.biases[j] - log_counts
+        if row_terms.log_keep is not None and col_terms.log_keep is not None:
+            log_counts = log_counts + row_terms.log_keep[i] + col_terms.log_keep[j]
+        observed += 0.5 * float(np.dot(objective.weights(log_counts), r * r))
+        if row_terms.share is not None and col_terms.share is not None:
+            pull = row_terms.share[i] * col_terms.share[j]
+            unobserved += 0.5 * objective.unobserved * float(np.dot(pull, inner * inner))
+    return HeldOutCost(observed, unobserved)

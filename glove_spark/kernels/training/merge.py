@@ -55,16 +55,15 @@ def merge_replicas(base: Parameters, replicas: Sequence[Replica]) -> Parameters:
         return contributors[0].parameters
 
     total = np.sum([replica.weight for replica in contributors], axis=0)
-    untouched = total == 0
-    shares = [replica.weight / np.where(untouched, 1.0, total) for replica in contributors]
+    shares = [replica.weight / np.where(total == 0, 1.0, total) for replica in contributors]
     parts = [replica.parameters for replica in contributors]
 
     def mean(name: str) -> NDArray[np.float32]:
         start: NDArray[np.float32] = getattr(base, name)
-        result = np.zeros(start.shape, dtype=np.float64)
+        result = start.astype(np.float64)
         for part, share in zip(parts, shares, strict=True):
-            result += getattr(part, name) * _along(share, start)
-        result[untouched] = start[untouched]
+            # what no replica moved, as an anchored bias, keeps its bytes
+            result += (getattr(part, name).astype(np.float64) - start) * _along(share, start)
         return result.astype(np.float32)
 
     def accumulated(name: str) -> NDArray[np.float32]:

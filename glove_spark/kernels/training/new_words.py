@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
 from glove_spark.kernels.blocks.cells import Batch, BatchedCell, Tiles
-from glove_spark.kernels.training.objective import weights
+from glove_spark.kernels.training.objective import Objective
 from glove_spark.kernels.training.parameters import Parameters
 
 Float64 = NDArray[np.float64]
@@ -33,11 +33,11 @@ class ContextAverage:
         bool (n,), which words of the block are new.
     vector_size
         d.
-    x_max, alpha
-        Of the weight f.
+    objective
+        Whose weight f is meant.
     """
 
-    def __init__(self, is_new: Flags, vector_size: int, x_max: float, alpha: float) -> None:
+    def __init__(self, is_new: Flags, vector_size: int, objective: Objective) -> None:
         self._is_new = is_new
         self._row_of = np.cumsum(is_new) - 1
         count = int(is_new.sum())
@@ -45,7 +45,7 @@ class ContextAverage:
         self._vectors = np.zeros((count, vector_size))
         self._others = np.zeros((count, vector_size))
         self._logs = np.zeros(count)
-        self._x_max, self._alpha = x_max, alpha
+        self._objective = objective
 
     def add(
         self,
@@ -76,7 +76,7 @@ class ContextAverage:
             words, contexts = (cols, rows) if swapped else (rows, cols)
             chosen = self._is_new[words] & is_known[contexts]
             words, contexts, log = self._row_of[words[chosen]], contexts[chosen], logs[chosen]
-            weight = weights(log, self._x_max, self._alpha).astype(np.float64)
+            weight = self._objective.weights(log).astype(np.float64)
             used, place = np.unique(contexts, return_inverse=True)
             shape = (len(self._weight), len(used))
             sums = csr_array((weight, (words, place)), shape=shape)

@@ -1,25 +1,93 @@
-"""The weighted least-squares objective of GloVe.
+"""The weighted least-squares objective of GloVe, and the term of pairs that never met.
 
 For every nonzero count X_ij (Pennington et al. 2014, equations 8 and 9)::
 
     r_ij = w_i . u_j + b_i + c_j - ln X_ij
     cost = sum 0.5 f(X_ij) r_ij^2            f(x) = min(1, (x / x_max)^alpha)
 
-Published costs are means: the sum divided by the number of nonzeros, each measured before the
+and over all pairs, met or not, ``0.5 nu g_i g_j / G (w_i . u_j)^2`` with ``g_i = sum_j f_ij`` of
+rows, the like of columns, and their sum G (see `unobserved`).
+
+Published costs are means: each term's sum divided by the number of nonzeros, measured before the
 update that it causes, as the reference C program prints them.
 """
 
 from __future__ import annotations
 
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from glove_spark.kernels.counting.subsampling import kept_shares
+
 Float = NDArray[np.floating[Any]]
+Float32 = NDArray[np.float32]
 
 
-def log_keep_factors(counts: NDArray[np.int64], subsample: float) -> NDArray[np.float32]:
+@dataclass(frozen=True)
+class Objective:
+    """What is minimised; one object that every part of training is given.
+
+    Parameters
+    ----------
+    x_max, alpha
+        Of the weight ``f(x) = min(1, (x / x_max)^alpha)`` of an observed pair.
+    unobserved
+        nu, the weight of the second term, at least 0; 0 leaves the term out.
+    anchored
+        Whether biases are fixed at their anchors (see `margins`); otherwise they are trained.
+    context_smoothing
+        s, the exponent of the column sums in the context words' anchors.
+
+    Without the last three it is the paper's objective.
+    """
+
+    x_max: float
+    alpha: float
+    unobserved: float = 0.0
+    anchored: bool = False
+    context_smoothing: float = 1.0
+
+    @property
+    def needs_margins(self) -> bool:
+        """Whether it asks for sums over the rows and columns of the whole matrix."""
+        return self.anchored or self.unobserved > 0
+
+    @property
+    def exponent(self) -> np.float32:
+        """Return alpha, above 0: by 0 tiles would weigh what is absent as what is there."""
+        return np.float32(max(self.alpha, 1e-20))
+
+    def weights(self, log_counts: Float32) -> Float32:
+        """Return f of counts given as natural logarithms, float32 of the same shape, 0 to 1."""
+        f = log_counts - np.float32(np.log(self.x_max))
+        f *= self.exponent
+        np.minimum(f, np.float32(0), out=f)
+        np.exp(f, out=f)
+        return f
+
+
+class WordTerms(NamedTuple):
+    """What the objective knows of the n words of a block, on one side of the matrix.
+
+    Attributes
+    ----------
+    log_keep
+        float32 (n,), ``ln k`` (`log_keep_factors`); None where every word is kept in full.
+    share
+        float32 (n,), ``g / sqrt(G)`` (`margins`); None without the second term.
+    """
+
+    log_keep: Float32 | None = None
+    share: Float32 | None = None
+
+
+NO_TERMS = WordTerms()
+
+
+def log_keep_factors(counts: NDArray[np.int64], subsample: float) -> Float32:
     """Return ln k of each word, by which f takes frequent words' counts as smaller than they are.
 
     ``k = min(1, sqrt(t / p) + t / p)``, where p is the word's share of all tokens and t is
@@ -43,19 +111,9 @@ def log_keep_factors(counts: NDArray[np.int64], subsample: float) -> NDArray[np.
     if subsample == 0:
         return np.zeros(len(counts), dtype=np.float32)
     # in a vocabulary of a few hundred words all are frequent, and none is too frequent
-    ratio = max(subsample, 1 / len(counts)) * counts.sum() / np.maximum(counts, 1)
-    keep = np.minimum(1.0, np.sqrt(ratio) + ratio)
-    log_keep: NDArray[np.float32] = np.log(keep).astype(np.float32)
+    keep = kept_shares(counts, max(subsample, 1 / len(counts)))
+    log_keep: Float32 = np.log(keep).astype(np.float32)
     return log_keep
-
-
-def weights(log_counts: NDArray[np.float32], x_max: float, alpha: float) -> NDArray[np.float32]:
-    """Return f of counts given as natural logarithms, float32 of the same shape, in (0, 1]."""
-    f = log_counts - np.float32(np.log(x_max))
-    f *= np.float32(alpha)
-    np.minimum(f, np.float32(0), out=f)
-    np.exp(f, out=f)
-    return f
 
 
 def residuals(
@@ -89,3 +147,22 @@ def dense_gradients(
     """Return the gradients of `dense_cost` by its first four arguments, in their shapes."""
     e = f * residuals(vectors, biases, context, context_biases, log_counts)
     return e @ context, e.sum(axis=1), e.T @ vectors, e.sum(axis=0)
+
+
+def dense_unobserved_cost(vectors: Float, context: Float, share: Float, col_share: Float) -> float:
+    """Return ``sum 0.5 g_i g_j / G (w_i . u_j)^2`` of all pairs, without nu.
+
+    Parameters
+    ----------
+    share, col_share
+        ``g / sqrt(G)`` of rows (n,) and of columns (m,).
+    """
+    return float(0.5 * share @ (vectors @ context.T) ** 2 @ col_share)
+
+
+def dense_unobserved_gradients(
+    vectors: Float, context: Float, share: Float, col_share: Float
+) -> tuple[Float, Float]:
+    """Return the gradients of `dense_unobserved_cost` by its first two arguments."""
+    e = share[:, np.newaxis] * (vectors @ context.T) * col_share
+    return e @ context, e.T @ vectors

@@ -6,16 +6,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from glove_spark.kernels.blocks.cells import BatchedCell
-from glove_spark.kernels.training import objective
+from glove_spark.kernels.training.objective import NO_TERMS, Objective, WordTerms
 
 
 def column_weights(
     cell: BatchedCell,
     num_columns: int,
-    x_max: float,
-    alpha: float,
-    row_log_keep: NDArray[np.float32] | None = None,
-    col_log_keep: NDArray[np.float32] | None = None,
+    objective: Objective,
+    row_terms: WordTerms = NO_TERMS,
+    col_terms: WordTerms = NO_TERMS,
     *,
     transposed: bool = False,
 ) -> NDArray[np.float64]:
@@ -27,8 +26,8 @@ def column_weights(
     for lines in cell.nonzeros():
         rows, cols = lines[:2] if not transposed else lines[1::-1]
         log_counts = lines[2]
-        if row_log_keep is not None and col_log_keep is not None:
-            log_counts = log_counts + row_log_keep[rows] + col_log_keep[cols]
-        f = objective.weights(log_counts, x_max, alpha)
+        if row_terms.log_keep is not None and col_terms.log_keep is not None:
+            log_counts = log_counts + row_terms.log_keep[rows] + col_terms.log_keep[cols]
+        f = objective.weights(log_counts)
         weights += np.bincount(cols, weights=f, minlength=num_columns)
     return weights

@@ -10,7 +10,8 @@ For one batch, with parameters frozen, ``r = w.u + b + c - ln x`` and ``e = f(x)
 and the same for u_j and, with accumulators of their own, for both biases. h_i bounds the largest
 eigenvalue of the Hessian of row i's least-squares problem in the batch, so no step is longer than
 ``g_i / h_i``, which cannot overshoot in any direction. A rare row (h small) takes the ordinary
-AdaGrad step. In between, kappa makes the step that of an implicit update.
+AdaGrad step. In between, kappa makes the step that of an implicit update. Where biases are anchored
+they take no step, the row's problem is in w_i alone, and ``h_i = sum_j f_ij |u_j|^2``.
 
 Departures from the reference program, for a batch of one nonzero: the bound and the damping; biases
 use eta too, as the formula above says; gradients are not clipped, as the bound leaves no need to.
@@ -25,12 +26,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from glove_spark.kernels.blocks.cells import Batch, BatchedCell, Tiles
+from glove_spark.kernels.training.objective import NO_TERMS, Objective, WordTerms
 from glove_spark.kernels.training.parameters import Accumulators, Parameters
 from glove_spark.kernels.training.products import Products, SparseProducts, TileProducts
+from glove_spark.kernels.training.unobserved import Draws, UnobservedPairs
 from glove_spark.kernels.training.words import CellWords, Words
 from glove_spark.kernels.training.workspace import Workspace
 
 Float32 = NDArray[np.float32]
+
+ONE_DRAW = Draws()
 
 _ZERO, _ONE = np.float32(0), np.float32(1)
 
@@ -45,16 +50,15 @@ class UpdateSettings:
         eta of this epoch.
     damping
         kappa, at least 0.
-    x_max, alpha
-        Of the weighting function f.
+    objective
+        What is minimised.
     adagrad
         ``"row"``: one accumulator a word; ``"element"``: one a coordinate, as the reference does.
     """
 
     learning_rate: float
     damping: float
-    x_max: float
-    alpha: float
+    objective: Objective
     adagrad: Accumulators
 
 
@@ -63,17 +67,20 @@ class CellLoss:
     """What training one cell cost.
 
     `cost_sum` is ``sum 0.5 f r^2`` over the cell's nonzeros, each measured before its batch's
-    update; divided by `nnz` and added up over cells it is the published cost. `finite` is False
-    where training was stopped because the cost no longer was.
+    update; divided by `nnz` and added up over cells it is the published cost. `unobserved_sum` is
+    the second term's part of this cell, ``sum 0.5 nu g_i g_j / G (w_i . u_j)^2`` over all its
+    pairs, the mean of its values before each of its steps. `finite` is False where training was
+    stopped because the cost no longer was.
     """
 
     cost_sum: float
     nnz: int
+    unobserved_sum: float = 0.0
 
     @property
     def finite(self) -> bool:
         """Whether the cost is a finite number."""
-        return math.isfinite(self.cost_sum)
+        return math.isfinite(self.cost_sum + self.unobserved_sum)
 
 
 def train_cell(
@@ -84,10 +91,14 @@ def train_cell(
     *,
     transposed: bool = False,
     rng: np.random.Generator | None = None,
-    row_log_keep: Float32 | None = None,
-    col_log_keep: Float32 | None = None,
+    row_terms: WordTerms = NO_TERMS,
+    col_terms: WordTerms = NO_TERMS,
+    draws: Draws = ONE_DRAW,
 ) -> CellLoss:
     """Train on every nonzero of a cell once; mutate `rows` and `columns` in place.
+
+    The steps of the pairs that never met are taken between its batches, the last one after the last
+    batch, so that a cell without a nonzero draws its words as well.
 
     Parameters
     ----------
@@ -101,17 +112,29 @@ def train_cell(
         `cell` holds the transpose of what is to be trained.
     rng
         Draws the order in which batches are visited; None visits them as they are stored.
-    row_log_keep, col_log_keep
-        float32, ``ln k`` of the block's words (`objective.log_keep_factors`), None for all kept.
+    row_terms, col_terms
+        What the objective knows of the blocks' words.
+    draws
+        The steps of the pairs that never met.
     """
+    objective = settings.objective
     # ln of (x k_i k_j / x_max)^alpha in three parts, x_max counted with the rows
-    alpha = np.float32(settings.alpha)
     all_kept = np.zeros(1, dtype=np.float32)
-    of_rows = all_kept if row_log_keep is None else row_log_keep
-    of_rows = of_rows - np.float32(np.log(settings.x_max))
-    of_cols = all_kept if col_log_keep is None else col_log_keep
-    words = CellWords(rows, columns, of_rows * alpha, of_cols * alpha)
+    of_rows = all_kept if row_terms.log_keep is None else row_terms.log_keep
+    of_rows = of_rows - np.float32(np.log(objective.x_max))
+    of_cols = all_kept if col_terms.log_keep is None else col_terms.log_keep
+    words = CellWords(rows, columns, of_rows * objective.exponent, of_cols * objective.exponent)
     trainer = _Trainer(settings, words)
+    unobserved = None
+    if objective.unobserved > 0:
+        unobserved = UnobservedPairs(
+            words,
+            (row_terms, col_terms),
+            settings.learning_rate,
+            objective.unobserved,
+            draws,
+            cell.num_batches,
+        )
     cost_sum = 0.0
     # An overflow shows in the cost, which the caller is told about.
     with np.errstate(over="ignore", invalid="ignore"):
@@ -119,8 +142,14 @@ def train_cell(
             cost_sum += trainer.train(batch, turned=turned != transposed)
             if not math.isfinite(cost_sum):
                 break
+            if unobserved is not None:
+                unobserved.after_batch()
+        else:
+            if unobserved is not None:
+                unobserved.finish()
     words.store()
-    return CellLoss(cost_sum, cell.total_nnz)
+    unobserved_sum = 0.0 if unobserved is None else unobserved.cost
+    return CellLoss(cost_sum, cell.total_nnz, unobserved_sum)
 
 
 class _Trainer:
@@ -128,7 +157,7 @@ class _Trainer:
 
     def __init__(self, settings: UpdateSettings, words: CellWords) -> None:
         self.words, self.vector_size = words, words.vector_size
-        self.alpha = np.float32(settings.alpha)
+        self.alpha, self.anchored = settings.objective.exponent, settings.objective.anchored
         self.eta, self.kappa = np.float32(settings.learning_rate), np.float32(settings.damping)
         self.workspace = Workspace()
 
@@ -178,31 +207,35 @@ class _Trainer:
 
     def _rates(
         self, products: Products, words: Words, f: Float32, squared_e: Float32
-    ) -> tuple[Float32, Float32]:
+    ) -> tuple[Float32, Float32 | None]:
         """Return the rates of the words' vectors and of their biases; add to the accumulators.
 
-        Those of the vectors are (words,) or (words, d), as the accumulators are.
+        Those of the vectors are (words,) or (words, d), as the accumulators are. Anchored biases
+        have none, and are no part of the problem whose curvature is bounded.
         """
-        d, gradsq, squared_eta = self.vector_size, words.numbers[1:], self.eta * self.eta
+        d, squared_eta = self.vector_size, self.eta * self.eta
         vectors = words.values[:, :d]
         squared_norm = np.vecdot(vectors, vectors)
+        gradsq = words.numbers[2 if self.anchored else 1 :]
         addends = np.empty_like(gradsq)
-        addends[0] = squared_eta
         if words.elements is None:
-            np.multiply(squared_norm, squared_eta / np.float32(d), out=addends[1])
-        squared_norm += _ONE
+            np.multiply(squared_norm, squared_eta / np.float32(d), out=addends[-1])
+        if not self.anchored:
+            addends[0] = squared_eta
+            squared_norm += _ONE
         bound = self._sums(products, f, squared_norm[np.newaxis])
         bound *= self.eta
         rates = self._rate(gradsq, bound)
         gradsq += self._sums(products, squared_e, addends)
+        of_biases = None if self.anchored else rates[0]
         if words.elements is None:
-            return rates[1], rates[0]
+            return rates[-1], of_biases
         of_elements = self._rate(words.elements, bound.reshape(-1, 1))
         squares = np.square(vectors)
         squares *= squared_eta
         added = self._both_ways(products, squared_e, squared_e, squares, out=np.empty_like(squares))
         np.add(words.elements, added, out=words.elements)
-        return of_elements, rates[0]
+        return of_elements, of_biases
 
     def _rate(self, gradsq: Float32, bound: Float32) -> Float32:
         """Return what gradients are multiplied by, from accumulators and ``eta h``."""
@@ -217,7 +250,7 @@ class _Trainer:
         values: Float32,
         e: Float32,
         rate: Float32,
-        bias_rate: Float32,
+        bias_rate: Float32 | None,
         scratch: tuple[Float32, Float32],
     ) -> Float32:
         """Return what is to be taken from `values`; overwrites `scratch`, of e's shape."""
@@ -227,15 +260,18 @@ class _Trainer:
             # a word has fewer places than its vector has numbers, so its rate is taken there
             by_row = np.multiply(e, products.at_rows(rate[:n]), out=scratch[0])
             by_col = np.multiply(e, products.at_cols(rate[n:]), out=scratch[1])
-            bias_rate = bias_rate / rate
+            bias_rate = None if bias_rate is None else bias_rate / rate
         room = self.workspace.array("step", *values.shape)
         step = self._both_ways(products, by_row, by_col, values, out=room)
         if rate.ndim == 2:
             step[:, :d] *= rate
         # one is the bias, and the other the constant 1, which is put back; a pass over both columns
         # at once would be a loop of two for every word
-        step[:, d] *= bias_rate
-        step[:, d + 1] *= bias_rate
+        for column in (d, d + 1):
+            if bias_rate is None:
+                step[:, column] = 0
+            else:
+                step[:, column] *= bias_rate
         return step
 
     @staticmethod

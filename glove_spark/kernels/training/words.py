@@ -83,7 +83,7 @@ class CellWords:
         )
         self._in_runs: dict[int, Words] = {}
         for k, log_weight in enumerate((row_log_weight, col_log_weight)):
-            block, parameters = self._block(k), self._sides[k]
+            block, parameters = self.block(k), self._sides[k]
             block.values[:, :d] = parameters.vectors
             block.values[:, self.bias_at(k)] = parameters.biases
             block.values[:, self.bias_at(1 - k)] = 1
@@ -98,10 +98,15 @@ class CellWords:
         """
         return self.vector_size + side
 
+    def block(self, side: int) -> Words:
+        """Return views of side 0, words, or 1, contexts."""
+        start = self._starts[side]
+        return self.tables.part(slice(start, start + len(self._sides[side].biases)))
+
     def store(self) -> None:
         """Write the tables back to the parameters that they were made from."""
         for k, parameters in enumerate(self._sides):
-            block = self._block(k)
+            block = self.block(k)
             parameters.vectors[...] = block.values[:, : self.vector_size]
             parameters.biases[...] = block.values[:, self.bias_at(k)]
             parameters.bias_gradsq[...] = block.numbers[1]
@@ -141,10 +146,6 @@ class CellWords:
         if run not in self._in_runs:
             self._in_runs[run] = self.tables.in_runs(run)
         return self._in_runs[run]
-
-    def _block(self, side: int) -> Words:
-        start = self._starts[side]
-        return self.tables.part(slice(start, start + len(self._sides[side].biases)))
 
 
 def _vector_gradsq(words: Words) -> Float32:
