@@ -22,7 +22,8 @@ from pyspark.sql import SparkSession
 
 from glove_spark.errors import SetupError
 from glove_spark.spark.class_archive import archive_options, delete_archive, java_command
-from glove_spark.spark.java_messages import start_java, stopping
+from glove_spark.spark.java_messages import JavaMessages, stopping
+from glove_spark.spark.troubles import refused_environment, remedy
 
 log = logging.getLogger(__name__)
 
@@ -90,6 +91,9 @@ def open_session(
         If Java or Spark does not start.
     """
     conf = tuple(conf)
+    refused = refused_environment()
+    if refused is not None:
+        raise SetupError(refused)
     submitted = "PYSPARK_GATEWAY_PORT" in os.environ
     if not submitted and SparkContext._gateway is None:
         check_java()
@@ -122,16 +126,23 @@ def open_session(
             _start_spark(settings)
         return SparkSession.builder.config(map={**settings}).getOrCreate()
     except (Py4JError, PySparkException, RuntimeError, OSError) as error:
-        reason = str(error).strip().splitlines() or [type(error).__name__]
-        raise SetupError(f"Spark does not start (master={master}): {reason[0]}") from error
+        said = getattr(error, "java_said", "")
+        first = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        why = remedy(f"{error}\n{said}") or " ".join([first, *said.splitlines()[-1:]])
+        raise SetupError(f"Spark does not start (master={master}): {why}") from error
 
 
 def _start_spark(settings: dict[str, str]) -> None:
     """Start Java and Spark in it, without an archive of classes where Java cannot use it."""
 
     def start() -> None:
-        conf = SparkConf().setAll(list(settings.items()))
-        SparkContext(conf=conf, gateway=start_java(conf))
+        conf, messages = SparkConf().setAll(list(settings.items())), JavaMessages()
+        try:
+            SparkContext(conf=conf, gateway=messages.start(conf))
+        except BaseException as error:
+            error.java_said = messages.held()  # type: ignore[attr-defined]
+            raise
+        messages.release()
 
     try:
         start()
