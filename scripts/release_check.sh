@@ -12,7 +12,10 @@ trap 'rm -rf "$scratch"' EXIT
 
 rm -rf "$folder"
 # the wheel is made from the source distribution, so both are complete
-"$python" -m build --outdir "$folder" .
+"$python" -m build --outdir "$folder" . > "$scratch/build.log" 2>&1 || {
+    cat "$scratch/build.log" >&2
+    exit 1
+}
 "$python" -m twine check --strict "$folder"/*
 "$python" -m check_wheel_contents "$folder"/*.whl
 
