@@ -43,7 +43,7 @@ test-slow:
 # Airflow wants other versions of many packages, hence an environment of its own
 test-airflow: .venv-airflow/installed
 	@scripts/setup.sh dev
-	$(RUN) pytest tests/airflow
+	$(RUN) pytest tests/airflow tests/examples -m airflow
 
 .venv-airflow/installed: conf/airflow/requirements.txt
 	@scripts/setup.sh dev
