@@ -45,15 +45,14 @@ def _list(settings: BatchesSettings) -> None:
         for name in names:
             sys.stdout.write(json.dumps({"name": name, **asdict(ledger.batches[name])}) + "\n")
         return
-    rows: list[tuple[str, ...]] = [
-        ("batch", "tokens", "documents", "nonzeros", "new words", "missed", "added")
-    ]
+    heads = ["batch", "tokens", "documents", "nonzeros", "new words", "missed", "added"]
+    rows = []
     for name in names:
         batch = ledger.batches[name]
         numbers = (batch.tokens, batch.documents, batch.nnz, batch.new_words, batch.missed_tokens)
         rows.append((name, *(f"{number:,}" for number in numbers), batch.added))
-    widths = [max(len(row[k]) for row in rows) for k in range(len(rows[0]))]
-    for row in rows:
-        cells = [row[0].ljust(widths[0])]
-        cells += [cell.rjust(width) for cell, width in zip(row[1:], widths[1:], strict=True)]
-        sys.stdout.write("  ".join(cells).rstrip() + "\n")
+    from tabulate import tabulate
+
+    align = ("left", *("right" for _ in heads[1:])) if rows else None
+    plain = tabulate(rows, heads, tablefmt="plain", disable_numparse=True, colalign=align)
+    sys.stdout.write(plain + "\n")

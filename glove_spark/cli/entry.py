@@ -12,7 +12,7 @@ from typing import Any
 
 from glove_spark import __version__
 from glove_spark.cli.batches import add_batches
-from glove_spark.cli.completion import add_completion
+from glove_spark.cli.completion import add_completion, answer_the_shell
 from glove_spark.cli.demo import add_demo
 from glove_spark.cli.drift import add_drift
 from glove_spark.cli.evaluate import add_evaluate
@@ -71,6 +71,7 @@ UPDATE_EXAMPLES = """  glove-spark update --input news/2026-11-20/ --output out/
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; return its exit code."""
     parser = build_parser()
+    answer_the_shell(parser)
     given = parser.parse_args(arguments)
     configure_log(given.verbose - given.quiet, given.log_format)
     signal.signal(signal.SIGTERM, _interrupt)
@@ -159,7 +160,7 @@ def build_parser() -> argparse.ArgumentParser:
     add_publish(commands)
     add_plot_neighbors(commands)
     add_demo(commands)
-    add_completion(commands, parser)
+    add_completion(commands)
     return parser
 
 

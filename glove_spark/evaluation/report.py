@@ -10,7 +10,6 @@ from typing import Any
 
 from glove_spark.evaluation.questions import Analogy, Pair, read_analogies, read_similarities
 from glove_spark.evaluation.scores import (
-    GROUPS,
     MISSING_RULES,
     Score,
     VectorStore,
@@ -61,26 +60,24 @@ def evaluate(store: VectorStore, questions: Questions, missing: str = "skip") ->
 
 def as_table(results: Mapping[str, Evaluation], missing: str) -> str:
     """Set the scores of one or several sets of vectors, by their names, side by side."""
-    lines = [f"missing words: {missing}, that is, {MISSING_RULES[missing]}"]
+    parts = [f"missing words: {missing}, that is, {MISSING_RULES[missing]}"]
     first = next(iter(results.values()))
+    sides = [f"{side} " if len(results) > 1 else "" for side in results]
     if first.analogies:
-        lines += ["", _sides(results, len(METHODS))] if len(results) > 1 else [""]
-        lines.append(
-            _row("analogies, % right", [TITLES[m] for _ in results for m in METHODS], "covered")
-        )
-        names = list(next(iter(first.analogies.values())))
-        for name in names:
-            if name == GROUPS[0]:
-                lines.append("")
+        heads = [side + TITLES[method] for side in sides for method in METHODS]
+        rows: list[Sequence[str]] = []
+        for name in next(iter(first.analogies.values())):
             scores = [result.analogies[m][name] for result in results.values() for m in METHODS]
-            lines.append(_row(name, [_shown(score) for score in scores], _coverage(scores[0])))
+            rows.append([name, *map(_shown, scores), _coverage(scores[0])])
+        parts.append(_table(["analogies, % right", *heads, "covered"], rows))
     if first.similarity:
-        lines += ["", _sides(results, 1)] if len(results) > 1 else [""]
-        lines.append(_row("similarity, 100 x Spearman", ["rho" for _ in results], "pairs covered"))
+        rows = []
         for name in first.similarity:
             scores = [result.similarity[name] for result in results.values()]
-            lines.append(_row(name, [_shown(score) for score in scores], _coverage(scores[0])))
-    return "\n".join(lines) + "\n"
+            rows.append([name, *map(_shown, scores), _coverage(scores[0])])
+        heads = [f"{side}rho" for side in sides]
+        parts.append(_table(["similarity, 100 x Spearman", *heads, "pairs covered"], rows))
+    return "\n\n".join(parts) + "\n"
 
 
 def as_json(results: Mapping[str, Evaluation], missing: str) -> dict[str, Any]:
@@ -105,13 +102,11 @@ def _plain(score: Score) -> dict[str, float | int | None]:
     return {"value": value, "covered": score.covered, "total": score.total}
 
 
-def _sides(results: Mapping[str, Evaluation], columns: int) -> str:
-    width = 9 * columns
-    return " " * 30 + "".join(f"{side:>{width}}" for side in results)
+def _table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    from tabulate import tabulate
 
-
-def _row(name: str, cells: Sequence[str], covered: str) -> str:
-    return f"{name:30}" + "".join(f"{cell:>9}" for cell in cells) + f"  {covered:>16}"
+    align = ("left", *("right" for _ in heads[1:]))
+    return tabulate(rows, heads, tablefmt="simple", disable_numparse=True, colalign=align)
 
 
 def _shown(score: Score) -> str:

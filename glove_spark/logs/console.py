@@ -1,16 +1,21 @@
-"""Standard error as people see it: lines of the log above one bar that is redrawn in place."""
+"""Standard error as people see it: lines of the log above one bar, which tqdm draws."""
 
 from __future__ import annotations
 
 import os
 import sys
 import threading
+from typing import TYPE_CHECKING
 
-_TO_START_AND_CLEAR = "\r\x1b[K"
+if TYPE_CHECKING:
+    from tqdm import tqdm
+    from typing_extensions import Never
+
+BAR_FORMAT = "{desc}  {bar:24}  {percentage:3.0f} %{postfix}"
 
 
 class Console:
-    """Writes lines and keeps the bar, where there is one, below them.
+    """Writes lines, above the bar where there is one.
 
     Attributes
     ----------
@@ -20,43 +25,40 @@ class Console:
 
     def __init__(self) -> None:
         self.shows_bars = False
-        self._bar = ""
-        # a signal handler may log while the same thread writes
-        self._lock = threading.RLock()
 
     def allow_bars(self, wanted: bool) -> None:
-        """Show bars if they are wanted and standard error is a terminal."""
+        """Show bars if they are wanted, and standard error is a terminal."""
         terminal = sys.stderr.isatty() and os.environ.get("TERM", "") not in ("", "dumb")
         self.shows_bars = wanted and terminal
 
     def write(self, text: str) -> None:
-        """Write whole lines above the bar."""
-        with self._lock:
-            bar = self._bar
-            self.draw("")
+        """Write whole lines."""
+        if self.shows_bars:
+            from tqdm import tqdm
+
+            tqdm.write(text, file=sys.stderr, end="")
+        else:
             sys.stderr.write(text)
-            sys.stderr.flush()
-            self.draw(bar)
+        sys.stderr.flush()
 
     def flush(self) -> None:
         """Do nothing: what is written has been flushed."""
 
-    def draw(self, bar: str) -> None:
-        """Replace the bar; an empty one clears it."""
-        with self._lock:
-            if not self.shows_bars or (not bar and not self._bar):
-                return
-            sys.stderr.write(_TO_START_AND_CLEAR + bar)
-            sys.stderr.flush()
-            self._bar = bar
+    def bar(self, name: str) -> tqdm[Never]:
+        """Show a bar; it is the caller's to move, and to close."""
+        from tqdm import tqdm
 
-    @property
-    def width(self) -> int:
-        """Columns of the terminal."""
-        try:
-            return os.get_terminal_size(sys.stderr.fileno()).columns or 80
-        except (OSError, ValueError):
-            return 80
+        # a signal handler may log while the same thread draws
+        tqdm.set_lock(threading.RLock())
+        return tqdm(
+            desc=name,
+            total=1,
+            bar_format=BAR_FORMAT,
+            file=sys.stderr,
+            leave=False,
+            dynamic_ncols=True,
+            disable=not self.shows_bars,
+        )
 
 
 CONSOLE = Console()

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from typing import Any, TypeGuard
 
 from glove_spark.errors import GloveSparkError
 from glove_spark.release.gate import ANALOGIES
-from glove_spark.release.prometheus import Metric, exposition
 from glove_spark.store.location import Location
 from glove_spark.store.manifest import SUFFIX, Manifest
 from glove_spark.store.versions import VERSIONS, Judgement
@@ -39,6 +38,9 @@ HELP = {
     "spearman_percent": "Spearman's rho with human judgement, times 100, by set.",
 }
 """What every metric says, by its name without the prefix."""
+
+Sample = tuple[str, dict[str, str], float]
+"""A metric's name without the prefix, the labels that tell it from others of the name, a value."""
 
 DROPPED_DOCUMENTS = {
     "documents_empty": "empty",
@@ -77,21 +79,48 @@ def write_run_metrics(
     root, reuse
         The output folder, and where its inputs are that it lacks.
     """
-    metrics = {name: Metric(f"glove_spark_{name}", text) for name, text in HELP.items()}
+    samples: list[Sample] = [
+        ("run_success", {}, int(exit_code == 0)),
+        ("run_exit_code", {}, exit_code),
+        ("run_start_timestamp_seconds", {}, round(started, 3)),
+        ("run_end_timestamp_seconds", {}, round(time.time(), 3)),
+    ]
+    if root is not None:
+        samples += _of_folder(root, reuse)
     labels = {"command": command, "output": _shown(root)}
-    for name, value in (
-        ("run_success", int(exit_code == 0)),
-        ("run_exit_code", exit_code),
-        ("run_start_timestamp_seconds", round(started, 3)),
-        ("run_end_timestamp_seconds", round(time.time(), 3)),
-    ):
-        metrics[name].add(value, labels)
-    for name, more, value in _of_folder(root, reuse) if root is not None else ():
-        metrics[name].add(value, labels | more)
     try:
-        Location.of(path).write_bytes(exposition(metrics.values()).encode())
-    except (GloveSparkError, OSError) as error:
+        Location.of(path).write_bytes(
+            as_text((name, labels | more, value) for name, more, value in samples)
+        )
+    # the driver of a cluster may lack the library
+    except (GloveSparkError, OSError, ImportError) as error:
         log.error("metrics=%s could not be written: %s", path, error)
+
+
+def as_text(samples: Iterable[Sample]) -> bytes:
+    """Write metrics in Prometheus's text format.
+
+    A run writes them once and ends, so all are gauges, none a counter. Samples of one metric have
+    the same labels.
+    """
+    from prometheus_client import CollectorRegistry, generate_latest
+    from prometheus_client.core import GaugeMetricFamily
+
+    families: dict[str, GaugeMetricFamily] = {}
+    for name, labels, value in samples:
+        if name not in families:
+            families[name] = GaugeMetricFamily(
+                f"glove_spark_{name}", HELP[name], labels=list(labels)
+            )
+        families[name].add_metric(list(labels.values()), value)
+
+    class Collector:
+        def collect(self) -> Iterable[GaugeMetricFamily]:
+            return families.values()
+
+    registry = CollectorRegistry()
+    registry.register(Collector())
+    return generate_latest(registry)
 
 
 def _shown(root: Location | None) -> str:
@@ -101,9 +130,7 @@ def _shown(root: Location | None) -> str:
     return (root.parent.parent if root.parent.name == VERSIONS else root).shown
 
 
-def _of_folder(
-    root: Location, reuse: Location | None
-) -> Iterator[tuple[str, dict[str, str], float]]:
+def _of_folder(root: Location, reuse: Location | None) -> Iterator[Sample]:
     """Find metric, labels and value of all that the manifests say."""
     facts: dict[str, Mapping[str, Any]] = {}
     for name, manifest in _manifests(root, reuse).items():

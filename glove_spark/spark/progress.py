@@ -28,8 +28,6 @@ DRAW_SECONDS = 0.2
 LINE_SECONDS = 30.0
 """Between two lines where no bar is shown."""
 
-BAR_WIDTH, SMALLEST_BAR = 24, 6
-
 
 class Tasks(NamedTuple):
     """Tasks of the jobs that run now."""
@@ -146,7 +144,6 @@ def shown_progress(
         # a look at a JVM that hangs must not keep us from ending
         if watcher.is_alive():
             watcher.join(timeout=2)
-        console.draw("")
         name_stage("")
 
 
@@ -167,14 +164,15 @@ def running_tasks(spark: SparkSession) -> Tasks:
 
 def _watch(progress: StageProgress, console: Console, stop: threading.Event) -> None:
     # a session that is gone, or going, has nothing to show
-    with suppress(Py4JError, ConnectionError, AttributeError):
+    with suppress(Py4JError, ConnectionError, AttributeError), console.bar(progress.name) as bar:
         while not stop.wait(DRAW_SECONDS if console.shows_bars else LINE_SECONDS):
             state = progress.state()
-            if stop.is_set():
-                return
+            if stop.is_set() or state is None:
+                continue
             if console.shows_bars:
-                console.draw(bar(progress.name, state, console.width))
-            elif state is not None:
+                bar.total, bar.n = state.total, min(state.done, state.total)
+                bar.set_postfix_str(beside_the_bar(state))
+            else:
                 log.info(
                     "%s: %s",
                     progress.name,
@@ -189,28 +187,18 @@ def _watch(progress: StageProgress, console: Console, stop: threading.Event) -> 
                 )
 
 
-def bar(name: str, state: State | None, width: int) -> str:
-    """Draw a bar of at most ``width`` - 1 columns; in a narrow terminal the bar itself gives way.
+def beside_the_bar(state: State) -> str:
+    """Say how far a stage is, beside a bar that shows the share.
 
-    >>> bar("tokens", State(10, 40, "tasks", "", 2.0, 15.0), 80)
-    'tokens  ██████░░░░░░░░░░░░░░░░░░   25 %  10/40 tasks  2 tasks/s  0:15 left'
-    >>> bar("tokens", State(10, 40, "tasks", "", 2.0, 15.0), 50)
-    'tokens   25 %  10/40 tasks  2 tasks/s  0:15 left'
+    >>> beside_the_bar(State(10, 40, "tasks", "", 2.0, 15.0))
+    '10/40 tasks  2 tasks/s  0:15 left'
     """
-    if state is None:
-        return name[: width - 1]
-    where = state.note or f"{amount(state.done)}/{amount(state.total)} {state.unit}"
-    parts = [f"{100 * state.share:3.0f} %", where]
+    parts = [state.note or f"{amount(state.done)}/{amount(state.total)} {state.unit}"]
     if state.rate > 0:
         parts.append(f"{amount(state.rate)} {state.unit}/s")
     if state.seconds_left is not None:
         parts.append(f"{duration(state.seconds_left)} left")
-    text = "  ".join(parts)
-    room = min(BAR_WIDTH, width - 1 - len(name) - len(text) - 4)
-    if room >= SMALLEST_BAR:
-        filled = round(state.share * room)
-        text = "█" * filled + "░" * (room - filled) + "  " + text
-    return f"{name}  {text}"[: width - 1]
+    return "  ".join(parts)
 
 
 def in_words(state: State) -> str:

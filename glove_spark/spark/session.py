@@ -200,21 +200,29 @@ def spark_session(master: str | None = None, conf: Iterable[str] = ()) -> Iterat
 
 
 @contextmanager
-def starting_workers(spark: SparkSession) -> Iterator[None]:
+def starting_workers(spark: SparkSession, module: str) -> Iterator[None]:
     """Start the Python workers of a local master while the block keeps the JVM busy.
 
     The first job that needs them would wait for more than a second, most of which is the start of
     Python and the import of what the tasks use. They have started when the block ends: a session
     that stopped before would break their pipes, which they complain of.
+
+    Parameters
+    ----------
+    module
+        What tasks will use; workers of our own daemon have imported it already.
     """
     context = spark.sparkContext
+
+    def import_it(_: int) -> None:
+        importlib.import_module(module)
 
     def start() -> None:
         # workers that do not start: whoever needs them will say so
         with suppress(Py4JError, PySparkException, ConnectionError):
             describe(spark, "start the Python workers")
             tasks = cores(spark)
-            context.parallelize(range(tasks), tasks).foreach(_import_stages)
+            context.parallelize(range(tasks), tasks).foreach(import_it)
 
     if not str(context.master).startswith("local"):
         yield
@@ -225,11 +233,6 @@ def starting_workers(spark: SparkSession) -> Iterator[None]:
         yield
     finally:
         starter.join()
-
-
-def _import_stages(_: int) -> None:
-    # done already by workers of our daemon
-    importlib.import_module("glove_spark.stages.cooccurrence")
 
 
 def _master_is_configured() -> bool:

@@ -23,6 +23,7 @@ from glove_spark.corpus.tokenizers import BUILT_IN, PUNCTUATION, make_tokenizer,
 from glove_spark.errors import DatasetError, EmptyInputError
 from glove_spark.settings.stages import TokenizeSettings
 from glove_spark.spark.session import describe, starting_workers
+from glove_spark.stages import cooccurrence
 from glove_spark.stages.stage import Job, Stage
 from glove_spark.stages.token_files import write_tokens
 from glove_spark.store.format_versions import FORMAT_VERSIONS
@@ -50,7 +51,7 @@ def build_tokens(job: Job) -> Mapping[str, Any]:
     documents = read_documents(job.spark, files, settings)
     counted = Observation("tokens")
     rows = cut_and_tokenize(documents, settings, tokenize).observe(counted, *_totals())
-    with starting_workers(job.spark), corpus_errors():
+    with starting_workers(job.spark, cooccurrence.__name__), corpus_errors():
         write_tokens(rows, job.output)
     facts = {"files": len(files), **{name: int(value) for name, value in counted.get.items()}}
     _check(facts)

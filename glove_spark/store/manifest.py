@@ -183,13 +183,16 @@ class Manifest:
                 "delete it to redo the stage"
             )
         try:
+            recipe = Recipe(
+                stage=_text(content["stage"]),
+                format_version=_whole(content["format_version"]),
+                settings=_members(content["settings"], _anything),
+                inputs=_members(content["inputs"], _text),
+            )
+            if content["fingerprint"] != recipe.fingerprint:
+                raise ValueError("its fingerprint is not that of its recipe")
             return cls(
-                recipe=Recipe(
-                    stage=_text(content["stage"]),
-                    format_version=_whole(content["format_version"]),
-                    settings=_members(content["settings"], _anything),
-                    inputs=_members(content["inputs"], _text),
-                ),
+                recipe=recipe,
                 files=_files(content["files"]),
                 facts=Facts(_members(content["facts"], _anything), location.shown),
                 timings=_members(content["timings"], _number),

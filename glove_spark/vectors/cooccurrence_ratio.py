@@ -46,18 +46,19 @@ class ProbabilityRatios:
             return np.asarray(self.probabilities[0] / self.probabilities[1], np.float64)
 
     def as_table(self) -> str:
-        """Set out as in the paper: a column a word k."""
+        """Set out as in the paper: one column per word k."""
+        from tabulate import tabulate
+
         i, j = self.given
-        rows = {
-            f"P(k|{i})": [_shown(value) for value in self.probabilities[0]],
-            f"P(k|{j})": [_shown(value) for value in self.probabilities[1]],
-            f"P(k|{i})/P(k|{j})": [_shown(value) for value in self.ratios],
-        }
-        first = max(len(name) for name in rows)
-        widths = [max(len(word), 8) for word in self.probes]
-        lines = [_line("k", first, self.probes, widths)]
-        lines += [_line(name, first, cells, widths) for name, cells in rows.items()]
-        return "\n".join(lines) + "\n"
+        rows = [
+            [f"P(k|{i})", *map(_shown, self.probabilities[0])],
+            [f"P(k|{j})", *map(_shown, self.probabilities[1])],
+            [f"P(k|{i})/P(k|{j})", *map(_shown, self.ratios)],
+        ]
+        align = ("left", *("right" for _ in self.probes))
+        heads = ["k", *self.probes]
+        plain = tabulate(rows, heads, tablefmt="plain", disable_numparse=True, colalign=align)
+        return plain + "\n"
 
 
 def probability_ratios(
@@ -114,8 +115,3 @@ def _shown(value: float) -> str:
     if math.isnan(value):
         return "-"
     return f"{value:.1e}" if 0 < value < 0.01 else f"{value:.3g}"
-
-
-def _line(name: str, first: int, cells: Sequence[str], widths: Sequence[int]) -> str:
-    shown = (f"{cell:>{width}}" for cell, width in zip(cells, widths, strict=True))
-    return f"{name:{first}}  " + "  ".join(shown)

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Sequence
-
-import numpy as np
-from numpy.typing import NDArray
+from contextlib import suppress
 
 from glove_spark.errors import UnknownWordError
 
@@ -26,40 +23,18 @@ def near_spellings(word: str, words: Sequence[str], limit: int = 5) -> list[str]
     by three. Words of one distance keep their order, which is that of frequency.
 
     >>> near_spellings("tyrany", ["liberty", "tyrant", "tyranny", "TYRANY"])
-    ['TYRANY', 'tyranny', 'tyrant']
+    ['TYRANY', 'tyrant', 'tyranny']
     """
-    wanted = word.casefold()
-    allowed = 1 if len(wanted) <= 4 else 2 if len(wanted) <= 8 else 3
-    by_length: dict[int, list[int]] = defaultdict(list)
-    folded = [other.casefold() for other in words]
-    for position, other in enumerate(folded):
-        if other and abs(len(other) - len(wanted)) <= allowed:
-            by_length[len(other)].append(position)
-    found: list[tuple[int, int]] = []
-    for length, positions in by_length.items():
-        group = np.array([folded[position] for position in positions], dtype=f"U{length}")
-        letters = group.view(np.uint32).reshape(len(positions), length)
-        distances = _distances(wanted, letters)
-        near = np.flatnonzero(distances <= allowed)
-        found += [(int(distances[k]), positions[k]) for k in near]
-    return [words[position] for _, position in sorted(found)[:limit]]
+    # the driver of a cluster may lack it, and what is suggested is not worth an error of its own
+    with suppress(ImportError):
+        from rapidfuzz.distance import OSA
+        from rapidfuzz.process import extract_iter
 
-
-def _distances(word: str, others: NDArray[np.uint32]) -> NDArray[np.int32]:
-    """Return the distance of ``word`` to n words of one length, (n, length), as int32 (n,)."""
-    count, length = others.shape
-    letters = [ord(letter) for letter in word]
-    # row i of the usual table, for all words at once: cost[j] is that of word[:i] against [:j]
-    before: list[NDArray[np.int32]] = []
-    cost = [np.full(count, j, np.int32) for j in range(length + 1)]
-    for i, letter in enumerate(letters, 1):
-        row = [np.full(count, i, np.int32)]
-        for j in range(1, length + 1):
-            other = others[:, j - 1]
-            best = np.minimum(cost[j - 1] + (other != letter), np.minimum(cost[j], row[-1]) + 1)
-            if i > 1 and j > 1:
-                swapped = (other == letters[i - 2]) & (others[:, j - 2] == letter)
-                best = np.where(swapped, np.minimum(best, before[j - 2] + 1), best)
-            row.append(best)
-        before, cost = cost, row
-    return cost[length]
+        wanted = word.casefold()
+        allowed = 1 if len(wanted) <= 4 else 2 if len(wanted) <= 8 else 3
+        # an empty word is near to every short one
+        choices = (other.casefold() or None for other in words)
+        near = extract_iter(wanted, choices, scorer=OSA.distance, score_cutoff=allowed)
+        found = sorted((distance, position) for _, distance, position in near)
+        return [words[position] for _, position in found[:limit]]
+    return []

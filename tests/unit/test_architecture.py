@@ -65,6 +65,8 @@ def imports_of(file):
     for node in ast.walk(ast.parse(file.read_text("utf-8"))):
         if isinstance(node, ast.Import):
             yield from (name.name for name in node.names)
+        elif isinstance(node, ast.Call) and ast.unparse(node.func).endswith("import_module"):
+            yield from (item.value for item in node.args if isinstance(item, ast.Constant))
         elif isinstance(node, ast.ImportFrom):
             assert not node.level, f"{file}: a relative import hides which room it enters"
             for name in node.names:

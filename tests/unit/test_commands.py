@@ -1,6 +1,7 @@
 """The commands beside the stages, from their flags to what they print and write."""
 
 import json
+import re
 
 import numpy as np
 import pytest
@@ -79,9 +80,7 @@ def test_convert_and_evaluate(capsys, tmp_path, royals):
     arguments = ["evaluate", "--vectors", target, "--analogies", str(tmp_path / "family.txt")]
     capsys.readouterr()
     assert main(arguments) == 0
-    assert "family                           100.00   100.00            1 of 2" in (
-        capsys.readouterr().out
-    )
+    assert re.search("^family +100.00 +100.00 +1 of 2$", capsys.readouterr().out, re.MULTILINE)
     assert main([*arguments, "--missing", "wrong", "--json"]) == 0
     report = json.loads(capsys.readouterr().out)
     assert (report["words"], report["vector_size"], report["missing"]) == (5, 3, "wrong")
@@ -111,9 +110,7 @@ def test_the_c_programs_work_goes_there_and_back(capsys, tmp_path):
     capsys.readouterr()
     arguments = ["--similarity", str(tmp_path / "pairs.txt"), "--sides", "word", "context"]
     assert main(["evaluate", "--vectors", out, *arguments]) == 0
-    assert "pairs                            100.00   100.00            2 of 2" in (
-        capsys.readouterr().out
-    )
+    assert re.search("^pairs +100.00 +100.00 +2 of 2$", capsys.readouterr().out, re.MULTILINE)
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,9 @@
 
 import hashlib
 import json
+import re
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -15,6 +17,7 @@ from glove_spark.store.dataset import (
     open_dataset,
     refuse_followed,
 )
+from glove_spark.store.format_versions import FORMAT_VERSIONS
 from glove_spark.store.location import Location
 from glove_spark.store.manifest import Dataset, Manifest, Recipe, fingerprint, list_files
 
@@ -197,3 +200,17 @@ def test_what_follows_a_corpus_is_not_made_at_once(tmp_path):
     refuse_followed(followed, Location.of(tmp_path), FOLLOWED)
     with pytest.raises(DatasetError, match="follows a corpus in batches; add text by glove-spark"):
         refuse_followed(followed, Location.of(tmp_path), "import-c")
+
+
+def test_a_fingerprint_that_is_not_the_recipes_is_refused(dataset):
+    rewritten(dataset, settings={"window_size": 6})
+    with pytest.raises(DatasetError, match="its fingerprint is not that of its recipe"):
+        Manifest.read(dataset)
+
+
+def test_the_documents_list_every_dataset_with_its_version():
+    formats = (Path(__file__).parents[2] / "docs" / "FORMATS.md").read_text("utf-8")
+    rows = re.findall(r"^\| \[`([\w.]+)`\]\(#\w+\) \| .* \| (\d+) \|$", formats, re.MULTILINE)
+    assert {name: int(version) for name, version in rows} == FORMAT_VERSIONS
+    for name in FORMAT_VERSIONS:
+        assert f"\n## {name}\n" in formats

@@ -9,8 +9,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from glove_spark.cli import entry as cli
 from glove_spark.cli import main
-from glove_spark.release.prometheus import Metric, exposition
-from glove_spark.release.run_metrics import HELP, write_run_metrics
+from glove_spark.release.run_metrics import HELP, as_text, write_run_metrics
 from glove_spark.store.location import Location
 from glove_spark.store.manifest import Manifest, Recipe
 from glove_spark.store.versions import Judgement
@@ -34,27 +33,10 @@ def samples_of(text):
 )
 def test_whatever_a_label_holds_is_read_back(text, value):
     # the parser takes lines by splitting at newlines only, as Prometheus does
-    metric = Metric("m", "Help.")
-    metric.add(value, {"label": text})
-    (family,) = text_string_to_metric_families(exposition([metric]))
+    (family,) = text_string_to_metric_families(as_text([("cost", {"set": text}, value)]).decode())
     (sample,) = family.samples
-    assert sample.labels == {"label": text}
+    assert sample.labels == {"set": text}
     assert sample.value == value or (math.isnan(sample.value) and math.isnan(value))
-
-
-def test_help_is_escaped_and_metrics_without_samples_are_left_out():
-    metric = Metric("m", "a\\b\nc")
-    metric.add(1, {})
-    assert exposition([metric, Metric("n", "x")]) == "# HELP m a\\\\b\\nc\n# TYPE m gauge\nm{} 1\n"
-    (family,) = text_string_to_metric_families(exposition([metric]))
-    assert family.documentation == "a\\b\nc"
-
-
-def test_names_are_checked():
-    metric = Metric("no-name", "x")
-    metric.add(1, {})
-    with pytest.raises(ValueError, match="'no-name' is no name of a metric or label"):
-        exposition([metric])
 
 
 @pytest.fixture

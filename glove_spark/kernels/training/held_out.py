@@ -46,7 +46,7 @@ def is_held_out(
     The choice depends on neither the partitions nor the blocks nor the seed of training.
 
     >>> is_held_out(np.arange(10), np.arange(10), 0.3).sum()
-    np.int64(3)
+    np.int64(6)
     """
     key = row_ids.astype(np.uint64) << np.uint64(32) | col_ids.astype(np.uint64)
     key += np.uint64(0x9E3779B97F4A7C15)
