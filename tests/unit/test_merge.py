@@ -83,7 +83,10 @@ def test_in_between_it_is_the_published_formula(base):
     parts = [moved(base, 0.5, 2.0), moved(base, -0.25, 5.0)]
     merged = merge(
         base,
-        [Replica(p, ReplicaWeight(*w)) for p, w in zip(parts, zip(f, curvature), strict=True)],
+        [
+            Replica(p, ReplicaWeight(*w))
+            for p, w in zip(parts, zip(f, curvature, strict=True), strict=True)
+        ],
         arrival=2.0,
     )
     # every accumulator is 1 + 2 + 5
