@@ -21,6 +21,8 @@ from glove_spark.store.format_versions import FORMAT_VERSIONS
 from glove_spark.store.location import Location
 from glove_spark.store.manifest import Dataset, Manifest, Recipe, list_files
 
+pytest_plugins = ("tests.spark_fixtures",)
+
 # a busy machine is not a defect: no test asserts a time
 hypothesis.settings.register_profile("glove_spark", deadline=None)
 hypothesis.settings.register_profile("fuzz", deadline=None, max_examples=8000)

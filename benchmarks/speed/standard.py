@@ -4,7 +4,7 @@
 
 runs, for every combination, the command
 
-    glove-spark run --input DATA/wiki --output WORK --window-size 15 --min-count 5 --x-max 10
+    glove-spark run --input DATA/wiki --output WORK --window-size 15 --min-count 5
         --vector-size 50 --epochs 5 --num-blocks P --seed S --master local[2]
 
 as a process of its own, scores the vectors, prints a table and appends one JSON
@@ -76,7 +76,6 @@ def options_of(blocks: int, seed: int, given: argparse.Namespace) -> dict[str, o
     return {
         "--window-size": 15,
         "--min-count": 5,
-        "--x-max": 10,
         "--vector-size": given.vector_size,
         "--epochs": given.epochs,
         "--num-blocks": blocks,

@@ -44,7 +44,12 @@ def _evaluate(settings: EvaluateSettings) -> None:
     with _stores(settings) as store_of:
         for side in settings.sides or (None,):
             source = open_vectors(
-                settings.vectors, settings.format, side=side, vocab=settings.vocab
+                settings.vectors,
+                settings.format,
+                side=side,
+                vocab=settings.vocab,
+                encoding_errors=settings.encoding_errors,
+                center=settings.center,
             )
             name = side or "vectors"
             log.info(
@@ -70,7 +75,9 @@ def _stores(settings: EvaluateSettings) -> Iterator[Any]:
         from glove_spark.evaluation.scores import InMemory
         from glove_spark.vectors.word_vectors import WordVectors
 
-        yield lambda source: InMemory(WordVectors.read(source))
+        yield lambda source: InMemory(
+            WordVectors.read(source, repeated_words=settings.repeated_words)
+        )
         return
     from glove_spark.evaluation.on_spark import OnSpark
     from glove_spark.spark.session import spark_session

@@ -71,7 +71,12 @@ def _convert(settings: ConvertSettings) -> None:
     from glove_spark.exchange.formats import convert, open_vectors
 
     source = open_vectors(
-        settings.source, settings.format, side=settings.side, vocab=settings.vocab
+        settings.source,
+        settings.format,
+        side=settings.side,
+        vocab=settings.vocab,
+        encoding_errors=settings.encoding_errors,
+        center=settings.center,
     )
     written = convert(
         source,
@@ -79,6 +84,7 @@ def _convert(settings: ConvertSettings) -> None:
         settings.to,
         precision=settings.precision,
         overwrite=settings.overwrite,
+        repeated=settings.repeated_words,
     )
     log.info(
         "%s: %s words, d = %d, as %s",

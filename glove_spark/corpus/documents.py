@@ -6,10 +6,13 @@ hold no text are told apart, so that the stage can count them.
 
 from __future__ import annotations
 
+import codecs
 import re
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import reduce
+from typing import NamedTuple
 
 from py4j.protocol import Py4JError, Py4JNetworkError
 from pyspark.errors import PySparkException
@@ -17,12 +20,20 @@ from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 from pyspark.sql.types import StringType, StructField, StructType
 
-from glove_spark.corpus.files import CorpusFile, check_json_field, file_format
-from glove_spark.corpus.object_store import read_values
-from glove_spark.errors import ConfigurationError, InputError
+from glove_spark.corpus.content import Content, content_of
+from glove_spark.corpus.files import (
+    CorpusFile,
+    check_json_field,
+    check_size,
+    codec_by_name,
+    kind_of,
+)
+from glove_spark.corpus.python_source import check_table, read_values
+from glove_spark.errors import InputError
+from glove_spark.extras import require
 from glove_spark.settings.stages import TokenizeSettings
 from glove_spark.spark.failures import text_of
-from glove_spark.store.location import Location
+from glove_spark.store.location import REQUESTS_AT_ONCE, Location
 
 ZSTD_SINCE = (4, 1)
 """The version of Spark that reads zstd without Hadoop's native library."""
@@ -47,38 +58,101 @@ def read_documents(
     ConfigurationError
         If a table has no column ``settings.text_column`` of strings.
     """
-    alike: dict[tuple[str, bool], list[Location]] = {}
-    for file in files:
-        name = file_format(file.location, settings), file.location.is_in_object_store
-        alike.setdefault(name, []).append(file.location)
+    alike: dict[Reading, list[Location]] = {}
+    for file, content in zip(files, _contents(files), strict=True):
+        alike.setdefault(_reading(file.location, content, settings), []).append(file.location)
     readers = {"text": _read_text, "jsonl": _read_json, "parquet": _read_table, "orc": _read_table}
-    frames = [readers[name](spark, name, some, settings) for (name, _), some in alike.items()]
+    frames = [
+        readers.get(how.kind, _read_whole)(spark, how, some, settings)
+        for how, some in alike.items()
+    ]
     return reduce(DataFrame.union, frames)
 
 
+class Reading(NamedTuple):
+    """How some files are read.
+
+    Attributes
+    ----------
+    kind
+        As `kind_of` names it.
+    by_python
+        Whether Python hands the bytes to the JVM, whose own readers cannot.
+    codec, encoding
+        As `Content` has them; an encoding of None is UTF-8.
+    """
+
+    kind: str
+    by_python: bool
+    codec: str | None
+    encoding: str | None
+
+
+def _contents(files: list[CorpusFile]) -> list[Content]:
+    """Look at the first bytes of every file."""
+    if files and files[0].location.is_local:
+        return [content_of(file.location) for file in files]
+    with ThreadPoolExecutor(REQUESTS_AT_ONCE) as threads:
+        return list(threads.map(lambda file: content_of(file.location), files))
+
+
+def _reading(file: Location, content: Content, settings: TokenizeSettings) -> Reading:
+    kind = kind_of(file, content, settings)
+    encoding = content.encoding
+    if encoding is None and not _is_utf8(settings.encoding):
+        encoding = settings.encoding
+    if kind in ("parquet", "orc"):
+        # Spark goes by the name of a table's file no more than we do
+        return Reading(kind, file.is_in_object_store, None, None)
+    unlike = content.codec != codec_by_name(file.name) or encoding is not None
+    by_python = file.is_in_object_store or unlike or kind in ("json", "warc")
+    return Reading(kind, by_python, content.codec, encoding)
+
+
+def _is_utf8(encoding: str) -> bool:
+    return codecs.lookup(encoding).name == "utf-8"
+
+
 def _read_text(
-    spark: SparkSession, name: str, files: list[Location], settings: TokenizeSettings
+    spark: SparkSession, how: Reading, files: list[Location], settings: TokenizeSettings
 ) -> DataFrame:
-    lines = _lines(spark, files, whole=settings.document == "file")
-    return lines.select(
+    return _as_texts(_lines(spark, how, files, whole=settings.document == "file"))
+
+
+def _read_whole(
+    spark: SparkSession, how: Reading, files: list[Location], settings: TokenizeSettings
+) -> DataFrame:
+    """Read JSON that is not one object per line, and WARC files."""
+    for file in files:
+        check_size(file)
+    if how.kind == "warc":
+        require("warcio", "warc", f"{files[0].shown}, a WARC file,")
+    texts = read_values(spark, files, how.kind, settings.text_column, how.codec, how.encoding)
+    if how.kind == "warc" and settings.document == "line":
+        texts = texts.select(F.explode(F.split("value", "\r?\n")).alias("value"))
+    return _as_texts(texts)
+
+
+def _as_texts(values: DataFrame) -> DataFrame:
+    return values.select(
         F.ltrim(_repaired("value"), F.lit(_BYTE_ORDER_MARK)).alias("text"),
         F.lit(False).alias("unparsed"),
-        _repaired_bytes(F.col("value")).alias("repaired"),
+        F.coalesce(_repaired_bytes(F.col("value")), F.lit(0)).alias("repaired"),
     )
 
 
 def _read_json(
-    spark: SparkSession, name: str, files: list[Location], settings: TokenizeSettings
+    spark: SparkSession, how: Reading, files: list[Location], settings: TokenizeSettings
 ) -> DataFrame:
     field = settings.text_column
-    check_json_field(files[0], field)
+    check_json_field(files[0], field, how.codec, how.encoding)
     schema = StructType([StructField(field, StringType()), StructField(_UNPARSED, StringType())])
     options = {
         "columnNameOfCorruptRecord": _UNPARSED,
         # the parser's own limit of 20M characters would make longer documents unparsable
         "maxStringLen": str(2**31 - 1),
     }
-    lines = _lines(spark, files, whole=False).select(
+    lines = _lines(spark, how, files, whole=False).select(
         F.ltrim(_repaired("value"), F.lit(_BYTE_ORDER_MARK)).alias("line"),
         _repaired_bytes(F.col("value")).alias("repaired"),
     )
@@ -96,41 +170,28 @@ def _read_json(
 
 
 def _read_table(
-    spark: SparkSession, name: str, files: list[Location], settings: TokenizeSettings
+    spark: SparkSession, how: Reading, files: list[Location], settings: TokenizeSettings
 ) -> DataFrame:
+    """Read one column of Parquet or ORC files, whatever the others are."""
     column = settings.text_column
-    if files[0].is_in_object_store:
-        values = read_values(spark, files, name, column)
-        return values.select(
-            _repaired("value").alias("text"),
-            F.lit(False).alias("unparsed"),
-            _repaired_bytes(F.col("value")).alias("repaired"),
-        )
-    reader = spark.read.format(name).option("recursiveFileLookup", "true")
+    names = check_table(files[0], how.kind, column)
+    # Spark does not tell such columns apart
+    alike = [name for name in names if name.casefold() == column.casefold()]
+    if how.by_python or len(alike) > 1:
+        return _as_texts(read_values(spark, files, how.kind, column))
+    reader = spark.read.schema(StructType([StructField(column, StringType())])).format(how.kind)
     with corpus_errors():
-        table = reader.load([file.for_spark_reader() for file in files])
-    if column not in table.columns:
-        raise ConfigurationError(
-            f"text_column={column!r} is not in the {name} files; their columns are "
-            f"{', '.join(table.columns)}"
-        )
-    kind = table.schema[column].dataType
-    if not isinstance(kind, StringType):
-        raise ConfigurationError(
-            f"text_column={column!r} of the {name} files is of type {kind.simpleString()} and "
-            "must be string; name another column"
+        table = reader.option("recursiveFileLookup", "true").load(
+            [file.for_spark_reader() for file in files]
         )
     quoted = "`" + column.replace("`", "``") + "`"
-    return table.select(
-        F.make_valid_utf8(F.col(quoted)).alias("text"),
-        F.lit(False).alias("unparsed"),
-        _repaired_bytes(F.col(quoted)).alias("repaired"),
-    )
+    return _as_texts(table.select(F.col(quoted).alias("value")))
 
 
-def _lines(spark: SparkSession, files: list[Location], *, whole: bool) -> DataFrame:
-    if files[0].is_in_object_store:
-        return read_values(spark, files, "whole" if whole else "lines")
+def _lines(spark: SparkSession, how: Reading, files: list[Location], *, whole: bool) -> DataFrame:
+    if how.by_python:
+        kind = "whole" if whole else "lines"
+        return read_values(spark, files, kind, codec=how.codec, encoding=how.encoding)
     zstd = next((file for file in files if file.name.lower().endswith(".zst")), None)
     if zstd is not None and tuple(map(int, spark.version.split(".")[:2])) < ZSTD_SINCE:
         raise InputError(

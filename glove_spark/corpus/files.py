@@ -5,16 +5,20 @@ from __future__ import annotations
 import io
 import json
 import logging
+import os
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import pyarrow as pa
 from pyarrow import fs
 
+from glove_spark.corpus.content import Content, open_bytes
 from glove_spark.errors import ConfigurationError, EmptyInputError, InputError
 from glove_spark.settings.stages import TokenizeSettings
 from glove_spark.store.checksums import Hasher, file_states
+from glove_spark.store.dataset import MARKER
 from glove_spark.store.location import Location
 from glove_spark.store.manifest import fingerprint
 
@@ -47,64 +51,252 @@ class CorpusFile:
     modified_ns: int
 
 
-def find_files(settings: TokenizeSettings, *, announce: bool = True) -> list[CorpusFile]:
-    """List the files that ``settings.input`` names, each once, ordered by path.
+class Skipped(NamedTuple):
+    """How many files below the input were not read, and why.
 
-    Folders are read with all that is below them. Hidden files (``.name`` and ``_name``, as
-    Spark has it) and files of zero bytes are skipped, with a warning if ``announce``.
+    Attributes
+    ----------
+    hidden
+        Names that Spark hides, of files or of folders above them, and files still being copied.
+    empty
+        Files of zero bytes.
+    repeated
+        Further names of a file that is read already: links, or a path given twice.
+    output
+        Folders that glove_spark itself wrote.
+    broken
+        Links that lead nowhere.
+    """
+
+    hidden: int = 0
+    empty: int = 0
+    repeated: int = 0
+    output: int = 0
+    broken: int = 0
+
+
+class Corpus(NamedTuple):
+    """The files of the corpus, ordered by path, and what was skipped."""
+
+    files: list[CorpusFile]
+    skipped: Skipped
+
+
+def find_files(settings: TokenizeSettings, *, announce: bool = True) -> Corpus:
+    """List the files that ``settings.input`` names, each once.
+
+    Folders are read with all that is below them, through links too, but no folder twice. Skipped,
+    with a warning if ``announce``: files and folders that Spark hides (`is_hidden`), files of zero
+    bytes, links that lead nowhere, and folders that glove_spark itself wrote.
 
     Raises
     ------
     InputError
-        If a path does not exist or cannot be listed, nothing is left, or Hadoop cannot open a
-        file for its name.
+        If a path does not exist or cannot be listed, nothing is left, a folder is a table of
+        another system (Delta, Iceberg, Hudi), or Hadoop cannot open a file for its name.
     """
-    found: dict[str, CorpusFile] = {}
-    hidden = empty = 0
+    search = FileSearch()
     for pattern in settings.input:
-        root = Location.of(pattern)
-        for location, info in _expand(pattern, root):
-            if _is_hidden(info.base_name):
-                hidden += 1
-            elif info.size == 0:
-                empty += 1
-            else:
-                found[location.uri] = CorpusFile(location, info.size, info.mtime_ns or 0)
-    if hidden and announce:
-        log.warning("tokenize: %d hidden files skipped (names that begin with . or _)", hidden)
-    if empty and announce:
-        log.warning("tokenize: %d empty files skipped", empty)
-    if not found:
+        search.add(pattern)
+    skipped = search.skipped()
+    if announce:
+        _warn_of(skipped, search.broken)
+    if not search.found:
         raise EmptyInputError(
-            f"input={', '.join(settings.input)} holds no file to read ({hidden} hidden and "
-            f"{empty} empty ones skipped); name files, folders or patterns that do"
+            f"input={', '.join(settings.input)} holds no file to read ({skipped.hidden} hidden and "
+            f"{skipped.empty} empty ones skipped); name files, folders or patterns that do"
         )
-    for file in found.values():
+    for file in search.found.values():
         _check_file(file, settings)
-    return [found[uri] for uri in sorted(found)]
+    return Corpus([search.found[uri] for uri in sorted(search.found)], skipped)
 
 
-def _expand(pattern: str, root: Location) -> Iterator[tuple[Location, fs.FileInfo]]:
-    """List the files of one path or pattern."""
-    try:
-        kind = root.kind()
-        if kind == fs.FileType.File:
-            yield root, root.filesystem().get_file_info(root.path)
-            return
-        if kind == fs.FileType.Directory:
-            yield from ((root.found(info), info) for info in root.walk() if info.is_file)
-            return
-        matches = []
-        if re.search(r"[*?\[]", root.path):
-            base = Location(re.split(r"[^/]*[*?\[]", root.uri, maxsplit=1)[0].rstrip("/"))
-            wanted = glob_to_regex(root.uri)
-            files = ((base.found(info), info) for info in base.walk() if info.is_file)
-            matches = [(file, info) for file, info in files if wanted.match(file.uri)]
-    except OSError as error:
-        raise InputError(f"input={pattern} cannot be read: {error}") from None
-    if not matches:
-        raise InputError(f"input={pattern} does not exist; check the path")
-    yield from matches
+def _warn_of(skipped: Skipped, broken: list[str]) -> None:
+    for number, text in (
+        (skipped.hidden, "hidden files skipped (names that begin with . or _, and what is below)"),
+        (skipped.empty, "empty files skipped"),
+        (skipped.repeated, "further names of the same files skipped (links, or given twice)"),
+        (skipped.output, "output folders of glove_spark skipped"),
+    ):
+        if number:
+            log.warning("tokenize: %s %s", f"{number:,}", text)
+    if broken:
+        more = f" and {len(broken) - 3:,} more" if len(broken) > 3 else ""
+        log.warning("tokenize: links that lead nowhere: %s%s", ", ".join(broken[:3]), more)
+
+
+class FileSearch:
+    """Finds the files of patterns, each real file once.
+
+    Attributes
+    ----------
+    found
+        By URI.
+    broken
+        Links that lead nowhere.
+    """
+
+    def __init__(self) -> None:
+        self.found: dict[str, CorpusFile] = {}
+        self.broken: list[str] = []
+        self._hidden = self._empty = self._repeated = self._output = 0
+        self._seen: set[object] = set()
+
+    def skipped(self) -> Skipped:
+        """Count what was passed over."""
+        return Skipped(self._hidden, self._empty, self._repeated, self._output, len(self.broken))
+
+    def add(self, pattern: str) -> None:
+        """Find the files of one path or pattern."""
+        root = Location.of(pattern)
+        try:
+            kind = root.kind()
+            if kind == fs.FileType.File:
+                self._file(root, root.filesystem().get_file_info(root.path), within=root.parent)
+                return
+            if kind == fs.FileType.Directory:
+                if (root / MARKER).exists():
+                    raise InputError(
+                        f"input={pattern} is an output folder of glove_spark; name the folder of "
+                        "the text"
+                    )
+                self._folder(root)
+                return
+            if root.is_local and os.path.islink(root.path):
+                raise InputError(f"input={pattern} is a link that leads nowhere; check the path")
+            if not re.search(r"[*?\[]", root.path):
+                raise InputError(f"input={pattern} does not exist; check the path")
+            self._pattern(pattern, root)
+        except OSError as error:
+            raise InputError(f"input={pattern} cannot be read: {error}") from None
+
+    def _pattern(self, pattern: str, root: Location) -> None:
+        base = Location(re.split(r"[^/]*[*?\[]", root.uri, maxsplit=1)[0].rstrip("/"))
+        wanted = glob_to_regex(root.uri)
+        if not self._folder(base, wanted):
+            raise InputError(f"input={pattern} does not exist; check the path")
+
+    def _folder(self, root: Location, wanted: re.Pattern[str] | None = None) -> int:
+        """Take the files below a folder that match; return how many did, skipped ones too."""
+        entries = _local_files(root, self) if root.is_local else _remote_files(root)
+        matches = 0
+        for location, info in entries:
+            if wanted is None or wanted.match(location.uri):
+                matches += 1
+                self._file(location, info, within=root)
+        return matches
+
+    def enter(self, folder: Location, names: Iterable[str]) -> bool:
+        """Tell whether a folder below the input is to be read.
+
+        Parameters
+        ----------
+        names
+            What is in it.
+
+        Raises
+        ------
+        InputError
+            If it is a table of another system.
+        """
+        refuse_table(folder, names)
+        if MARKER in names:
+            self._output += 1
+            return False
+        return True
+
+    def _file(self, location: Location, info: fs.FileInfo, *, within: Location) -> None:
+        inside = location.uri[len(within.uri) :].strip("/").split("/")
+        if any(is_hidden(name) for name in inside):
+            self._hidden += 1
+        elif info.size == 0:
+            self._empty += 1
+        elif self._is_new(location):
+            self.found[location.uri] = CorpusFile(location, info.size, info.mtime_ns or 0)
+        else:
+            self._repeated += 1
+
+    def _is_new(self, location: Location) -> bool:
+        key: object = location.uri
+        if location.is_local:
+            state = os.stat(location.path)
+            key = state.st_dev, state.st_ino
+        if key in self._seen:
+            return False
+        self._seen.add(key)
+        return True
+
+
+def _local_files(root: Location, search: FileSearch) -> Iterator[tuple[Location, fs.FileInfo]]:
+    """List the files below a folder of a disk, through links, no real folder twice."""
+    entered = set()
+
+    def refuse(error: OSError) -> None:
+        # passed over, it would be text that is silently not there
+        raise error
+
+    for parent, folders, names in os.walk(root.path, onerror=refuse, followlinks=True):
+        state = os.stat(parent)
+        here = Location(root.uri + parent[len(root.path) :])
+        if (state.st_dev, state.st_ino) in entered or not search.enter(here, [*folders, *names]):
+            folders.clear()
+            continue
+        entered.add((state.st_dev, state.st_ino))
+        folders.sort()
+        for name in sorted(names):
+            path = os.path.join(parent, name)
+            try:
+                # as the bytes of the name have it, which need not be UTF-8
+                path.encode()
+            except UnicodeEncodeError:
+                raise InputError(
+                    f"input={os.fsencode(path)!r} has a name that is not UTF-8; rename it"
+                ) from None
+            if not os.path.exists(path):
+                search.broken.append(path)
+            elif os.path.isfile(path):
+                yield here / name, fs.LocalFileSystem().get_file_info(path)
+
+
+def _remote_files(root: Location) -> Iterator[tuple[Location, fs.FileInfo]]:
+    infos = [info for info in root.walk() if info.is_file]
+    places = [(root.found(info), info) for info in infos]
+    ours = {place.parent.uri for place, info in places if info.base_name == MARKER}
+    names: dict[Location, set[str]] = {}
+    for place, _ in places:
+        while place.uri != root.uri:
+            names.setdefault(place.parent, set()).add(place.name)
+            place = place.parent
+    for folder, held in names.items():
+        refuse_table(folder, held)
+    for place, info in places:
+        if not any(place.uri.startswith(f"{folder}/") for folder in ours):
+            yield place, info
+
+
+_TABLES = {"_delta_log": "Delta", ".hoodie": "Hudi"}
+
+
+def refuse_table(folder: Location, names: Iterable[str]) -> None:
+    """Refuse a folder whose Parquet files are not all of a table.
+
+    Raises
+    ------
+    InputError
+        Naming what to do.
+    """
+    held = set(names)
+    system = next((name for sign, name in _TABLES.items() if sign in held), None)
+    if system is None and {"metadata", "data"} <= held:
+        inside = (folder / "metadata").walk(recursive=False)
+        if any(info.base_name.endswith(".metadata.json") for info in inside):
+            system = "Iceberg"
+    if system is not None:
+        raise InputError(
+            f"{folder.shown} is a {system} table, whose files also hold rows that were deleted or "
+            "replaced; read it with Spark and give the DataFrame to glove_spark.GloVe, or write "
+            "the column of text as Parquet and name that folder"
+        )
 
 
 def glob_to_regex(pattern: str) -> re.Pattern[str]:
@@ -132,8 +324,14 @@ def glob_to_regex(pattern: str) -> re.Pattern[str]:
     return re.compile("".join(pieces) + "(?:/.*)?$", re.DOTALL)
 
 
-def _is_hidden(name: str) -> bool:
-    return name.startswith((".", "_"))
+def is_hidden(name: str) -> bool:
+    """Tell whether Spark passes over a file or folder of this name.
+
+    >>> [name for name in ("a", ".git", "_temporary", "_y=1", "a._COPYING_") if is_hidden(name)]
+    ['.git', '_temporary', 'a._COPYING_']
+    """
+    of_spark = name.startswith("_") and "=" not in name
+    return name.startswith(".") or of_spark or name.endswith("._COPYING_")
 
 
 def _check_file(file: CorpusFile, settings: TokenizeSettings) -> None:
@@ -142,16 +340,60 @@ def _check_file(file: CorpusFile, settings: TokenizeSettings) -> None:
         raise InputError(
             f"input={shown} has a ':' in its name, which Hadoop cannot open; rename it"
         )
-    whole = settings.document == "file" and file_format(file.location, settings) == "text"
-    if whole and file.size > LARGEST_WHOLE_FILE:
+    if settings.document == "file" and file_format(file.location, settings) == "text":
+        check_size(file.location, file.size)
+
+
+def check_size(file: Location, size: int | None = None) -> None:
+    """Refuse a file that is too large to be held in memory whole.
+
+    Raises
+    ------
+    InputError
+        If it is.
+    """
+    if size is None:
+        size = file.filesystem().get_file_info(file.path).size
+    if size > LARGEST_WHOLE_FILE:
         raise InputError(
-            f"input={shown} has {file.size:,} bytes, and document=file holds a whole file in "
-            f"memory, at most {LARGEST_WHOLE_FILE:,}; split it or use document=line"
+            f"input={file.shown} has {size:,} bytes, and is held in memory whole, at most "
+            f"{LARGEST_WHOLE_FILE:,}; split it, or use document=line and one JSON object per line"
         )
 
 
+def codec_by_name(name: str) -> str | None:
+    """Name the compression that Spark's readers take a file to have."""
+    return COMPRESSIONS.get(name.lower().rsplit(".", 1)[-1])
+
+
+def kind_of(file: Location, content: Content, settings: TokenizeSettings) -> str:
+    """Tell how a file is read: as text, jsonl, json, warc, parquet or orc.
+
+    Raises
+    ------
+    InputError
+        If the file is something else than its name or the setting says.
+    """
+    named = file_format(file, settings)
+    if content.kind in ("parquet", "orc"):
+        if settings.format not in ("auto", content.kind):
+            raise InputError(
+                f"{file.shown} is {content.kind}, not what format={settings.format} says; "
+                f"give --format auto or {content.kind}, or leave it out"
+            )
+        return content.kind
+    if named in ("parquet", "orc"):
+        raise InputError(
+            f"{file.shown} cannot be read as {named}: it does not begin as such a file; replace "
+            "or remove it"
+        )
+    if content.kind == "warc":
+        return "warc"
+    return "json" if named == "jsonl" and content.whole_json else named
+
+
 def file_format(location: Location, settings: TokenizeSettings) -> str:
-    """Tell whether a file is text, jsonl, parquet or orc."""
+    """Tell by name or setting whether a file is text, jsonl, parquet or orc."""
     if settings.format != "auto":
         return settings.format
     endings = location.name.lower().split(".")[1:]
@@ -168,13 +410,13 @@ def corpus_fingerprint(files: Sequence[CorpusFile]) -> str:
 def corpus_content(settings: TokenizeSettings, hasher: Hasher = file_states) -> str:
     """Identify the corpus by what its files hold, whatever they are called; reads them all."""
     try:
-        files = [file.location for file in find_files(settings, announce=False)]
+        files = [file.location for file in find_files(settings, announce=False).files]
     except EmptyInputError:
         files = []
     return fingerprint(sorted(state.sha256 for state in hasher(files)))
 
 
-def check_json_field(file: Location, field: str) -> None:
+def check_json_field(file: Location, field: str, codec: str | None, encoding: str | None) -> None:
     """Refuse a JSON lines corpus whose first records have other fields only.
 
     Raises
@@ -185,11 +427,10 @@ def check_json_field(file: Location, field: str) -> None:
         If the file cannot be read.
     """
     fields: dict[str, None] = {}
-    codec = COMPRESSIONS.get(file.name.lower().rsplit(".", 1)[-1])
     try:
         with (
-            file.filesystem().open_input_stream(file.path, compression=codec) as raw,
-            io.TextIOWrapper(raw, "utf-8-sig", errors="replace") as lines,
+            open_bytes(file, codec) as raw,
+            io.TextIOWrapper(raw, encoding or "utf-8-sig", errors="replace") as lines,
         ):
             for _ in range(_JSON_SAMPLE):
                 # a record of many megabytes is not read whole only to see its fields
@@ -200,7 +441,7 @@ def check_json_field(file: Location, field: str) -> None:
                     continue
                 if isinstance(record, dict):
                     fields.update(dict.fromkeys(record))
-    except (OSError, pa.ArrowException) as error:
+    except (OSError, EOFError, pa.ArrowException) as error:
         raise InputError(f"{file.shown} cannot be read: {error}") from None
     if fields and field not in fields:
         raise ConfigurationError(

@@ -23,11 +23,26 @@ from pyspark.sql.types import ArrayType, StringType
 from glove_spark.errors import ConfigurationError, InputError
 
 WORDS = r"[\p{L}\p{N}\p{M}]++(?:['’][\p{L}\p{N}\p{M}]++)*+"
-"""Letters, digits and combining marks, with apostrophes inside.
+"""Letters, digits and combining marks, with apostrophes inside: all that ASCII text needs.
 
 Possessive throughout: Java's matcher recurses once a repetition of an ordinary group, and a long
 run of apostrophes and letters would overflow its stack.
 """
+
+INVISIBLE = "\u00ad\u2060\ufeff\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
+"""Format characters that change no word: soft hyphens, word joiners, marks of direction. They
+vanish before words are looked for."""
+
+_LETTER = r"[\p{L}\p{N}\p{M}]"
+
+UNICODE_WORDS = (
+    rf"{_LETTER}++(?:(?:['’\u00b7\u0387\u05f4\u2027]|[\u200c\u200d]++|"
+    r"(?<=\p{IsHebrew})\"(?=\p{IsHebrew}))"
+    rf"{_LETTER}++)*+"
+)
+"""Words by the rules of UAX 29 for what stands inside them: the middle dot of Catalan, Hebrew
+gershayim (a double quote will do between Hebrew letters), the hyphenation point, and zero-width
+joiners and non-joiners, which tell words apart in Persian or Malayalam."""
 
 BUILT_IN = ("words", "whitespace")
 """Tokenizers that never return an empty token."""
@@ -58,7 +73,7 @@ def make_tokenizer(spark: SparkSession, tokenizer: str) -> Tokenizer:
         does not return a list of strings.
     """
     if tokenizer == "words":
-        return lambda text: F.regexp_extract_all(text, F.lit(WORDS), F.lit(0))
+        return _words
     if tokenizer == "whitespace":
         return _split_at_whitespace
     if tokenizer.startswith("regex:"):
@@ -66,6 +81,35 @@ def make_tokenizer(spark: SparkSession, tokenizer: str) -> Tokenizer:
         check_pattern(spark, pattern)
         return lambda text: F.regexp_extract_all(text, F.lit(pattern), F.lit(0))
     return _python_tokenizer(tokenizer)
+
+
+def _words(text: Column) -> Column:
+    visible = F.translate(text, INVISIBLE, "")
+    unicode_words = F.regexp_extract_all(visible, F.lit(UNICODE_WORDS), F.lit(0))
+    ascii_words = F.regexp_extract_all(text, F.lit(WORDS), F.lit(0))
+    return F.when(is_ascii(text), ascii_words).otherwise(unicode_words)
+
+
+def is_ascii(text: Column) -> Column:
+    """Tell text of one byte per character, without looking at its characters."""
+    return F.octet_length(text) == F.char_length(text)
+
+
+def normalized(text: Column, form: str) -> Column:
+    """Put text into a Unicode normal form, by the ICU library that Spark brings; ASCII is in each.
+
+    Parameters
+    ----------
+    form
+        ``"none"``, ``"nfc"`` or ``"nfkc"``.
+    """
+    if form == "none":
+        return text
+    compatible = F.lit(form == "nfkc")
+    compose = F.java_method(
+        F.lit("com.ibm.icu.text.Normalizer"), F.lit("compose"), text, compatible
+    )
+    return F.when(is_ascii(text), text).otherwise(compose)
 
 
 def _split_at_whitespace(text: Column) -> Column:
@@ -144,7 +188,8 @@ def source_of(tokenizer: str) -> bytes | None:
     if tokenizer in BUILT_IN or tokenizer.startswith("regex:"):
         return None
     load_function(tokenizer)
-    path = sys.modules[tokenizer.partition(":")[0]].__file__
+    # built-in modules have no file
+    path = getattr(sys.modules[tokenizer.partition(":")[0]], "__file__", None)
     return Path(path).read_bytes() if path else None
 
 
@@ -181,7 +226,8 @@ def _check_tokens(tokenizer: str, tokens: object, kind: type[Exception]) -> None
 
 
 def _is_installed(module: ModuleType) -> bool:
-    if module.__file__ is None:
+    file = getattr(module, "__file__", None)
+    if file is None:
         return True
     folders = {sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib")}
-    return any(Path(module.__file__).is_relative_to(folder) for folder in folders)
+    return any(Path(file).is_relative_to(folder) for folder in folders)

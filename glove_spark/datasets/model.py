@@ -114,22 +114,24 @@ def read_vectors(
     combine: str,
     rows: slice = slice(None),
 ) -> NDArray[np.float32]:
-    """Read the published vectors of a block's words, (n, d).
+    """Read the published vectors of a block's words, (n, d), or (n, 2d) of both sides.
 
     Parameters
     ----------
     combine
         ``"sum"`` for w + w~ (Pennington et al. 2014, section 4.2), ``"word"`` or
-        ``"context"`` for one side.
+        ``"context"`` for one side, ``"concat"`` for [w ; w~], 2d numbers.
     rows
         Which of the block's words, by their position in it.
     """
-    sides: Sequence[str] = {"sum": SIDES, "word": SIDES[:1], "context": SIDES[1:]}[combine]
+    sides: Sequence[str] = {"word": SIDES[:1], "context": SIDES[1:]}.get(combine, SIDES)
     wanted = schema(vector_size, adagrad)
     parts = [
         array_of(read_record_batch(block_file(model, epoch, side, block), wanted).column(0))[rows]
         for side in sides
     ]
+    if combine == "concat":
+        return np.hstack(parts)
     total: NDArray[np.float32] = np.sum(parts, axis=0, dtype=np.float32)
     return total
 
@@ -141,17 +143,20 @@ class ModelVectors:
     Attributes
     ----------
     combine
-        ``"sum"``, ``"word"`` or ``"context"``, as `read_vectors` takes it.
+        ``"sum"``, ``"word"``, ``"context"`` or ``"concat"``, as `read_vectors` takes it.
+    center
+        float32, what is subtracted from every vector; None for nothing.
     """
 
     model: Dataset
     combine: str
+    center: NDArray[np.float32] | None = None
 
     @property
     def shape(self) -> tuple[int, int]:
-        """V and d."""
-        facts = self.model.facts
-        return int(facts["vocabulary_size"]), int(facts["vector_size"])
+        """V and the numbers of a vector, which are 2d of both sides."""
+        facts, sides = self.model.facts, 2 if self.combine == "concat" else 1
+        return int(facts["vocabulary_size"]), sides * int(facts["vector_size"])
 
     def rows(self, start: int, stop: int) -> NDArray[np.float32]:
         """Read the vectors of ids ``start`` to ``stop``: a range of local rows of every block."""
@@ -169,12 +174,12 @@ class ModelVectors:
                     self.model.location,
                     int(facts["epoch"]),
                     block,
-                    size,
+                    int(facts["vector_size"]),
                     str(facts["adagrad"]),
                     self.combine,
                     slice(local, local + len(part)),
                 )
-        return found
+        return found if self.center is None else found - self.center
 
 
 def _column(values: NDArray[np.float32]) -> pa.Array:

@@ -9,6 +9,7 @@ and bias, then V rows of context vector and bias. All little endian.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 
 import numpy as np
 
@@ -29,8 +30,8 @@ def read_vocab(location: Location) -> Vocabulary:
     Raises
     ------
     InputError
-        If a line is not a word and its count, a word is there twice, or the order is not the
-        program's: ids are line numbers, so the order carries meaning.
+        If a line is not a word and its count, or a word is there twice. Ids are line numbers, so
+        any order will do; the program's own orders ties by signed bytes.
     """
     words: list[str] = []
     counts: list[int] = []
@@ -45,7 +46,7 @@ def read_vocab(location: Location) -> Vocabulary:
                 )
             coded.append(coded_word)
             counts.append(int(count))
-        words += decode_words(coded, location, len(words) + 1)
+        words += decode_words(coded, partial(_line, location, len(words) + 1))[0]
     if len(words) < 2:
         raise InputError(f"{location.shown} has {len(words)} words; a vocabulary has at least two")
     line_of: dict[str, int] = {}
@@ -55,12 +56,11 @@ def read_vocab(location: Location) -> Vocabulary:
                 f"{location.shown}, line {number:,}: {word!r} is there already, in line "
                 f"{line_of[word]:,}"
             )
-        if number > 1 and (-counts[number - 1], word) < (-counts[number - 2], words[number - 2]):
-            raise InputError(
-                f"{location.shown}, line {number:,}: {word!r} {counts[number - 1]} is out of "
-                "order; counts must fall, and words of one count be in the order of their bytes"
-            )
     return Vocabulary(words, np.array(counts, np.int64))
+
+
+def _line(location: Location, first: int, position: int) -> str:
+    return f"{location.shown}, line {first + position:,}"
 
 
 def write_vocab(vocabulary: Vocabulary, target: Location) -> None:
@@ -108,7 +108,7 @@ class CParametersSource(SliceableSource):
     Parameters
     ----------
     side
-        ``"sum"``, ``"word"`` or ``"context"``.
+        ``"sum"``, ``"word"``, ``"context"`` or ``"concat"``.
     """
 
     def __init__(self, location: Location, vocab: Location, side: str) -> None:
@@ -116,17 +116,18 @@ class CParametersSource(SliceableSource):
         self._words = read_vocab(vocab).words
         self._side = side
         self._file = parameters_file(location, len(self._words))
-        self.num_words, self.vector_size = len(self._words), self._file.shape[1] - 1
+        size = self._file.shape[1] - 1
+        self.num_words, self.vector_size = len(self._words), 2 * size if side == "concat" else size
 
     def rows(self, start: int, stop: int) -> Iterator[Chunk]:
         """Read rows of one or both halves."""
-        offsets = {"sum": (0, self.num_words), "word": (0,), "context": (self.num_words,)}
+        both = (0, self.num_words)
+        offsets = {"word": both[:1], "context": both[1:]}.get(self._side, both)
         for first in range(start, stop, CHUNK_ROWS):
             last = min(first + CHUNK_ROWS, stop)
-            total = sum(
-                self._file.read(first + half, last + half)[:, :-1] for half in offsets[self._side]
-            )
-            yield Chunk(self._words[first:last], np.asarray(total, np.float32))
+            parts = [self._file.read(first + half, last + half)[:, :-1] for half in offsets]
+            rows = np.hstack(parts) if self._side == "concat" else np.sum(parts, axis=0)
+            yield Chunk(self._words[first:last], np.asarray(rows, np.float32))
 
     def words(self) -> Iterator[list[str]]:
         """Give the words of ``vocab.txt``."""

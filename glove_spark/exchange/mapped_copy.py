@@ -20,6 +20,7 @@ def open_mapped(
     *,
     side: str | None = None,
     vocab: str | Location | None = None,
+    center: bool = False,
 ) -> VectorSource:
     """Open vectors through a copy in the folder ``cache``, unless they can be mapped themselves.
 
@@ -28,18 +29,18 @@ def open_mapped(
 
     Parameters
     ----------
-    path, format, side, vocab
+    path, format, side, vocab, center
         As `glove_spark.exchange.formats.open_vectors` takes them.
     """
-    source = open_vectors(path, format, side=side, vocab=vocab)
+    source = open_vectors(path, format, side=side, vocab=vocab, center=center)
     if source.matrix() is not None:
         return source
     locations = [Location.of(path), *([] if vocab is None else [Location.of(vocab)])]
     state = [_state(location) for location in locations]
-    name = fingerprint([state, format, side])
+    name = fingerprint([state, format, side, center])
     copy = Location.of(cache) / f"{name}{FORMATS[COPY_FORMAT].suffix}"
     if not copy.exists():
-        convert(source, copy)
+        convert(source, copy, repeated="first")
     return open_vectors(copy)
 
 

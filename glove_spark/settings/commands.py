@@ -25,6 +25,18 @@ class VectorsFormatSettings(Settings):
         "vocab.txt: the file holds parameters of the C program, float64",
         metavar="FILE",
     )
+    repeated_words: str = option(
+        "first",
+        "of a word that has several vectors, take the first with a warning (first), or refuse the "
+        "file",
+        one_of("first", "refuse"),
+    )
+    encoding_errors: str = option(
+        "strict",
+        "words that are not UTF-8: refuse the file (strict), put U+FFFD for what is none "
+        "(replace), or leave them out with a warning (skip)",
+        one_of("strict", "replace", "skip"),
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,10 +75,11 @@ class EvaluateSettings(QuestionsSettings, VectorsSettings):
     )
     sides: tuple[str, ...] = option(
         (),
-        "score these vectors of a model side by side: word + context, word or context vectors; "
-        "default: the vectors that were exported",
+        "score these vectors of a model side by side: word + context, word or context vectors, "
+        "or concat (both, one after the other); default: the vectors that were exported",
         one_of(*COMBINATIONS),
     )
+    center: bool = option(False, "subtract the mean vector of all words first")
     keep_case: bool = option(False, "ask for words in the case they are written in")
     json: bool = option(False, "print JSON instead of a table")
     on_spark: bool = option(False, "spread the work over Spark's tasks, for millions of words")
@@ -222,10 +235,11 @@ class ConvertSettings(VectorsFormatSettings):
     )
     side: str | None = option(
         None,
-        "take word + context, word or context vectors of the model in an output folder; default: "
-        "the vectors that were exported",
+        "take word + context, word or context vectors of the model in an output folder, or concat "
+        "(both, one after the other); default: the vectors that were exported",
         one_of(*COMBINATIONS),
     )
+    center: bool = option(False, "subtract the mean vector of all words")
     precision: str = option(
         "full",
         "of text: the fewest digits that give the same float32 back (full), or the number of "

@@ -12,13 +12,23 @@ from typing import Any
 from glove_spark.errors import ConfigurationError
 from glove_spark.settings.option import Settings, above, at_least, between, matching, one_of, option
 
-COMBINATIONS = ("sum", "word", "context")
-"""Which vectors are made of a model's two sides: word + context, or one of them."""
+COMBINATIONS = ("sum", "word", "context", "concat")
+"""Which vectors are made of a model's two sides: word + context, one of them, or one after the
+other."""
 
 _BATCH = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 """It becomes the name of a folder."""
 
 _HALF_LIFE = re.compile(r"(?!0+(\.0*)?d)\d+(\.\d+)?d")
+
+
+def _is_encoding(value: str) -> bool:
+    try:
+        # not every codec is one of text
+        "".encode(value)
+    except (LookupError, ValueError):
+        return False
+    return True
 
 
 def _is_tokenizer(value: str) -> bool:
@@ -82,6 +92,13 @@ class TokenizeSettings(Settings):
         "what the input holds; auto goes by the file's ending",
         one_of("auto", "text", "jsonl", "parquet", "orc"),
     )
+    encoding: str = option(
+        "utf-8",
+        "the text's encoding, a name of Python's such as latin-1, cp1252 or gb18030; UTF-16 and "
+        "UTF-32 with a byte order mark are recognised by themselves",
+        matching(_is_encoding, "be an encoding of text that Python knows"),
+        metavar="NAME",
+    )
     text_column: str = option("text", "the column or JSON field that holds the text")
     document: str = option(
         "line",
@@ -93,6 +110,12 @@ class TokenizeSettings(Settings):
         "words (letters and digits with inner apostrophes), whitespace, regex:PATTERN, "
         "or module:function from str to a list of str",
         matching(_is_tokenizer, "be words, whitespace, regex:PATTERN or module:function"),
+    )
+    normalize: str = option(
+        "nfc",
+        "the text's Unicode normal form, so that a word has one spelling: nfc joins letters and "
+        "accents, nfkc also folds wide letters, ligatures and the like; none leaves it as it is",
+        one_of("none", "nfc", "nfkc"),
     )
     lowercase: bool = option(True, "fold to lower case")
     strip_punctuation: bool = option(False, "strip punctuation from both ends of every token")
@@ -133,6 +156,16 @@ class CooccurrenceSettings(Settings):
         "close",
         "windows close up over out-of-vocabulary tokens, or these keep their place",
         one_of("close", "keep"),
+    )
+    subsample_tokens: float | None = option(
+        None,
+        "drop tokens of words with a larger share of all tokens before windows are formed, as "
+        "word2vec does, who uses 1e-3 to 1e-5; windows treat them as out of vocabulary; default: "
+        "drop none",
+        between(1e-12, 1),
+    )
+    subsample_seed: int | None = option(
+        None, "seed of that draw; default: 1", between(0, 2**63 - 1)
     )
 
 
@@ -176,20 +209,20 @@ class TrainSettings(Settings):
 
     vector_size: int = option(100, "dimensions of a vector", between(1, 4096))
     epochs: int = option(5, "passes over the nonzeros", at_least(1))
-    learning_rate: float = option(0.3, "step size of the first epoch", above(0))
+    learning_rate: float = option(0.5, "step size of the first epoch", above(0))
     final_learning_rate: float = option(
         0.05, "step size of the last epoch; falls by equal factors an epoch", above(0)
     )
     damping: float = option(
         0.1, "how much a step shrinks with its row's curvature in the batch; 0 is none", at_least(0)
     )
-    x_max: float = option(10.0, "counts from here on have full weight", above(0))
+    x_max: float = option(20.0, "counts from here on have full weight", above(0))
     alpha: float = option(0.75, "exponent of the weight of smaller counts", between(0, 2))
     subsample: float = option(
         1e-4, "words with a larger share of all tokens weigh less; 0 is off", between(0, 1)
     )
     unobserved: float = option(
-        1.0,
+        2.0,
         "weight of the term that draws every word to independence from all others, met or not; "
         "0 leaves the term out",
         between(0, 1000),
@@ -260,9 +293,11 @@ class ExportSettings(Settings):
 
     vectors: str = option(
         "sum",
-        "sum (word + context), word or context vectors",
+        "sum (word + context), word or context vectors, or concat (word and context vector one "
+        "after the other, twice as many numbers)",
         one_of(*COMBINATIONS),
     )
+    center: bool = option(False, "subtract the mean vector of all words from every vector")
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 from py4j.protocol import Py4JError
 from pyspark import SparkConf, SparkContext
@@ -259,5 +260,40 @@ def describe(spark: SparkSession, text: str) -> None:
 
 
 def cores(spark: SparkSession) -> int:
-    """Tell how many tasks run at once."""
-    return max(1, spark.sparkContext.defaultParallelism)
+    """Tell how many tasks run at once.
+
+    Spark's default parallelism says so, unless somebody set it, usually to many times the cores.
+    """
+    context = spark.sparkContext
+    if context.getConf().get("spark.default.parallelism") is None:
+        return max(1, context.defaultParallelism)
+    local = re.fullmatch(r"local(?:\[(\d+|\*)(?:,\d+)?\])?", str(context.master))
+    if local is not None:
+        jvm: Any = context._jvm
+        every = int(jvm.java.lang.Runtime.getRuntime().availableProcessors())
+        return every if local[1] == "*" else int(local[1] or 1)
+    per_executor = context.getConf().get("spark.executor.cores")
+    if per_executor is None:
+        return max(1, context.defaultParallelism)
+    jsc: Any = context._jsc
+    # the driver is among them
+    executors = len(jsc.sc().statusTracker().getExecutorInfos()) - 1
+    return max(1, executors) * int(per_executor)
+
+
+@contextmanager
+def sql_settings(spark: SparkSession, **values: str) -> Iterator[None]:
+    """Set settings of Spark SQL within the block; ``__`` in a name stands for a dot."""
+    names = {name: name.replace("__", ".") for name in values}
+    before = {name: spark.conf.get(key, None) for name, key in names.items()}
+    try:
+        for name, key in names.items():
+            spark.conf.set(key, values[name])
+        yield
+    finally:
+        for name, key in names.items():
+            old = before[name]
+            if old is None:
+                spark.conf.unset(key)
+            else:
+                spark.conf.set(key, old)

@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, NamedTuple
+from zlib import crc32
 
 import numpy as np
 import pyarrow as pa
@@ -24,6 +25,7 @@ from glove_spark.datasets.cooccurrence import file_name, write_rows
 from glove_spark.datasets.tokens import DocumentBatch, TokenSlice, plan_slices, read_slice
 from glove_spark.datasets.vocabulary import UNKNOWN, Vocabulary, read_table
 from glove_spark.kernels.counting.runs import RunStack, cut_rows
+from glove_spark.kernels.counting.subsampling import kept_shares, kept_tokens
 from glove_spark.kernels.counting.windows import (
     Weights,
     count_windows,
@@ -67,6 +69,8 @@ class Plan:
         int64[blocks + 1], the first row of every block of rows, and V.
     stretch_places
         Places of the text that are counted in one piece.
+    kept_shares
+        float64[V], the share of each word's tokens that is kept; None for all of them.
     """
 
     settings: CooccurrenceSettings
@@ -75,6 +79,7 @@ class Plan:
     weights: Weights
     edges: NDArray[np.int64]
     stretch_places: int
+    kept_shares: NDArray[np.float64] | None
 
     @property
     def vocabulary_size(self) -> int:
@@ -117,6 +122,7 @@ def count_matrix(
     settings: CooccurrenceSettings,
     weights: Weights,
     target: Location,
+    frequencies: NDArray[np.int64] | None = None,
 ) -> list[BlockFacts]:
     """Count the windows of a dataset of tokens, and write a file for every block of rows.
 
@@ -128,6 +134,8 @@ def count_matrix(
         int64[V], how often each word occurs in these tokens: sizes the blocks.
     target
         The folder to write to.
+    frequencies
+        int64[V], the counts by which tokens are subsampled, where it is not these tokens' alone.
     """
     plan = Plan(
         settings,
@@ -139,6 +147,9 @@ def count_matrix(
         ),
         # the overlap of two windows costs a quarter at most
         max(PLACES_PER_STRETCH, 8 * settings.window_size),
+        None
+        if settings.subsample_tokens is None
+        else kept_shares(counts if frequencies is None else frequencies, settings.subsample_tokens),
     )
     num_blocks = len(plan.edges) - 1
     tasks = plan_slices(
@@ -206,11 +217,24 @@ def _to_ids(batch: DocumentBatch, plan: Plan) -> tuple[NDArray[np.int32], NDArra
     words, unknown = _words(plan.vocabulary, plan.vocabulary_fingerprint)
     found = pc.fill_null(pc.index_in(batch.words, value_set=words), unknown)
     ids: NDArray[np.int32] = found.to_numpy(zero_copy_only=False)[batch.codes]
-    if plan.settings.out_of_vocabulary == "keep" or unknown >= 0:
+    if plan.kept_shares is not None:
+        ids = np.where(_kept(batch, ids, plan), ids, np.int32(-1))
+    elif unknown >= 0:
+        return ids, batch.lengths
+    if plan.settings.out_of_vocabulary == "keep":
         return ids, batch.lengths
     known = ids >= 0
     ends = np.concatenate([[0], np.cumsum(known)])[np.cumsum(batch.lengths)]
     return ids[known], np.diff(ends, prepend=0)
+
+
+def _kept(batch: DocumentBatch, ids: NDArray[np.int32], plan: Plan) -> NDArray[np.bool_]:
+    """Draw which tokens are kept; those that are out of the vocabulary are not looked at."""
+    spellings = (crc32(word.encode()) for word in batch.words.to_pylist())
+    hashes = np.fromiter(spellings, np.uint64, len(batch.words))
+    shares = np.append(plan.kept_shares, 1.0)[ids]  # type: ignore[arg-type]
+    seed = plan.settings.subsample_seed
+    return kept_tokens(hashes[batch.codes], batch.lengths, shares, 1 if seed is None else seed)
 
 
 @lru_cache(maxsize=1)

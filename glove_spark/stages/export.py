@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 
 from glove_spark.datasets.model import ModelVectors
 from glove_spark.datasets.vectors import write_parquet
@@ -33,6 +35,9 @@ def build_vectors(job: Job) -> Mapping[str, Any]:
     vectors = ModelVectors(job.inputs["model"], settings.vectors)
     vocabulary_size, size = vectors.shape
     output, vocabulary_folder = job.output.make_folder(), vocabulary.location
+    starts = list(range(0, vocabulary_size, WORDS_PER_FILE))
+    if settings.center:
+        vectors = replace(vectors, center=_mean(job, vectors, starts))
 
     def write(start: int) -> int:
         stop = min(start + WORDS_PER_FILE, vocabulary_size)
@@ -43,7 +48,6 @@ def build_vectors(job: Job) -> Mapping[str, Any]:
         return stop - start
 
     describe(job.spark, "export: vectors")
-    starts = list(range(0, vocabulary_size, WORDS_PER_FILE))
     written = sum(job.spark.sparkContext.parallelize(starts, len(starts)).map(write).collect())
     if vocabulary.manifest.recipe.settings["unk"] == "average":
         rarest = vectors.rows(max(0, vocabulary_size - RAREST), vocabulary_size)
@@ -51,6 +55,20 @@ def build_vectors(job: Job) -> Mapping[str, Any]:
         write_parquet(pa.array([UNKNOWN]), mean, output / f"part-{len(starts):05d}.parquet")
         written += 1
     return {"words": written, "vector_size": size}
+
+
+def _mean(job: Job, vectors: ModelVectors, starts: list[int]) -> NDArray[np.float32]:
+    """Return the mean of all words' vectors; ranges are added in their order."""
+    vocabulary_size, _ = vectors.shape
+
+    def total(start: int) -> NDArray[np.float64]:
+        stop = min(start + WORDS_PER_FILE, vocabulary_size)
+        added: NDArray[np.float64] = vectors.rows(start, stop).sum(axis=0, dtype=np.float64)
+        return added
+
+    describe(job.spark, "export: the mean vector")
+    totals = job.spark.sparkContext.parallelize(starts, len(starts)).map(total).collect()
+    return np.asarray(np.sum(totals, axis=0) / vocabulary_size, np.float32)
 
 
 def build_text(job: Job) -> Mapping[str, Any]:

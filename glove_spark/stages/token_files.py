@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from itertools import chain, islice
+
+import pyarrow.parquet as pq
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from glove_spark.corpus.object_store import write_parquet
+from glove_spark.corpus.python_source import write_parquet
 from glove_spark.store.location import Location
 
 ROW_GROUP_BYTES = 8 << 20
@@ -30,3 +33,13 @@ def write_tokens(rows: DataFrame, output: Location) -> None:
         .option("parquet.page.size.row.check.min", 4)
         .parquet(output.uri)
     )
+
+
+def sample_tokens(output: Location, number: int) -> list[str]:
+    """Read about the first tokens of the first file."""
+    files = [info for info in output.walk() if info.base_name.endswith(".parquet")]
+    for info in files:
+        with output.found(info).open_input() as source:
+            for batch in pq.ParquetFile(source).iter_batches(100, columns=["tokens"]):
+                return list(islice(chain.from_iterable(batch.column(0).to_pylist()), number))
+    return []

@@ -7,10 +7,12 @@ every document and token.
 from __future__ import annotations
 
 import logging
+import re
 import threading
 from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any
+from urllib.parse import unquote
 
 from py4j.protocol import Py4JError
 from pyspark.errors import PySparkException
@@ -19,14 +21,22 @@ from pyspark.sql import functions as F
 
 from glove_spark.corpus.documents import corpus_errors, read_documents
 from glove_spark.corpus.files import corpus_fingerprint, find_files
-from glove_spark.corpus.tokenizers import BUILT_IN, PUNCTUATION, make_tokenizer, source_of
+from glove_spark.corpus.segmenters import is_written_without_blanks
+from glove_spark.corpus.tokenizers import (
+    BUILT_IN,
+    PUNCTUATION,
+    make_tokenizer,
+    normalized,
+    source_of,
+)
 from glove_spark.errors import DatasetError, EmptyInputError
 from glove_spark.settings.stages import TokenizeSettings
-from glove_spark.spark.session import describe, starting_workers
+from glove_spark.spark.session import cores, describe, sql_settings, starting_workers
 from glove_spark.stages import cooccurrence
 from glove_spark.stages.stage import Job, Stage
-from glove_spark.stages.token_files import write_tokens
+from glove_spark.stages.token_files import sample_tokens, write_tokens
 from glove_spark.store.format_versions import FORMAT_VERSIONS
+from glove_spark.store.location import Location
 from glove_spark.store.manifest import fingerprint
 
 log = logging.getLogger(__name__)
@@ -35,17 +45,36 @@ LONGEST_ROW = 4_000_000
 """Characters of a document in one row. A longer document is cut at white space into several rows,
 so that a file without line ends cannot exhaust the memory; no window crosses a cut."""
 
+OPEN_COST_BYTES = 256 << 10
+"""What opening a file costs, in bytes that could be read meanwhile; Spark's 4 MB is for slow
+stores."""
+
+LONG_TOKEN_BYTES = 20
+"""Bytes of text per token above which its script is looked at; English has some 6."""
+
+SAMPLED_TOKENS = 2_000
+
 CUT_SEARCH = 10_000
 """Characters after a cut in which white space is looked for; without any, a word is cut."""
 
 
 def build_tokens(job: Job) -> Mapping[str, Any]:
     """Write the tokens of the corpus to `Job.output`."""
+    # many small files: not a task for the listing of each, nor a task for each few of them
+    with sql_settings(
+        job.spark,
+        spark__sql__sources__parallelPartitionDiscovery__parallelism=str(4 * cores(job.spark)),
+        spark__sql__files__openCostInBytes=str(OPEN_COST_BYTES),
+    ):
+        return _build_tokens(job)
+
+
+def _build_tokens(job: Job) -> Mapping[str, Any]:
     settings: TokenizeSettings = job.settings
     if settings.lowercase:
         _load_case_mapping(job.spark)
     tokenize = make_tokenizer(job.spark, settings.tokenizer)
-    files = find_files(settings)
+    files, skipped = find_files(settings)
     # before the documents: a reader of tables looks at their columns by a job
     describe(job.spark, f"tokenize: {len(files):,} files")
     documents = read_documents(job.spark, files, settings)
@@ -55,13 +84,15 @@ def build_tokens(job: Job) -> Mapping[str, Any]:
         write_tokens(rows, job.output)
     facts = {"files": len(files), **{name: int(value) for name, value in counted.get.items()}}
     _check(facts)
-    _report(facts, settings)
+    worst = _worst_files(documents) if facts["documents_repaired"] else ""
+    _report(facts, settings, worst)
+    _warn_of_no_blanks(job.output, facts.pop("bytes"), facts["tokens"])
     dropped = {
         "empty": facts.pop("tokens_found") - facts["tokens_not_empty"],
         "strip_punctuation": facts.pop("tokens_not_empty") - facts["tokens_stripped"],
         "min_token_length": facts.pop("tokens_stripped") - facts["tokens"],
     }
-    return {**facts, "dropped_tokens": dropped}
+    return {**facts, "skipped": skipped._asdict(), "dropped_tokens": dropped}
 
 
 def cut_and_tokenize(documents: DataFrame, settings: TokenizeSettings, tokenize: Any) -> DataFrame:
@@ -74,7 +105,10 @@ def cut_and_tokenize(documents: DataFrame, settings: TokenizeSettings, tokenize:
         F.contains(text, F.lit("\0")).alias("nul"),
         F.replace(text, F.lit("\0"), F.lit(" ")).alias("text"),
     ).select("unparsed", "repaired", "textless", "nul", F.posexplode(_pieces("text")))
-    piece = F.lower("col") if settings.lowercase else F.col("col")
+    rows = rows.select("*", normalized(F.col("col"), settings.normalize).alias("normal")).drop(
+        "col"
+    )
+    piece = F.lower("normal") if settings.lowercase else F.col("normal")
     # a column of its own: a tokenizer that looks at the text twice must not fold it twice
     rows = rows.select("*", piece.alias("piece"))
     rows = rows.select("*", tokenize(F.col("piece")).alias("found"))
@@ -87,6 +121,7 @@ def cut_and_tokenize(documents: DataFrame, settings: TokenizeSettings, tokenize:
         "textless",
         "nul",
         "pos",
+        F.octet_length("piece").alias("bytes"),
         F.size("found").alias("n_found"),
         F.size("tokens").alias("n_not_empty"),
         "tokens",
@@ -170,6 +205,7 @@ def _totals() -> list[Column]:
         total("n_not_empty").alias("tokens_not_empty"),
         total("n_stripped").alias("tokens_stripped"),
         total("n_tokens").alias("tokens"),
+        total("bytes").alias("bytes"),
     ]
 
 
@@ -191,12 +227,50 @@ def _check(facts: Mapping[str, int]) -> None:
         )
 
 
-def _report(facts: Mapping[str, int], settings: TokenizeSettings) -> None:
+def _worst_files(documents: DataFrame) -> str:
+    """Name the files with the most bytes that are not UTF-8; reads the corpus once more."""
+    describe(documents.sparkSession, "tokenize: the files that are not UTF-8")
+    found = (
+        documents.select(F.input_file_name().alias("file"), "repaired")
+        .where((F.col("repaired") > 0) & (F.col("file") != ""))
+        .groupBy("file")
+        .agg(F.sum("repaired").alias("bytes"))
+        .orderBy(F.desc("bytes"), "file")
+        .limit(3)
+        .collect()
+    )
+    named = (f"{unquote(re.sub('^file:/+', '/', row.file))} ({row.bytes:,})" for row in found)
+    return ", ".join(named)
+
+
+def _warn_of_no_blanks(output: Location, text_bytes: int, tokens: int) -> None:
+    """Warn of text that is written without blanks between words, and was not segmented."""
+    if text_bytes < LONG_TOKEN_BYTES * tokens:
+        return
+    sample = "".join(sample_tokens(output, SAMPLED_TOKENS))
+    letters = [letter for letter in sample if letter.isalpha()]
+    unsegmented = sum(is_written_without_blanks(letter) for letter in letters)
+    if unsegmented > len(letters) / 2:
+        log.warning(
+            "tokenize: tokens have %.0f bytes on average, of a script that puts no blanks between "
+            "words, so they are clauses rather than words; name a tokenizer that segments, such as "
+            "--tokenizer glove_spark.corpus.segmenters:chinese or :japanese "
+            "(pip install 'glove_spark[cjk]')",
+            text_bytes / tokens,
+        )
+
+
+def _report(facts: Mapping[str, int], settings: TokenizeSettings, worst: str) -> None:
     """Warn of what was repaired or skipped; refuse a corpus without a token."""
     for name, text in (
         ("documents_unparsed", "lines skipped, which are not JSON objects"),
         ("documents_without_text", f"records skipped, which have no {settings.text_column}"),
-        ("documents_repaired", "documents held bytes that are not UTF-8; U+FFFD stands for them"),
+        (
+            "documents_repaired",
+            "documents held bytes that are not UTF-8; U+FFFD stands for them"
+            + (f"; most in {worst}" if worst else "")
+            + "; --encoding names another encoding",
+        ),
         ("documents_with_nul", "documents held NUL characters, read as blanks; is it UTF-16?"),
         (
             "documents_cut",
@@ -217,7 +291,7 @@ def _report(facts: Mapping[str, int], settings: TokenizeSettings) -> None:
 
 
 def _external_inputs(settings: TokenizeSettings) -> Mapping[str, str]:
-    found = {"corpus": corpus_fingerprint(find_files(settings, announce=False))}
+    found = {"corpus": corpus_fingerprint(find_files(settings, announce=False).files)}
     source = source_of(settings.tokenizer)
     if source is not None:
         found["tokenizer"] = fingerprint(source.hex())

@@ -22,7 +22,6 @@ from glove_spark.errors import ConfigurationError
 from glove_spark.kernels.blocks.grid import BlockGrid
 from glove_spark.kernels.training.held_out import HeldOutCost
 from glove_spark.kernels.training.objective import Objective, log_keep_factors
-from glove_spark.kernels.training.unobserved import interleavings
 from glove_spark.kernels.training.update import CellLoss, UpdateSettings
 from glove_spark.logs.lines import fields
 from glove_spark.settings.stages import TrainSettings
@@ -222,7 +221,6 @@ def _train_epoch(
             damping=settings.damping,
             objective=objective_of(settings),
             adagrad=settings.adagrad,  # type: ignore[arg-type]
-            interleavings=interleavings(grid.num_blocks),
         ),
         terms=terms,
         check_cells=check_cells,

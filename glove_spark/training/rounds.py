@@ -19,6 +19,7 @@ from glove_spark.datasets.blocks import cell_file, read_cell
 from glove_spark.kernels.training.merge import Replica
 from glove_spark.kernels.training.replica_weight import ReplicaWeight, column_weights
 from glove_spark.kernels.training.schedule import Round, Task, derived_rng
+from glove_spark.kernels.training.unobserved import draws_of
 from glove_spark.kernels.training.update import CellLoss, train_cell
 from glove_spark.store.location import Location, delete_files
 from glove_spark.training.epoch_files import COLUMNS, ROWS, EpochPlan, Place, Placement
@@ -119,6 +120,7 @@ def train_task(plan: EpochPlan, visit: Visit, shared: frozenset[Place]) -> TaskR
         cell = read_cell(source.location, plan.stored_shape(row_block, block, source))
         columns = plan.read(file)
         col_terms = plan.terms_of(COLUMNS, block)
+        draws = draws_of(plan.grid.num_blocks, plan.vector_size, row_block, block, plan.epoch)
         loss = train_cell(
             cell,
             rows,
@@ -128,6 +130,7 @@ def train_task(plan: EpochPlan, visit: Visit, shared: frozenset[Place]) -> TaskR
             rng=derived_rng(plan.seed, _BATCH_ORDER, plan.epoch, row_block, block),
             row_terms=row_terms,
             col_terms=col_terms,
+            draws=draws,
         )
         losses.append((block, loss))
         objective = plan.update.objective
@@ -140,6 +143,7 @@ def train_task(plan: EpochPlan, visit: Visit, shared: frozenset[Place]) -> TaskR
                     objective,
                     col_terms,
                     row_terms,
+                    draws=draws,
                     transposed=not source.transposed,
                 )
             )
@@ -151,6 +155,7 @@ def train_task(plan: EpochPlan, visit: Visit, shared: frozenset[Place]) -> TaskR
                 objective,
                 row_terms,
                 col_terms,
+                draws=draws,
                 transposed=source.transposed,
             )
             written = plan.write_replica(Replica(columns, weight), COLUMNS, block)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import zlib
 from itertools import pairwise
 
 import numpy as np
@@ -18,6 +19,7 @@ from glove_spark.datasets.tokens import TokenSlice, plan_slices, read_slice
 from glove_spark.datasets.vocabulary import Vocabulary
 from glove_spark.errors import DatasetError, InputError
 from glove_spark.kernels.counting.runs import add_up
+from glove_spark.kernels.counting.subsampling import kept_shares, kept_tokens
 from glove_spark.kernels.counting.windows import distance_weights
 from glove_spark.kernels.reference import count_cooccurrences
 from glove_spark.settings.stages import CooccurrenceSettings, VocabularySettings
@@ -178,8 +180,40 @@ def test_unknown_words_count_as_the_word_for_them(count):
     assert matrix.facts["tokens_in_vocabulary"] == 8
 
 
+@pytest.mark.parametrize("out_of_vocabulary", ["close", "keep"])
+@pytest.mark.parametrize("seed", [None, 7])
+def test_subsampled_tokens_are_dropped_before_windows_are_formed(count, out_of_vocabulary, seed):
+    documents = random_documents(documents=30)
+    matrix, vocabulary = count(
+        documents,
+        window_size=3,
+        subsample_tokens=0.01,
+        subsample_seed=seed,
+        out_of_vocabulary=out_of_vocabulary,
+    )
+    share_of = dict(zip(vocabulary.words, kept_shares(vocabulary.counts, 0.01), strict=True))
+    kept = []
+    for document, ids in zip(documents, ids_of(documents, vocabulary), strict=True):
+        words = np.array([zlib.crc32(word.encode()) for word in document], np.uint64)
+        shares = np.array([share_of[word] for word in document])
+        drawn = kept_tokens(words, np.array([len(document)]), shares, seed or 1)
+        kept.append([id if keep else None for id, keep in zip(ids, drawn, strict=True)])
+    dropped = sum(id is None for ids in kept for id in ids)
+    assert 0 < dropped < sum(map(len, kept))
+    found = as_dictionary(matrix)
+    if out_of_vocabulary == "close":
+        expected = count_cooccurrences(kept, 3)
+        assert set(found) == set(expected)
+        assert all(found[pair] == pytest.approx(n) for pair, n in expected.items())
+    else:
+        # a dropped token keeps its place, so fewer pairs are near enough
+        assert sum(found.values()) < sum(count_cooccurrences(kept, 3).values())
+    assert matrix.facts["tokens_in_vocabulary"] == sum(map(len, kept)) - dropped
+
+
+@pytest.mark.parametrize("subsample_tokens", [None, 0.01])
 @pytest.mark.parametrize("symmetric", [True, False])
-def test_bytes_do_not_depend_on_the_partitions(count, monkeypatch, symmetric):
+def test_bytes_do_not_depend_on_the_partitions(count, monkeypatch, symmetric, subsample_tokens):
     documents = random_documents(documents=200, words=300)
     monkeypatch.setattr(stage, "NONZEROS_PER_BLOCK", 1_000)
     found = []
@@ -195,6 +229,7 @@ def test_bytes_do_not_depend_on_the_partitions(count, monkeypatch, symmetric):
             row_group=row_group,
             window_size=6,
             symmetric=symmetric,
+            subsample_tokens=subsample_tokens,
         )
         found.append({file.name: file.read_bytes() for file in matrix.files("")})
     assert len(found[0]) >= 4

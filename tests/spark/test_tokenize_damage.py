@@ -38,15 +38,16 @@ def test_a_compressed_file_cut_short_is_named(tokenize, write, compress):
 
 
 def test_a_file_that_is_not_what_its_name_says_is_named(tokenize, write):
-    with pytest.raises(InputError, match=r"/a\.gz cannot be read: not a gzip file; replace"):
-        tokenize(write("a.gz", "plain text"))
+    # text needs no name to be read
+    assert tokenize(write("a.gz", "plain text"))[0] == [["plain", "text"]]
     with pytest.raises(InputError, match=r"/b\.parquet cannot be read: "):
         tokenize(write("b.parquet", "plain text"))
 
 
 def test_json_that_cannot_be_opened_is_named(tokenize, write):
+    cut = gzip.compress(b'{"text": "one"}\n' * 1000)[:40]
     with pytest.raises(InputError, match=r"/a\.jsonl\.gz cannot be read"):
-        tokenize(write("a.jsonl.gz", "plain text"))
+        tokenize(write("a.jsonl.gz", cut))
 
 
 def test_repairs_and_counts_bytes_that_are_not_utf8(tokenize, write, caplog):

@@ -5,7 +5,13 @@ import json
 import numpy as np
 import pytest
 
-from glove_spark.datasets.model import SIDES, block_file, read_parameters, read_vectors
+from glove_spark.datasets.model import (
+    SIDES,
+    block_file,
+    gather_parameters,
+    read_parameters,
+    read_vectors,
+)
 from glove_spark.errors import ConfigurationError, DatasetError, DivergenceError
 from glove_spark.kernels.blocks.grid import BlockGrid
 from glove_spark.kernels.training.held_out import is_held_out
@@ -225,24 +231,35 @@ def test_learning_rate_falls_by_equal_factors():
     assert learning_rate_of(TrainSettings(learning_rate=0.3, epochs=1), 1) == 0.3
 
 
-@pytest.mark.parametrize("combine", ["sum", "word", "context"])
-def test_export_writes_what_the_model_holds(spark, tmp_path, blocks_at, combine, monkeypatch):
+@pytest.mark.parametrize("combine", ["sum", "word", "context", "concat"])
+@pytest.mark.parametrize("center", [False, True])
+def test_export_writes_what_the_model_holds(
+    spark, tmp_path, blocks_at, combine, center, monkeypatch
+):
     from glove_spark.stages import export
 
     monkeypatch.setattr(export, "WORDS_PER_FILE", 7)
     root = blocks_at(tmp_path, planted_counts(20, 2), num_blocks=3)
     model = run_stage(MODEL, spark, TrainSettings(vector_size=4, epochs=2), root)
-    vectors = run_stage(VECTORS, spark, ExportSettings(vectors=combine), root)
-    text = run_stage(VECTORS_TEXT, spark, ExportSettings(vectors=combine), root)
+    vectors = run_stage(VECTORS, spark, ExportSettings(vectors=combine, center=center), root)
+    text = run_stage(VECTORS_TEXT, spark, ExportSettings(vectors=combine, center=center), root)
     grid = BlockGrid(20, 3)
-    expected = np.empty((20, 4), np.float32)
+    expected = np.empty((20, 8 if combine == "concat" else 4), np.float32)
     for block in range(3):
         expected[grid.global_ids(block)] = read_vectors(model.location, 2, block, 4, "row", combine)
+    if combine == "concat":
+        sides = [gather_parameters(model, side, np.arange(20)).vectors for side in SIDES]
+        np.testing.assert_array_equal(expected, np.hstack(sides))
+    if center:
+        expected -= expected.mean(axis=0, dtype=np.float64).astype(np.float32)
     assert len(vectors.files(".parquet")) == 3
     for path in (vectors.location, text.location):
         loaded = WordVectors.load(path)
         assert loaded.words == [f"w{k}" for k in range(20)]
-        np.testing.assert_array_equal(loaded.vectors, expected)
+        np.testing.assert_allclose(loaded.vectors, expected, atol=1e-7 if center else 0)
+    # what is chosen when vectors are opened is the same as what is chosen at export
+    opened = WordVectors.load(root, side=combine, center=center)
+    np.testing.assert_allclose(opened.vectors, expected, atol=1e-7)
     frame = spark.read.parquet(vectors.location.uri)
     assert frame.dtypes == [("word", "string"), ("vector", "array<float>")]
     assert frame.count() == 20

@@ -53,17 +53,18 @@ def days(tmp_path_factory):
     return folder
 
 
-def settings(path, **vocabulary):
+def settings(path, subsample_tokens=None, **vocabulary):
     return CountSettings(
         TokenizeSettings(input=(str(path),)),
         VocabularySettings(**{"min_count": 1, **vocabulary}),
-        CooccurrenceSettings(window_size=4),
+        CooccurrenceSettings(window_size=4, subsample_tokens=subsample_tokens),
     )
 
 
-def add(spark, root, path, name, *, min_count=1, **options):
+def add(spark, root, path, name, *, min_count=1, subsample_tokens=None, **options):
+    counted = settings(path, subsample_tokens, min_count=min_count)
     with hold_lock(root, "update") as lock:
-        return add_batch(spark, root, name, settings(path, min_count=min_count), lock, **options)
+        return add_batch(spark, root, name, counted, lock, **options)
 
 
 def remove(root, name):
@@ -123,6 +124,32 @@ def test_ten_batches_are_one_count_bit_for_bit(spark, root, days, at_once):
     assert followed.ledger.sum is None
     add(spark, root, days / "2026-11-10.txt", "2026-11-10")
     assert by_words(root) == at_once[0]
+
+
+def test_subsampled_batches_add_up_and_can_be_taken_out(spark, root, days, tmp_path, two_at_once):
+    first, second = (days / f"2026-11-0{day}.txt" for day in (1, 2))
+    add(spark, root, first, "one", subsample_tokens=0.01)
+    alone, all_pairs = by_words(root), sum(two_at_once[0].values())
+    add(spark, root, second, "two", subsample_tokens=0.01)
+    both = by_words(root)
+    assert all(both[pair] >= n for pair, n in alone.items())
+    assert sum(alone.values()) < sum(both.values()) < 0.9 * all_pairs
+    # the counts of words are of all their tokens
+    assert counts(root) == two_at_once[1]
+    remove(root, "two")
+    assert {pair: n for pair, n in by_words(root).items() if n} == alone
+    # a token is drawn by its document alone: the same text elsewhere, in other files
+    other = Location.of(tmp_path / "other")
+    claim_folder(other)
+    lines = first.read_text().splitlines()
+    parts = tmp_path / "parts"
+    parts.mkdir()
+    for number in range(4):
+        (parts / f"{number}.txt").write_text("\n".join(lines[number::4]))
+    add(spark, other, parts, "one", subsample_tokens=0.01)
+    assert by_words(other) == alone
+    with pytest.raises(DatasetError, match=r"subsample_tokens was 0\.01 and is now null"):
+        add(spark, root, second, "two")
 
 
 def test_a_batch_twice_is_refused_skipped_or_replaced(spark, root, days):

@@ -170,7 +170,7 @@ def test_duplicates_and_nan_in_a_mapped_matrix_are_found(tmp_path):
     np.save(tmp_path / "v.npy", np.array([[1, 2], [np.nan, 1]], np.float32))
     (tmp_path / "v.words.txt").write_text("a\na\n")
     with pytest.raises(InputError, match="word 2: 'a' is there already, as word 1"):
-        WordVectors.load(str(tmp_path / "v.npy"))
+        WordVectors.load(str(tmp_path / "v.npy"), repeated_words="refuse")
     (tmp_path / "v.words.txt").write_text("a\nb\n")
     with pytest.raises(InputError, match="the vector of 'b' is not finite"):
         WordVectors.load(str(tmp_path / "v.npy")).most_similar("a")
@@ -222,7 +222,7 @@ def test_any_words_survive_or_one_is_refused_by_name(name, suffix, words):
 def test_wrong_text_is_refused_by_line(tmp_path, content, message):
     (tmp_path / "v.txt").write_bytes(content)
     with pytest.raises(InputError, match=message):
-        WordVectors.load(str(tmp_path / "v.txt"))
+        WordVectors.load(str(tmp_path / "v.txt"), repeated_words="refuse")
 
 
 @pytest.mark.parametrize(
@@ -297,7 +297,7 @@ def test_precision_of_text(tmp_path):
         (b"\x00\x01\x02", "does not begin with the line 'V d'"),
         (b"1 2\nab", "its header says 1 words, and it holds 0"),
         (b"1 1\n" + b"x" * 100_000, "word 1: no space ends it"),
-        (b"1 1\n\xff 1234", r"word 1: b'\\xff' is not UTF-8"),
+        (b"1 1\n\xff 1234", r"word 1: the word b'\\xff' is not UTF-8"),
         (b"1 1\na 1234b 1234", "holds more than the 1 words of its header"),
     ],
 )
@@ -454,3 +454,16 @@ def test_a_source_that_lies_of_its_length_is_refused(tmp_path):
     with pytest.raises(InputError, match="it says 2 words and holds 0"):
         convert(source, str(tmp_path / "v.bin"))
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("ending", ["txt", "npy"])
+def test_centered_vectors_have_mean_zero_and_keep_their_words(tmp_path, ending):
+    rng = np.random.default_rng(5)
+    words, vectors = [f"w{k}" for k in range(9)], rng.normal(3, 1, (9, 4)).astype(np.float32)
+    WordVectors(words, vectors).save(str(tmp_path / f"v.{ending}"))
+    source = open_vectors(str(tmp_path / f"v.{ending}"), center=True)
+    assert source.shown.endswith("(centered)")
+    found = WordVectors.read(source)
+    assert found.words == words
+    np.testing.assert_allclose(found.vectors, vectors - vectors.mean(axis=0), atol=1e-6)
+    np.testing.assert_allclose(found.vectors.mean(axis=0), 0, atol=1e-6)

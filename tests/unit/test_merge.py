@@ -14,6 +14,7 @@ from glove_spark.kernels.training.merge import Replica, mean_step, merge_replica
 from glove_spark.kernels.training.objective import Objective, WordTerms
 from glove_spark.kernels.training.parameters import Parameters, initial_parameters
 from glove_spark.kernels.training.replica_weight import ReplicaWeight, column_weights
+from glove_spark.kernels.training.unobserved import Draws
 from glove_spark.kernels.training.update import UpdateSettings, train_cell
 
 RATE = 0.3
@@ -207,6 +208,14 @@ def test_pairs_that_never_met_draw_a_replica_without_a_nonzero():
     np.testing.assert_allclose(weight.curvature, expected, rtol=1e-6)
     assert weight.contributes
     assert not weight.f.any()
+    # the first of eight is frequent and drawn in every visit, the others in one of four
+    shares = shares[0], np.ones(2, np.float32)
+    for draws, factors in ((Draws(1, 1, 4), [1, 4]), (Draws(1, 0, 4), [1, 0])):
+        some = column_weights(
+            empty, rows, 2, objective, *(WordTerms(share=s) for s in shares), draws=draws
+        )
+        expected = 2.0 * np.array(factors) * (shares[0] @ (rows.vectors**2).sum(axis=1))
+        np.testing.assert_allclose(some.curvature, expected, rtol=1e-6)
     assert not column_weights(empty, rows, 2, Objective(10.0, 0.75), *terms).contributes
 
 

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from glove_spark.kernels.hashing import mixed
 from glove_spark.kernels.training.objective import NO_TERMS, Objective, WordTerms
 from glove_spark.kernels.training.parameters import Parameters
 
@@ -49,12 +50,7 @@ def is_held_out(
     np.int64(6)
     """
     key = row_ids.astype(np.uint64) << np.uint64(32) | col_ids.astype(np.uint64)
-    key += np.uint64(0x9E3779B97F4A7C15)
-    for shift, factor in ((30, 0xBF58476D1CE4E5B9), (27, 0x94D049BB133111EB)):
-        key ^= key >> np.uint64(shift)
-        key *= np.uint64(factor)
-    key ^= key >> np.uint64(31)
-    return key < np.uint64(share * 2**64)
+    return mixed(key) < np.uint64(share * 2**64)
 
 
 class HeldOutCost(NamedTuple):

@@ -20,6 +20,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from glove_spark.kernels.counting.subsampling import kept_shares
+
 Float = NDArray[np.floating[Any]]
 Float32 = NDArray[np.float32]
 
@@ -109,8 +111,7 @@ def log_keep_factors(counts: NDArray[np.int64], subsample: float) -> Float32:
     if subsample == 0:
         return np.zeros(len(counts), dtype=np.float32)
     # in a vocabulary of a few hundred words all are frequent, and none is too frequent
-    ratio = max(subsample, 1 / len(counts)) * counts.sum() / np.maximum(counts, 1)
-    keep = np.minimum(1.0, np.sqrt(ratio) + ratio)
+    keep = kept_shares(counts, max(subsample, 1 / len(counts)))
     log_keep: Float32 = np.log(keep).astype(np.float32)
     return log_keep
 

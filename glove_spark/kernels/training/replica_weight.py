@@ -11,6 +11,7 @@ from glove_spark.kernels.blocks.cells import BatchedCell
 from glove_spark.kernels.training.margins import add_to, at_places, kept, row_sums, words_of
 from glove_spark.kernels.training.objective import NO_TERMS, Objective, WordTerms
 from glove_spark.kernels.training.parameters import Parameters
+from glove_spark.kernels.training.unobserved import ONE_DRAW, Draws, num_frequent
 
 
 class ReplicaWeight(NamedTuple):
@@ -51,6 +52,7 @@ def column_weights(
     row_terms: WordTerms = NO_TERMS,
     col_terms: WordTerms = NO_TERMS,
     *,
+    draws: Draws = ONE_DRAW,
     transposed: bool = False,
 ) -> ReplicaWeight:
     """Return what the words of a cell's rows draw those of its columns with.
@@ -80,5 +82,8 @@ def column_weights(
         add_to(curvature, ids, row_sums(batch, f, swapped))
     if objective.unobserved > 0 and row_terms.share is not None and col_terms.share is not None:
         pull = objective.unobserved * np.dot(row_terms.share, squared_norms)
-        curvature += pull * col_terms.share.astype(np.float64)
+        drawn = pull * col_terms.share.astype(np.float64)
+        # the others are left alone in some visits, and drawn for as many in one
+        drawn[num_frequent(num_columns) :] *= draws.visits if draws.others else 0
+        curvature += drawn
     return ReplicaWeight(sums, curvature)

@@ -18,6 +18,7 @@ matrix is that of Hu, Koren and Volinsky 2008.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,6 +27,65 @@ from glove_spark.kernels.training.objective import WordTerms
 from glove_spark.kernels.training.words import CellWords, Words
 
 Float32 = NDArray[np.float32]
+
+FREQUENT = 8
+"""One in so many words of a block, the most frequent ones, is drawn more often than the others."""
+
+FREQUENT_DRAWS, OTHER_DRAWS = 16, 4
+"""How often an epoch draws a frequent word, and any other, on either side of the matrix."""
+
+LARGE_VECTORS = 200
+"""From so many dimensions on, half as often: a step costs d^2 per word where batches cost d per
+nonzero, and it shrinks a vector by less, as A is spread over more directions."""
+
+
+class Draws(NamedTuple):
+    """The steps of one visit of a cell.
+
+    Attributes
+    ----------
+    frequent
+        Steps of the frequent words, spread among the batches.
+    others
+        Those of them in which the other words step too; 0 in a visit that leaves them alone.
+    visits
+        For how many visits a step of the others stands.
+    """
+
+    frequent: int = 1
+    others: int = 1
+    visits: int = 1
+
+
+ONE_DRAW = Draws()
+
+
+def num_frequent(num_words: int) -> int:
+    """Return how many words of a block, its first ones, are drawn at every step."""
+    return -(-num_words // FREQUENT)
+
+
+def draws_of(
+    num_blocks: int, vector_size: int, row_block: int, column_block: int, epoch: int
+) -> Draws:
+    """Return the steps to take in a visit of a cell.
+
+    Every word is drawn about as often an epoch whatever the number of blocks P, although an epoch
+    visits each of its P cells: with many blocks the other words are drawn in some visits only, of
+    other cells the next epoch. Blocks are alike, as ids are dealt to them in turn.
+
+    >>> draws_of(2, 100, 0, 1, epoch=1)
+    Draws(frequent=8, others=2, visits=1)
+    >>> [draws_of(16, 100, 3, column, epoch=1).others for column in range(8)]
+    [1, 0, 0, 0, 1, 0, 0, 0]
+    """
+    less = 2 if vector_size >= LARGE_VECTORS else 1
+    of_frequent, of_others = FREQUENT_DRAWS // less, OTHER_DRAWS // less
+    frequent = max(1, round(of_frequent / num_blocks))
+    visits = max(1, num_blocks // of_others)
+    if (row_block + column_block + epoch) % visits:
+        return Draws(frequent, 0, visits)
+    return Draws(frequent, max(1, round(of_others / num_blocks)), visits)
 
 
 def gram_matrix(vectors: Float32, share: Float32) -> Float32:
@@ -69,17 +129,11 @@ def gram_cost(rows: Float32, columns: Float32) -> float:
     return 0.5 * float(np.vdot(rows.astype(np.float64), columns.astype(np.float64)))
 
 
-def interleavings(num_blocks: int) -> int:
-    """Return how many times to take the step in a visit of a cell.
-
-    A word is drawn some 16 times an epoch on either side, whatever the number of blocks P, as
-    each of its P cells is visited once; at least once a visit, for a cell's pairs have no other.
-    """
-    return max(1, round(16 / num_blocks))
-
-
 class UnobservedPairs:
     """The pairs of one cell, observed or not, while it is trained; the words' tables change.
+
+    Frequent words, which are the first of a block, are drawn more often: they make most of the Gram
+    matrices, and steps of all words would take longer than the batches where vectors are large.
 
     Parameters
     ----------
@@ -89,8 +143,8 @@ class UnobservedPairs:
         Of rows and of columns, with `share`.
     learning_rate, unobserved
         eta and nu.
-    steps
-        How many times the step is taken, each with nu / steps.
+    draws
+        The steps to take; those of frequent words have nu / draws.frequent each.
     num_batches
         Batches of the cell, among which steps are spread.
     """
@@ -101,13 +155,19 @@ class UnobservedPairs:
         terms: Sequence[WordTerms],
         learning_rate: float,
         unobserved: float,
-        steps: int,
+        draws: Draws,
         num_batches: int,
     ) -> None:
-        self._sides = [words.block(side) for side in range(2)]
-        self._vectors = [side.values[:, : words.vector_size] for side in self._sides]
-        self._shares = [_share_of(term) for term in terms]
-        self._eta, self._nu, self._steps = learning_rate, unobserved, steps
+        sides = [
+            _Side(words.block(number), words.vector_size, share_of(term))
+            for number, term in enumerate(terms)
+        ]
+        self._frequent = [side.part(slice(0, num_frequent(len(side.share)))) for side in sides]
+        self._others = [side.part(slice(num_frequent(len(side.share)), None)) for side in sides]
+        self._of_others = [side.gram() for side in self._others]
+        self._nu, self._draws = unobserved, draws
+        self._strength = learning_rate * unobserved
+        steps = draws.frequent
         self._due = [-(-step * num_batches // steps) for step in range(1, steps + 1)]
         self._batches = self._taken = 0
         self._costs = 0.0
@@ -120,37 +180,65 @@ class UnobservedPairs:
     def after_batch(self) -> None:
         """Take a step where one is due."""
         self._batches += 1
-        if self._taken < self._steps and self._batches >= self._due[self._taken]:
+        if self._taken < self._draws.frequent and self._batches >= self._due[self._taken]:
             self._step()
 
     def finish(self) -> None:
         """Take the steps that are left: a cell of few batches has them all here."""
-        while self._taken < self._steps:
+        while self._taken < self._draws.frequent:
             self._step()
 
     def _step(self) -> None:
         """Draw both sides, each from the other's values before the step."""
         self._taken += 1
-        grams = [gram_matrix(*pair) for pair in zip(self._vectors, self._shares, strict=True)]
+        draws = self._draws
+        of_all = self._taken * draws.others % draws.frequent == 0 and draws.others > 0
+        if of_all:
+            self._of_others = [side.gram() for side in self._others]
+        grams = [
+            frequent.gram() + others
+            for frequent, others in zip(self._frequent, self._of_others, strict=True)
+        ]
         self._costs += gram_cost(*grams)
         if not np.isfinite(self._costs):
             return
-        factor = np.float32(self._eta * self._nu / self._steps)
-        for side, vectors, share, gram in zip(
-            self._sides, self._vectors, self._shares, grams[::-1], strict=True
-        ):
-            strength = np.multiply(share, factor) / np.sqrt(_gradsq(side))
-            shrink(vectors, strength.astype(np.float32, copy=False), gram)
+        for side, (frequent, others) in enumerate(zip(self._frequent, self._others, strict=True)):
+            frequent.shrink(self._strength / draws.frequent, grams[1 - side])
+            if of_all:
+                others.shrink(self._strength * draws.visits / draws.others, grams[1 - side])
 
 
-def _share_of(terms: WordTerms) -> Float32:
+class _Side(NamedTuple):
+    """Some words of one side of a cell."""
+
+    words: Words
+    vector_size: int
+    share: Float32
+
+    def part(self, which: slice) -> _Side:
+        """Return some of them, as views."""
+        return _Side(self.words.part(which), self.vector_size, self.share[which])
+
+    def gram(self) -> Float32:
+        """Return their Gram matrix."""
+        return gram_matrix(self.words.values[:, : self.vector_size], self.share)
+
+    def shrink(self, strength: float, gram: Float32) -> None:
+        """Take their step, ``strength`` being eta nu."""
+        elements = self.words.elements
+        gradsq = self.words.numbers[2] if elements is None else elements.mean(axis=1)
+        factor = np.float32(strength) * self.share / np.sqrt(gradsq)
+        shrink(self.words.values[:, : self.vector_size], factor.astype(np.float32), gram)
+
+
+def share_of(terms: WordTerms) -> Float32:
+    """Return the words' shares.
+
+    Raises
+    ------
+    ValueError
+        If there are none.
+    """
     if terms.share is None:
         raise ValueError("unobserved > 0 needs the share of every word; give it in WordTerms")
     return terms.share
-
-
-def _gradsq(words: Words) -> Float32:
-    """Return one accumulator a word: the mean where there is one a coordinate."""
-    if words.elements is not None:
-        return np.asarray(words.elements.mean(axis=1), dtype=np.float32)
-    return np.asarray(words.numbers[2], dtype=np.float32)

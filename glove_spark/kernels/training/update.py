@@ -29,7 +29,7 @@ from glove_spark.kernels.blocks.cells import Batch, BatchedCell, Tiles
 from glove_spark.kernels.training.objective import NO_TERMS, Objective, WordTerms
 from glove_spark.kernels.training.parameters import Accumulators, Parameters
 from glove_spark.kernels.training.products import Products, SparseProducts, TileProducts
-from glove_spark.kernels.training.unobserved import UnobservedPairs
+from glove_spark.kernels.training.unobserved import ONE_DRAW, Draws, UnobservedPairs
 from glove_spark.kernels.training.words import CellWords, Words
 from glove_spark.kernels.training.workspace import Workspace
 
@@ -52,15 +52,12 @@ class UpdateSettings:
         What is minimised.
     adagrad
         ``"row"``: one accumulator a word; ``"element"``: one a coordinate, as the reference does.
-    interleavings
-        How many times the step of the pairs that never met is taken while a cell is visited.
     """
 
     learning_rate: float
     damping: float
     objective: Objective
     adagrad: Accumulators
-    interleavings: int = 1
 
 
 @dataclass(frozen=True)
@@ -94,11 +91,12 @@ def train_cell(
     rng: np.random.Generator | None = None,
     row_terms: WordTerms = NO_TERMS,
     col_terms: WordTerms = NO_TERMS,
+    draws: Draws = ONE_DRAW,
 ) -> CellLoss:
     """Train on every nonzero of a cell once; mutate `rows` and `columns` in place.
 
-    The pairs that never met are between its batches: `UpdateSettings.interleavings` times, the last
-    time after the last batch, so that a cell without a nonzero draws its words as well.
+    The steps of the pairs that never met are taken between its batches, the last one after the last
+    batch, so that a cell without a nonzero draws its words as well.
 
     Parameters
     ----------
@@ -114,6 +112,8 @@ def train_cell(
         Draws the order in which batches are visited; None visits them as they are stored.
     row_terms, col_terms
         What the objective knows of the blocks' words.
+    draws
+        The steps of the pairs that never met.
     """
     objective = settings.objective
     # ln of (x k_i k_j / x_max)^alpha in three parts, x_max counted with the rows
@@ -130,7 +130,7 @@ def train_cell(
             (row_terms, col_terms),
             settings.learning_rate,
             objective.unobserved,
-            settings.interleavings,
+            draws,
             cell.num_batches,
         )
     cost_sum = 0.0

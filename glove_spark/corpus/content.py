@@ -1,0 +1,176 @@
+"""What a file of the corpus holds, by its first bytes: names are not always true.
+
+Text may be compressed whatever its name says, and tables may have other names. What cannot be read
+as text is refused by name: as words it would be counted without an error.
+"""
+
+from __future__ import annotations
+
+import codecs
+import lzma
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import IO, NamedTuple
+
+from glove_spark.errors import InputError
+from glove_spark.store.location import Location
+
+HEAD_BYTES = 4096
+
+COMPRESSED = {
+    b"\x1f\x8b": "gzip",
+    b"BZh": "bz2",
+    b"\x28\xb5\x2f\xfd": "zstd",
+    b"\xfd7zXZ\x00": "xz",
+}
+"""How compressed text begins, and the name of the codec."""
+
+TABLES = {b"PAR1": "parquet", b"ORC": "orc"}
+
+OTHERS = {
+    b"PK\x03\x04": "a zip archive; unpack it",
+    b"7z\xbc\xaf\x27\x1c": "a 7z archive; unpack it",
+    b"Rar!": "a RAR archive; unpack it",
+    b"\x04\x22\x4d\x18": "compressed by lz4; recompress it by gzip or zstd",
+    b"LZIP": "compressed by lzip; recompress it by gzip or zstd",
+    b"ARROW1": "an Arrow file; write the column as Parquet",
+    b"Obj\x01": "an Avro file; write the column as Parquet",
+    b"%PDF": "a PDF document; extract its text",
+    b"\xff\xd8\xff": "a JPEG picture",
+    b"\x89PNG": "a PNG picture",
+    b"GIF8": "a GIF picture",
+    b"RIFF": "a sound, film or picture",
+    b"OggS": "a sound or film",
+    b"ID3": "a sound",
+    b"\x7fELF": "a program",
+    b"MZ\x90": "a program",
+    b"SQLite format 3": "an SQLite database; export the column",
+    b"\xd0\xcf\x11\xe0": "an office document; extract its text",
+    b"\x89HDF": "an HDF5 file",
+    b"\x93NUMPY": "a numpy array",
+}
+"""How other files begin, what they are, and what to do with them."""
+
+# the longer marks first: that of UTF-16 begins that of UTF-32
+MARKS = (
+    (codecs.BOM_UTF32_LE, "utf-32"),
+    (codecs.BOM_UTF32_BE, "utf-32"),
+    (codecs.BOM_UTF16_LE, "utf-16"),
+    (codecs.BOM_UTF16_BE, "utf-16"),
+)
+"""Byte order marks of encodings other than UTF-8."""
+
+_CONTROLS = bytes(code for code in range(32) if code not in b"\t\n\v\f\r\x1b")
+
+BINARY_SHARE = 0.05
+"""Of control characters in the head of a file, above which it is not taken for text."""
+
+
+WARC = b"WARC/1."
+
+_MARK = "\ufeff".encode()
+
+
+SMALLEST_HEAD = 200
+"""Bytes; less of a file is too little to tell."""
+
+
+class Content(NamedTuple):
+    """What a file holds.
+
+    Attributes
+    ----------
+    kind
+        ``"text"``, ``"parquet"``, ``"orc"`` or ``"warc"``.
+    codec
+        The compression of text, a name of `COMPRESSED`; None for none.
+    encoding
+        What the text's byte order mark says, if it is not UTF-8's; None without one.
+    whole_json
+        Whether the text begins as JSON that is not one object per line: an array, or an object of
+        several lines.
+    """
+
+    kind: str
+    codec: str | None
+    encoding: str | None
+    whole_json: bool = False
+
+
+def content_of(file: Location) -> Content:
+    """Look at the first bytes of a file.
+
+    Raises
+    ------
+    InputError
+        If it is neither text nor a table that can be read, or cannot be read at all.
+    """
+    head = _head(file, None)
+    for magic, table in TABLES.items():
+        if head.startswith(magic):
+            return Content(table, None, None)
+    codec = next((name for magic, name in COMPRESSED.items() if head.startswith(magic)), None)
+    if codec is not None:
+        head = _head(file, codec)
+    refuse_binary(head, file.shown)
+    encoding = next((name for mark, name in MARKS if head.startswith(mark)), None)
+    if head.startswith(WARC):
+        return Content("warc", codec, None)
+    return Content("text", codec, encoding, _is_whole_json(head))
+
+
+def _is_whole_json(head: bytes) -> bool:
+    start = head.removeprefix(_MARK).lstrip()
+    first = start.partition(b"\n")[0].rstrip()
+    # an object that a line begins and does not end, rather than one that is damaged
+    return start.startswith(b"[") or (start.startswith(b"{") and first[-1:] in b"{[,:")
+
+
+def refuse_binary(head: bytes, shown: str) -> None:
+    """Refuse what does not begin as text does.
+
+    Raises
+    ------
+    InputError
+        Naming what it is, and what to do.
+    """
+    what = next((name for magic, name in OTHERS.items() if head.startswith(magic)), None)
+    if what is None and head[257:262] == b"ustar":
+        what = "a tar archive; unpack it"
+    if what is None and not any(head.startswith(mark) for mark, _ in MARKS):
+        controls = len(head) - len(head.translate(None, _CONTROLS))
+        zeros = (head[0::2].count(0), head[1::2].count(0))
+        if len(head) >= 8 and max(zeros) > 0.4 * len(head) / 2 and min(zeros) < 0.1 * len(head) / 2:
+            what = "UTF-16 without a byte order mark, it seems; give --encoding utf-16-le or -be"
+        elif len(head) >= SMALLEST_HEAD and controls > BINARY_SHARE * len(head):
+            what = "no text: it is full of control characters"
+    if what is not None:
+        raise InputError(f"{shown} is {what}, or leave it out of the input")
+
+
+def _head(file: Location, codec: str | None) -> bytes:
+    try:
+        with open_bytes(file, codec) as source:
+            return bytes(source.read(HEAD_BYTES))
+    except (OSError, EOFError, ValueError, lzma.LZMAError) as error:
+        reason = "it is cut short" if isinstance(error, EOFError) else str(error)
+        raise InputError(f"{file.shown} cannot be read: {reason}; replace or remove it") from None
+
+
+@contextmanager
+def open_bytes(file: Location, codec: str | None, start: int = 0) -> Iterator[IO[bytes]]:
+    """Open a file for reading, decompressed, at a place of an uncompressed one."""
+    if codec is None:
+        with file.open_input() as raw:
+            raw.seek(start)
+            yield raw
+        return
+    if codec != "xz":
+        with file.filesystem().open_input_stream(file.path, compression=codec) as raw:
+            yield raw
+        return
+    with (
+        file.filesystem().open_input_stream(file.path, compression=None) as raw,
+        lzma.open(raw) as plain,
+    ):
+        yield plain
