@@ -41,7 +41,13 @@ from glove_spark.training.checkpoints import (
     prune_epochs,
     write_metrics,
 )
-from glove_spark.training.epoch_plan import learning_rate_of, objective_of, rounds_of
+from glove_spark.training.epoch_files import EpochPlan, Placement
+from glove_spark.training.epoch_plan import (
+    learning_rate_of,
+    objective_of,
+    rounds_of,
+    schedule_of,
+)
 from glove_spark.training.held_out import held_out_cost
 from glove_spark.training.initial_state import write_initial_state
 from glove_spark.training.probe import describe_neighbors
@@ -51,7 +57,7 @@ from glove_spark.training.progress import (
     no_longer_improves,
     progress_line,
 )
-from glove_spark.training.rounds import EpochPlan, Placement, run_round
+from glove_spark.training.rounds import run_round
 from glove_spark.training.warm_start import open_warm_start, warm_start_fingerprint
 from glove_spark.training.word_terms import AllTerms, measure_terms
 
@@ -67,6 +73,8 @@ def build_model(job: Job) -> Mapping[str, Any]:
     start = (
         None if settings.warm_start is None else open_warm_start(settings, vocabulary, job.hasher)
     )
+    schedule = schedule_of(settings, grid.num_blocks)
+    log.info("train: %s", schedule.described)
     model = job.output.make_folder()
     vocabulary.write(model)
     history = _resume(job, model)
@@ -118,6 +126,8 @@ def build_model(job: Job) -> Mapping[str, Any]:
         "vector_size": settings.vector_size,
         "adagrad": settings.adagrad,
         "num_blocks": grid.num_blocks,
+        "schedule": schedule.name,
+        "rounds": schedule.rounds,
         "vocabulary_size": grid.vocabulary_size,
         "known_words": None if start is None else start.num_known,
     }
@@ -129,8 +139,8 @@ def check_settings(settings: TrainSettings, grid: BlockGrid, vocabulary: Vocabul
     Raises
     ------
     ConfigurationError
-        If a probe word is not in the vocabulary, or ``syncs_per_epoch`` exceeds
-        the number of blocks.
+        If a probe word is not in the vocabulary, or the number of blocks is too small for
+        ``syncs_per_epoch`` or ``row_tasks``.
     """
     for word in settings.probe:
         if word not in vocabulary:
@@ -138,11 +148,15 @@ def check_settings(settings: TrainSettings, grid: BlockGrid, vocabulary: Vocabul
                 f"probe={word!r} is not in the vocabulary of {len(vocabulary):,} words; "
                 "name a word that is, in the case that the tokenizer gives it"
             )
-    if settings.schedule == "averaging" and settings.syncs_per_epoch > grid.num_blocks:
-        raise ConfigurationError(
-            f"syncs_per_epoch={settings.syncs_per_epoch} must be at most "
-            f"num_blocks={grid.num_blocks}; lower it or make more blocks"
-        )
+    if settings.schedule == "stratified":
+        return
+    for name in ("syncs_per_epoch", "row_tasks"):
+        value = getattr(settings, name)
+        if value is not None and value > grid.num_blocks:
+            raise ConfigurationError(
+                f"{name}={value} must be at most num_blocks={grid.num_blocks}; "
+                "lower it or make more blocks"
+            )
 
 
 def _terms(
@@ -215,6 +229,7 @@ def _train_epoch(
     placement: Placement = placement_of(job.output, epoch - 1, grid.num_blocks)
     started = time.perf_counter()
     losses: list[CellLoss] = []
+    superseded: list[Location] = []
     nnz, share = 0, int(blocks.facts["nnz"])
     rounds = rounds_of(settings, grid, epoch)
     for number, tasks in enumerate(rounds, 1):
@@ -227,7 +242,7 @@ def _train_epoch(
             unit="nonzeros",
             note=where,
         )
-        results = run_round(job.spark.sparkContext, plan, tasks, placement)
+        results = run_round(job.spark.sparkContext, plan, tasks, placement, superseded)
         check_finite(results, epoch, blocks)
         losses += [loss for result in results for _, loss in result.losses]
         nnz = sum(loss.nnz for loss in losses)

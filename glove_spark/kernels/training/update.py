@@ -29,13 +29,11 @@ from glove_spark.kernels.blocks.cells import Batch, BatchedCell, Tiles
 from glove_spark.kernels.training.objective import NO_TERMS, Objective, WordTerms
 from glove_spark.kernels.training.parameters import Accumulators, Parameters
 from glove_spark.kernels.training.products import Products, SparseProducts, TileProducts
-from glove_spark.kernels.training.unobserved import Draws, UnobservedPairs
+from glove_spark.kernels.training.unobserved import ONE_DRAW, Draws, UnobservedPairs
 from glove_spark.kernels.training.words import CellWords, Words
 from glove_spark.kernels.training.workspace import Workspace
 
 Float32 = NDArray[np.float32]
-
-ONE_DRAW = Draws()
 
 _ZERO, _ONE = np.float32(0), np.float32(1)
 
