@@ -22,7 +22,7 @@ from glove_spark.errors import ConfigurationError
 from glove_spark.kernels.blocks.grid import BlockGrid
 from glove_spark.kernels.training.held_out import HeldOutCost
 from glove_spark.kernels.training.objective import Objective, log_keep_factors
-from glove_spark.kernels.training.update import CellLoss, UpdateSettings
+from glove_spark.kernels.training.update import CellLoss, StepSettings
 from glove_spark.logs.lines import fields
 from glove_spark.settings.stages import TrainSettings
 from glove_spark.spark.session import describe
@@ -216,7 +216,7 @@ def _train_epoch(
         model=job.output,
         grid=grid,
         vector_size=settings.vector_size,
-        update=UpdateSettings(
+        update=StepSettings(
             learning_rate=rate,
             damping=settings.damping,
             objective=objective_of(settings),

@@ -19,7 +19,7 @@ from glove_spark.kernels.blocks.grid import BlockGrid
 from glove_spark.kernels.training.merge import Replica
 from glove_spark.kernels.training.objective import WordTerms
 from glove_spark.kernels.training.parameters import Parameters
-from glove_spark.kernels.training.update import UpdateSettings
+from glove_spark.kernels.training.update import StepSettings
 from glove_spark.store.location import Location
 from glove_spark.training.word_terms import AllTerms
 
@@ -57,7 +57,7 @@ class EpochPlan:
     model: Location
     grid: BlockGrid
     vector_size: int
-    update: UpdateSettings
+    update: StepSettings
     terms: Broadcast[AllTerms]
     check_cells: bool
 

@@ -15,7 +15,7 @@ from glove_spark.kernels.training.objective import Objective, WordTerms
 from glove_spark.kernels.training.parameters import Parameters, initial_parameters
 from glove_spark.kernels.training.replica_weight import ReplicaWeight, column_weights
 from glove_spark.kernels.training.unobserved import Draws
-from glove_spark.kernels.training.update import UpdateSettings, train_cell
+from glove_spark.kernels.training.update import StepSettings, train_cell
 
 RATE = 0.3
 SMALL, LARGE = 1e-7, 1e7
@@ -157,9 +157,7 @@ class Halves:
         fixed = Parameters(self.words[at], *np.zeros((1, 32), np.float32), *np.ones((2, 32)))
         weight = ReplicaWeight.nothing(5)
         for _ in range(passes):
-            train_cell(
-                cell, fixed.copy(), contexts, UpdateSettings(RATE, 0.0, self.objective, "row")
-            )
+            train_cell(cell, fixed.copy(), contexts, StepSettings(RATE, 0.0, self.objective, "row"))
             weight = weight.plus(column_weights(cell, fixed, 5, self.objective))
         return Replica(contexts, weight)
 

@@ -39,7 +39,7 @@ _ZERO, _ONE = np.float32(0), np.float32(1)
 
 
 @dataclass(frozen=True)
-class UpdateSettings:
+class StepSettings:
     """What one epoch's update needs to know.
 
     Parameters
@@ -85,7 +85,7 @@ def train_cell(
     cell: BatchedCell,
     rows: Parameters,
     columns: Parameters,
-    settings: UpdateSettings,
+    settings: StepSettings,
     *,
     transposed: bool = False,
     rng: np.random.Generator | None = None,
@@ -153,7 +153,7 @@ def train_cell(
 class _Trainer:
     """Updates batches, the words of both sides in one array, so that one call serves both."""
 
-    def __init__(self, settings: UpdateSettings, words: CellWords) -> None:
+    def __init__(self, settings: StepSettings, words: CellWords) -> None:
         self.words, self.vector_size = words, words.vector_size
         self.alpha, self.anchored = settings.objective.exponent, settings.objective.anchored
         self.eta, self.kappa = np.float32(settings.learning_rate), np.float32(settings.damping)
