@@ -42,7 +42,7 @@ ROWS, COLUMNS = SIDES
 Placement = dict[tuple[str, int], Location]
 """The file that holds each (side, block) now."""
 
-_BATCH_ORDER = 1
+BATCH_ORDER = 1
 """Keeps the random order of batches apart from what else is derived from the seed."""
 
 
@@ -185,7 +185,7 @@ def train_task(
             side,
             plan.update,
             transposed=source.transposed,
-            rng=derived_rng(plan.seed, _BATCH_ORDER, plan.epoch, task.row_block, block),
+            rng=derived_rng(plan.seed, BATCH_ORDER, plan.epoch, task.row_block, block),
             row_terms=row_terms,
             col_terms=col_terms,
             draws=draws_of(
