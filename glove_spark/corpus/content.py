@@ -62,6 +62,11 @@ MARKS = (
 
 _CONTROLS = bytes(code for code in range(32) if code not in b"\t\n\v\f\r\x1b")
 
+LONG_WINDOW = (
+    "it is compressed by zstd with a window of more than 128 MB, which readers refuse to hold in "
+    "memory; recompress it by zstd --long=27 or less"
+)
+
 BINARY_SHARE = 0.05
 """Of control characters in the head of a file, above which it is not taken for text."""
 
@@ -154,6 +159,8 @@ def _head(file: Location, codec: str | None) -> bytes:
             return bytes(source.read(HEAD_BYTES))
     except (OSError, EOFError, ValueError, lzma.LZMAError) as error:
         reason = "it is cut short" if isinstance(error, EOFError) else str(error)
+        if "too much memory" in reason:
+            reason = LONG_WINDOW
         raise InputError(f"{file.shown} cannot be read: {reason}; replace or remove it") from None
 
 

@@ -134,7 +134,11 @@ def _registered(spark: SparkSession, source: type[DataSource]) -> str:
 
 
 def _parts(
-    file: Location, kind: str, column: str, codec: str | None, encoding: str | None
+    file: Location,
+    kind: str,
+    column: str,
+    codec: str | None = None,
+    encoding: str | None = None,
 ) -> Iterator[Part]:
     """Cut a file into what tasks can read on their own."""
     if kind in ("parquet", "orc"):

@@ -24,10 +24,17 @@ from glove_spark.exchange.numpy_file import NumpySource, write_numpy
 from glove_spark.exchange.parquet import ParquetSource, write_parquet_file
 from glove_spark.exchange.projector import ProjectorSource, write_projector
 from glove_spark.exchange.safetensors import SafetensorsSource, write_safetensors
-from glove_spark.exchange.source import Chunk, VectorSource
+from glove_spark.exchange.source import (
+    Chunk,
+    RepeatedWordError,
+    UndecodableWordsError,
+    VectorSource,
+    first_of_each,
+)
 from glove_spark.exchange.streams import GZIP
 from glove_spark.exchange.text import FULL, TextSource, write_text
 from glove_spark.exchange.word2vec_binary import BinarySource, write_binary
+from glove_spark.settings.commands import VectorsFormatSettings
 from glove_spark.store.dataset import MARKER, open_dataset
 from glove_spark.store.location import Location
 from glove_spark.store.manifest import Manifest
@@ -61,9 +68,11 @@ class Format:
     suffix: str
     content: str
     forbidden: str
-    read: Callable[[Location], VectorSource]
+    read: Callable[..., VectorSource]
     write: Callable[[VectorSource, Location, str], None]
     packed: bool = False
+    holds_bytes: bool = False
+    """Whether words stand as bytes that may not be UTF-8."""
 
     def export(self, source: VectorSource, target: Location, precision: str) -> None:
         """Write ``source`` to ``target``.
@@ -84,6 +93,8 @@ class _HoldableSource(VectorSource):
         self.shown, self.num_words = source.shown, source.num_words
         self.vector_size = source.vector_size
         self.words, self.place = source.words, source.place  # type: ignore[method-assign]
+        # the same list: it fills as the source is read
+        self.undecodable = source.undecodable
         self._source, self._target = source, target
 
     def chunks(self) -> Iterator[Chunk]:
@@ -115,6 +126,7 @@ FORMATS: dict[str, Format] = {
             TextSource,
             partial(write_text, header=False),
             packed=True,
+            holds_bytes=True,
         ),
         Format(
             "word2vec",
@@ -124,6 +136,7 @@ FORMATS: dict[str, Format] = {
             TextSource,
             partial(write_text, header=True),
             packed=True,
+            holds_bytes=True,
         ),
         Format(
             "word2vec-binary",
@@ -133,6 +146,7 @@ FORMATS: dict[str, Format] = {
             BinarySource,
             write_binary,
             packed=True,
+            holds_bytes=True,
         ),
         Format(
             "parquet",
@@ -196,6 +210,7 @@ def open_vectors(
     *,
     side: str | None = None,
     vocab: str | Location | None = None,
+    encoding_errors: str = VectorsFormatSettings.encoding_errors,
     center: bool = False,
 ) -> VectorSource:
     """Open vectors: a file of any format, a dataset ``vectors``, or an output folder.
@@ -211,6 +226,9 @@ def open_vectors(
         folder, or from the C program's parameters; by default what was exported, or their sum.
     vocab
         The ``vocab.txt`` of the C program's parameters, which says that ``path`` holds these.
+    encoding_errors
+        Of words that are not UTF-8 in text and word2vec files: ``"strict"`` refuses the file,
+        ``"replace"`` puts U+FFFD, ``"skip"`` lists them in the source's `undecodable`.
     center
         Subtract the mean vector of all words from every vector; it takes a pass of its own.
 
@@ -221,12 +239,16 @@ def open_vectors(
     ConfigurationError
         If ``side`` is asked of vectors that have one only.
     """
-    found = _open(path, format, side, vocab)
+    found = _open(path, format, side, vocab, encoding_errors)
     return centered(found) if center else found
 
 
 def _open(
-    path: str | Location, format: str | None, side: str | None, vocab: str | Location | None
+    path: str | Location,
+    format: str | None,
+    side: str | None,
+    vocab: str | Location | None,
+    encoding_errors: str,
 ) -> VectorSource:
     if side is not None and side not in SIDES:
         raise ConfigurationError(f"side={side!r} must be one of {', '.join(SIDES)}")
@@ -241,7 +263,11 @@ def _open(
             return ModelSource(location, side)
         found: VectorSource = _open_folder(location)
     else:
-        found = format_of(location, format).read(location)
+        chosen = format_of(location, format)
+        if chosen.holds_bytes and encoding_errors != "strict":
+            found = chosen.read(location, encoding_errors)
+        else:
+            found = chosen.read(location)
     if side is not None:
         raise ConfigurationError(
             f"side={side} needs a model, and {location.shown} holds finished vectors; "
@@ -261,6 +287,9 @@ def _open_folder(location: Location) -> ParquetSource:
         ]
         if files:
             return ParquetSource(location.shown, files)
+        if (location / "metadata").exists() and (location / "data").exists():
+            # a saved pyspark.ml Word2VecModel has its words and vectors in such a folder
+            return _open_folder(location / "data")
         if (location / MARKER).exists():
             location = location / "vectors"
     # a model and a vocabulary have words in such files, and no vectors
@@ -279,6 +308,7 @@ def convert(
     *,
     precision: str = FULL,
     overwrite: bool = False,
+    repeated: str = "refuse",
 ) -> Format:
     """Write vectors in another format, a chunk at a time.
 
@@ -287,6 +317,9 @@ def convert(
     precision
         Of text: ``"full"``, the fewest digits that give the same float32 back, or the number of
         decimals.
+    repeated
+        ``"first"``: of a word that occurs again, the first vector is written, with one warning;
+        ``"refuse"``: it is an error.
 
     Returns
     -------
@@ -310,5 +343,11 @@ def convert(
     if kind != fs.FileType.NotFound and not overwrite:
         raise OutputError(f"{location.shown} exists; give --overwrite or another name")
     location.parent.make_folder()
-    chosen.export(source, location, precision)
+    try:
+        chosen.export(source, location, precision)
+    except (RepeatedWordError, UndecodableWordsError):
+        if repeated == "refuse" and not source.undecodable:
+            raise
+        # only now is it worth a pass over all words
+        chosen.export(first_of_each(source, repeated=repeated), location, precision)
     return chosen

@@ -25,6 +25,18 @@ class VectorsFormatSettings(Settings):
         "vocab.txt: the file holds parameters of the C program, float64",
         metavar="FILE",
     )
+    repeated_words: str = option(
+        "first",
+        "of a word that has several vectors, take the first with a warning (first), or refuse the "
+        "file",
+        one_of("first", "refuse"),
+    )
+    encoding_errors: str = option(
+        "strict",
+        "words that are not UTF-8: refuse the file (strict), put U+FFFD for what is none "
+        "(replace), or leave them out with a warning (skip)",
+        one_of("strict", "replace", "skip"),
+    )
 
 
 @dataclass(frozen=True, kw_only=True)

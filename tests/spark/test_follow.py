@@ -130,17 +130,21 @@ def test_what_java_says_of_its_own_failure_is_passed_on(corpus, tmp_path):
     assert "Spark does not start" in found.stderr
 
 
-def test_only_the_usual_line_is_kept_back(monkeypatch, capfd):
-    import glove_spark.spark.java_messages as messages
+def test_what_java_says_is_held_until_it_runs_and_only_the_usual_is_kept_back(monkeypatch, capfd):
+    import glove_spark.spark.java_messages as module
 
     def launch(conf, options):
-        with messages.stopping():
+        with module.stopping():
             os.write(options["stderr"], b"a worker's last words\n")
-        for line in (*messages.USUAL, "WARNING: something else\n", "no end of line"):
+        for line in (*module.USUAL, "WARNING: something else\n", "no end of line"):
             os.write(options["stderr"], line.encode())
         raise RuntimeError("no Java here")
 
-    monkeypatch.setattr(messages, "launch_gateway", launch)
+    monkeypatch.setattr(module, "launch_gateway", launch)
+    messages = module.JavaMessages()
     with pytest.raises(RuntimeError, match="no Java here"):
-        messages.start_java(SparkConf(loadDefaults=False))
+        messages.start(SparkConf(loadDefaults=False))
+    assert capfd.readouterr().err == ""
+    assert messages.held() == "WARNING: something else\nno end of line"
+    messages.release()
     assert capfd.readouterr().err == "WARNING: something else\nno end of line"
