@@ -14,6 +14,7 @@ from typing import IO, NamedTuple
 
 from glove_spark.errors import InputError
 from glove_spark.store.location import Location
+from glove_spark.store.signatures import signed_as
 
 HEAD_BYTES = 4096
 
@@ -26,30 +27,6 @@ COMPRESSED = {
 """How compressed text begins, and the name of the codec."""
 
 TABLES = {b"PAR1": "parquet", b"ORC": "orc"}
-
-OTHERS = {
-    b"PK\x03\x04": "a zip archive; unpack it",
-    b"7z\xbc\xaf\x27\x1c": "a 7z archive; unpack it",
-    b"Rar!": "a RAR archive; unpack it",
-    b"\x04\x22\x4d\x18": "compressed by lz4; recompress it by gzip or zstd",
-    b"LZIP": "compressed by lzip; recompress it by gzip or zstd",
-    b"ARROW1": "an Arrow file; write the column as Parquet",
-    b"Obj\x01": "an Avro file; write the column as Parquet",
-    b"%PDF": "a PDF document; extract its text",
-    b"\xff\xd8\xff": "a JPEG picture",
-    b"\x89PNG": "a PNG picture",
-    b"GIF8": "a GIF picture",
-    b"RIFF": "a sound, film or picture",
-    b"OggS": "a sound or film",
-    b"ID3": "a sound",
-    b"\x7fELF": "a program",
-    b"MZ\x90": "a program",
-    b"SQLite format 3": "an SQLite database; export the column",
-    b"\xd0\xcf\x11\xe0": "an office document; extract its text",
-    b"\x89HDF": "an HDF5 file",
-    b"\x93NUMPY": "a numpy array",
-}
-"""How other files begin, what they are, and what to do with them."""
 
 # the longer marks first: that of UTF-16 begins that of UTF-32
 MARKS = (
@@ -139,9 +116,7 @@ def refuse_binary(head: bytes, shown: str) -> None:
     InputError
         Naming what it is, and what to do.
     """
-    what = next((name for magic, name in OTHERS.items() if head.startswith(magic)), None)
-    if what is None and head[257:262] == b"ustar":
-        what = "a tar archive; unpack it"
+    what = signed_as(head)
     if what is None and not any(head.startswith(mark) for mark, _ in MARKS):
         controls = len(head) - len(head.translate(None, _CONTROLS))
         zeros = (head[0::2].count(0), head[1::2].count(0))

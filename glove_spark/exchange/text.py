@@ -19,9 +19,11 @@ from glove_spark.exchange.streams import (
     count_lines,
     decode_words,
     open_text_output,
+    read_blocks,
     read_lines,
 )
 from glove_spark.store.location import Location
+from glove_spark.store.signatures import signed_as
 
 FULL = "full"
 """The precision that gives the same float32 back, with the fewest digits."""
@@ -46,6 +48,9 @@ class TextSource(VectorSource):
         self.shown = location.shown
         self._location, self._errors = location, encoding_errors
         self.undecodable: list[int] = []
+        signed = signed_as(next(read_blocks(location, 512), b""))
+        if signed is not None:
+            raise InputError(f"{self.shown} is {signed}; it holds no vectors as text")
         first = list(itertools.islice(itertools.chain.from_iterable(read_lines(location)), 2))
         if not first or not first[0].strip():
             raise InputError(f"{self.shown} holds no vectors")
@@ -111,6 +116,9 @@ class TextSource(VectorSource):
         if not fields:
             raise InputError(f"{place}: the line is blank")
         word, values = fields[: -self.vector_size], fields[-self.vector_size :]
+        if self._header_lines and not word and len(fields) == self.vector_size and line[:1] == b" ":
+            # a word that is a blank: published files hold it, such as GoogleNews made text
+            word = [b" "]
         # where no header states d, a word that ends in a number may be a line that is too long
         too_long = len(word) > 1 and _is_number(word[-1]) and not self._header_lines
         if not word or too_long:
@@ -123,7 +131,8 @@ class TextSource(VectorSource):
         if wrong is not None:
             shown = wrong.decode("utf-8", "replace")
             raise InputError(f"{place}: {shown!r} is not a number")
-        return line.rsplit(None, self.vector_size)[0], np.array(values, dtype=np.float32)
+        whole = line.rsplit(None, self.vector_size)[0] if len(fields) > self.vector_size else b" "
+        return whole, np.array(values, dtype=np.float32)
 
 
 def _numbers(text: bytes, wanted: int) -> NDArray[np.float32] | None:

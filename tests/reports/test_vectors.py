@@ -2,6 +2,7 @@
 
 import logging
 import struct
+import zipfile
 
 import numpy as np
 import pyarrow as pa
@@ -113,6 +114,30 @@ def test_words_with_blanks_and_numbers_under_a_header(tmp_path):
     (tmp_path / "v.txt").write_text("\n".join(lines) + "\n")
     with pytest.raises(InputError, match="line 2: 3 numbers"):
         load(tmp_path / "v.txt")
+
+
+def test_a_word_that_is_a_blank_under_a_header(tmp_path):
+    (tmp_path / "v.vec").write_text("3 2\nthe 1 2\n  3 4\n\u00a0 5 6\n", "utf-8")
+    vectors = load(tmp_path / "v.vec")
+    assert vectors.words == ["the", " ", "\u00a0"]
+    assert vectors.vectors.tolist() == [[1, 2], [3, 4], [5, 6]]
+
+
+@pytest.mark.parametrize("name", ["glove.42B.zip", "glove.txt", "v.vec"])
+def test_an_archive_of_vectors_is_named_as_one(tmp_path, name):
+    with zipfile.ZipFile(tmp_path / name, "w") as archive:
+        archive.writestr("glove.42B.txt", "the 1 2\n" * 100)
+    with pytest.raises(InputError, match=r"is a zip archive; unpack it"):
+        load(tmp_path / name)
+
+
+def test_lines_of_a_sparse_format_and_marks_of_git_are_named(tmp_path):
+    (tmp_path / "sparse.txt").write_text("3 9\nthe 1:0.5 2:0.1 3:4\n")
+    with pytest.raises(InputError, match=r"line [12]"):
+        load(tmp_path / "sparse.txt")
+    (tmp_path / "git.txt").write_text("<<<<<<< HEAD\nthe 1 2\n")
+    with pytest.raises(InputError, match=r"line [12]"):
+        load(tmp_path / "git.txt")
 
 
 def spark_vectors(rows):

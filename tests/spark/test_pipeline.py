@@ -12,8 +12,7 @@ from glove_spark.cli import main
 from glove_spark.store.location import Location
 from glove_spark.store.manifest import Manifest
 from glove_spark.vectors.word_vectors import WordVectors
-
-from .conftest import DATASETS, SMALL, contents
+from tests.spark_fixtures import DATASETS, SMALL, contents
 
 pytestmark = pytest.mark.spark
 
