@@ -35,6 +35,7 @@ from glove_spark.kernels.training.schedule import Round, Task, derived_rng
 from glove_spark.kernels.training.unobserved import draws_of
 from glove_spark.kernels.training.update import CellLoss, UpdateSettings, train_cell
 from glove_spark.store.location import Location, delete_files
+from glove_spark.training.warm_start import WarmStart
 from glove_spark.training.word_terms import AllTerms
 
 ROWS, COLUMNS = SIDES
@@ -62,6 +63,8 @@ class EpochPlan:
         What the objective knows of every word.
     check_cells
         Whether to look through the cells before they are trained, as in a run's first epoch.
+    near
+        Whose vectors words are kept near; None where they are not.
     """
 
     epoch: int
@@ -74,6 +77,7 @@ class EpochPlan:
     update: UpdateSettings
     terms: Broadcast[AllTerms]
     check_cells: bool
+    near: Broadcast[WarmStart] | None = None
 
     @property
     def folder(self) -> Location:
@@ -102,6 +106,13 @@ class EpochPlan:
     def terms_of(self, side: str, block: int) -> WordTerms:
         """Return what the objective knows of a block's words on one side."""
         return self.terms.value.of(side, self.grid.global_ids(block))
+
+    def trained_terms_of(self, side: str, block: int) -> WordTerms:
+        """Return these and the vectors that the words are kept near."""
+        terms = self.terms_of(side, block)
+        if self.near is None:
+            return terms
+        return terms._replace(references=self.near.value.references(side, self.grid, block))
 
 
 class ReplicaFile(NamedTuple):
@@ -171,14 +182,14 @@ def train_task(
     """
     started = time.perf_counter()
     rows = plan.read(rows_file)
-    row_terms = plan.terms_of(ROWS, task.row_block)
+    row_terms = plan.trained_terms_of(ROWS, task.row_block)
     columns: list[ReplicaFile] = []
     losses: list[tuple[int, CellLoss]] = []
     for block, file in zip(task.column_blocks, column_files, strict=True):
         source = cell_file(plan.blocks, task.row_block, block, symmetric=plan.symmetric)
         cell = read_cell(source.location, plan.stored_shape(task.row_block, block, source))
         side = plan.read(file)
-        col_terms = plan.terms_of(COLUMNS, block)
+        col_terms = plan.trained_terms_of(COLUMNS, block)
         loss = train_cell(
             cell,
             rows,
