@@ -77,11 +77,11 @@ def fit_scale(
     """
     f = fq = fqq = ft = fqt = 0.0
     for weights, q, t in samples:
-        f += weights.sum()
-        fq += weights @ q
-        fqq += weights @ (q * q)
-        ft += weights @ t
-        fqt += weights @ (q * t)
+        f += float(weights.sum())
+        fq += float(weights @ q)
+        fqq += float(weights @ (q * q))
+        ft += float(weights @ t)
+        fqt += float(weights @ (q * t))
     fqq += unobserved * sample_share
     if with_intercept and f > 0:
         fqq -= fq * fq / f

@@ -37,8 +37,8 @@ def pull(vectors: Float32, references: Float32, strength: Float32) -> Float32:
         float32 (n, 1) or (n, d), ``s = 2 rho mu``, at least 0.
     """
     # v + (r - v) s / (1 + s) would not end at r itself for a large s
-    share = 1 / (1 + strength)
-    stepped: Float32 = vectors * share + references * (1 - share)
+    share = np.float32(1) / (np.float32(1) + strength)
+    stepped: Float32 = vectors * share + references * (np.float32(1) - share)
     return stepped
 
 
@@ -102,4 +102,6 @@ class StayingNear:
             gradsq = words.elements[places]
         strength = np.float32(self._strength * references.visit_share) / np.sqrt(gradsq)
         vectors = words.values[places, : self._size]
-        words.values[places, : self._size] = pull(vectors, references.vectors, strength)
+        words.values[places, : self._size] = pull(
+            vectors, references.vectors, strength.astype(np.float32)
+        )
