@@ -19,6 +19,8 @@ from glove_spark.datasets.vocabulary import FILE as WORDS_FILE
 from glove_spark.errors import ConfigurationError, InputError, OutputError
 from glove_spark.exchange.c_program import CParametersSource
 from glove_spark.exchange.centered import centered
+from glove_spark.exchange.gensim_file import SUFFIX as GENSIM
+from glove_spark.exchange.gensim_file import GensimSource
 from glove_spark.exchange.model import ModelSource
 from glove_spark.exchange.numpy_file import NumpySource, write_numpy
 from glove_spark.exchange.parquet import ParquetSource, write_parquet_file
@@ -263,6 +265,8 @@ def _open(
         if (location / "model.manifest.json").exists() and side is not None:
             return ModelSource(location, side)
         found: VectorSource = _open_folder(location)
+    elif format is None and location.name.endswith(GENSIM):
+        found = GensimSource(location)
     else:
         chosen = format_of(location, format)
         if chosen.holds_bytes and encoding_errors != "strict":

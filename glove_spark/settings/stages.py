@@ -264,16 +264,29 @@ class TrainSettings(Settings):
     seed: int = option(1, "seed of everything random", between(0, 2**63 - 1))
     warm_start: str | None = option(
         None,
-        "start from the vectors and accumulators of another model: an output folder, or the model "
-        "in it; words are known again by their spelling; default: from random vectors",
-        metavar="MODEL",
+        "start from another model (an output folder, or the model in it), or from published "
+        "vectors in any format that convert reads; words are recognised by their spelling; "
+        "default: from random vectors",
+        metavar="MODEL|FILE",
         external=True,
     )
+    warm_start_case: str = option(
+        "exact",
+        "published vectors: recognise words as they are spelt (exact), or words that are not found "
+        "so without regard to case (lower)",
+        one_of("exact", "lower"),
+    )
     new_words: str = option(
-        "random",
-        "warm start: words that the other model lacks start at random, or from the average of "
-        "their contexts' vectors",
-        one_of("random", "average"),
+        "auto",
+        "warm start: words that are new start at random, or at the average of their contexts' "
+        "vectors; auto is average after published vectors and random after a model",
+        one_of("auto", "random", "average"),
+    )
+    stay: float = option(
+        0.0,
+        "warm start: mu of mu |v - r|^2, which keeps a known word's vector v near the vector r "
+        "that it starts from; 0 is off",
+        between(0, 1e6),
     )
     probe: tuple[str, ...] = option(
         (),
@@ -285,6 +298,14 @@ class TrainSettings(Settings):
     keep_epochs: int = option(
         2, "how many of the last epochs stay on disk", at_least(1), changes_result=False
     )
+
+    def check_together(self) -> None:
+        """Check that words have something to stay near."""
+        if self.stay > 0 and self.warm_start is None:
+            raise ConfigurationError(
+                f"stay={self.stay:g} keeps words near the vectors that they start from, and there "
+                "are none; give --warm-start, or omit --stay"
+            )
 
 
 @dataclass(frozen=True)

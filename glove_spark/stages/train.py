@@ -57,8 +57,10 @@ from glove_spark.training.progress import (
     no_longer_improves,
     progress_line,
 )
+from glove_spark.training.published import Published, known_token_share
+from glove_spark.training.published_start import place_published, start_folder
 from glove_spark.training.rounds import run_round
-from glove_spark.training.warm_start import open_warm_start, warm_start_fingerprint
+from glove_spark.training.warm_start import WarmStart, open_warm_start, warm_start_fingerprint
 from glove_spark.training.word_terms import AllTerms, measure_terms
 
 log = logging.getLogger(__name__)
@@ -70,7 +72,7 @@ def build_model(job: Job) -> Mapping[str, Any]:
     blocks, vocabulary = job.inputs["blocks"], Vocabulary.read(job.inputs["vocabulary"].location)
     grid = BlockGrid(len(vocabulary), int(blocks.facts["num_blocks"]))
     check_settings(settings, grid, vocabulary)
-    start = (
+    found = (
         None if settings.warm_start is None else open_warm_start(settings, vocabulary, job.hasher)
     )
     schedule = schedule_of(settings, grid.num_blocks)
@@ -82,6 +84,18 @@ def build_model(job: Job) -> Mapping[str, Any]:
     terms = job.spark.sparkContext.broadcast(
         _terms(job, objective, blocks, grid, vocabulary.counts)
     )
+    needs_start = not history or (settings.stay > 0 and history[-1].epoch < settings.epochs)
+    start = None
+    if isinstance(found, Published):
+        if needs_start:
+            start = place_published(
+                found, settings, model, blocks, grid, terms.value, vocabulary.counts
+            )
+    else:
+        start = found
+    near = None
+    if start is not None and settings.stay > 0:
+        near = job.spark.sparkContext.broadcast(start)
     if not history:
         first_state = write_initial_state(
             job.spark, settings, blocks, grid, model, start, job.hasher, objective, terms
@@ -95,6 +109,7 @@ def build_model(job: Job) -> Mapping[str, Any]:
             blocks,
             grid,
             terms,
+            near,
             history,
             epoch,
             # the margins were measured of cells that were checked
@@ -110,6 +125,7 @@ def build_model(job: Job) -> Mapping[str, Any]:
         if stopped:
             log.info("train: the cost improved by less than tolerance=%g", settings.tolerance)
             break
+    start_folder(model).delete()
     return {
         "epoch": history[-1].epoch,
         "cost": history[-1].cost,
@@ -129,7 +145,10 @@ def build_model(job: Job) -> Mapping[str, Any]:
         "schedule": schedule.name,
         "rounds": schedule.rounds,
         "vocabulary_size": grid.vocabulary_size,
-        "known_words": None if start is None else start.num_known,
+        "known_words": None if found is None else found.num_known,
+        "known_token_share": None
+        if found is None
+        else round(known_token_share(found.known, vocabulary.counts), 6),
     }
 
 
@@ -201,6 +220,7 @@ def _train_epoch(
     blocks: Dataset,
     grid: BlockGrid,
     terms: Broadcast[AllTerms],
+    near: Broadcast[WarmStart] | None,
     history: list[EpochRecord],
     epoch: int,
     *,
@@ -224,6 +244,7 @@ def _train_epoch(
         ),
         terms=terms,
         check_cells=check_cells,
+        near=near,
     )
     plan.folder.make_folder()
     placement: Placement = placement_of(job.output, epoch - 1, grid.num_blocks)

@@ -21,6 +21,7 @@ from glove_spark.kernels.training.objective import WordTerms
 from glove_spark.kernels.training.parameters import Parameters
 from glove_spark.kernels.training.update import StepSettings
 from glove_spark.store.location import Location
+from glove_spark.training.warm_start import WarmStart
 from glove_spark.training.word_terms import AllTerms
 
 ROWS, COLUMNS = SIDES
@@ -48,6 +49,8 @@ class EpochPlan:
         What the objective knows of every word.
     check_cells
         Whether to look through the cells before they are trained, as in a run's first epoch.
+    near
+        Whose vectors words are kept near; None where they are not.
     """
 
     epoch: int
@@ -60,6 +63,7 @@ class EpochPlan:
     update: StepSettings
     terms: Broadcast[AllTerms]
     check_cells: bool
+    near: Broadcast[WarmStart] | None = None
 
     @property
     def folder(self) -> Location:
@@ -98,3 +102,10 @@ class EpochPlan:
     def terms_of(self, side: str, block: int) -> WordTerms:
         """Return what the objective knows of a block's words on one side."""
         return self.terms.value.of(side, self.grid.global_ids(block))
+
+    def trained_terms_of(self, side: str, block: int) -> WordTerms:
+        """Return these and the vectors that the words are kept near."""
+        terms = self.terms_of(side, block)
+        if self.near is None:
+            return terms
+        return terms._replace(references=self.near.value.references(side, self.grid, block))

@@ -32,6 +32,7 @@ def objective_of(settings: TrainSettings) -> Objective:
         unobserved=settings.unobserved,
         anchored=settings.biases == "anchored",
         context_smoothing=settings.context_smoothing,
+        stay=settings.stay,
     )
 
 

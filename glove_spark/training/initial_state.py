@@ -19,7 +19,7 @@ from glove_spark.training.checkpoints import EpochRecord, commit_epoch
 from glove_spark.training.warm_start import NewWords, WarmStart
 from glove_spark.training.word_terms import AllTerms
 
-_INITIAL = 3
+INITIAL = 3
 """Keeps what is drawn here apart from what else is derived from the seed."""
 
 
@@ -42,7 +42,7 @@ def write_initial_state(
     places = [(side, block) for side in range(len(SIDES)) for block in range(grid.num_blocks)]
     seed, size, adagrad = settings.seed, settings.vector_size, settings.adagrad
     new_words = None
-    if settings.new_words == "average":
+    if start is not None and start.averages_new_words(settings.new_words):
         symmetric = bool(blocks.facts["symmetric"])
         new_words = NewWords(blocks.location, symmetric, grid, objective)
     shared = None if start is None else spark.sparkContext.broadcast(start)
@@ -50,7 +50,7 @@ def write_initial_state(
     def make(place: tuple[int, int]) -> tuple[tuple[str, int], Location]:
         number, block = place
         side = SIDES[number]
-        rng = derived_rng(seed, _INITIAL, number, block)
+        rng = derived_rng(seed, INITIAL, number, block)
         parameters = initial_parameters(grid.block_size(block), size, rng, adagrad)  # type: ignore[arg-type]
         if shared is not None:
             shared.value.overwrite(parameters, side, grid.global_ids(block))

@@ -25,7 +25,7 @@ from glove_spark.store.location import Location, delete_files
 from glove_spark.training.epoch_files import COLUMNS, ROWS, EpochPlan, Place, Placement
 from glove_spark.training.merging import merge_files, places_of_several
 
-_BATCH_ORDER = 1
+BATCH_ORDER = 1
 """Keeps the random order of batches apart from what else is derived from the seed."""
 
 
@@ -111,7 +111,7 @@ def train_task(plan: EpochPlan, visit: Visit, shared: frozenset[Place]) -> TaskR
     delete_files(visit.superseded)
     row_block = visit.task.row_block
     rows = plan.read(visit.rows)
-    row_terms = plan.terms_of(ROWS, row_block)
+    row_terms = plan.trained_terms_of(ROWS, row_block)
     row_weight = ReplicaWeight.nothing(len(rows.biases))
     files: list[tuple[Place, Location]] = []
     losses: list[tuple[int, CellLoss]] = []
@@ -119,7 +119,7 @@ def train_task(plan: EpochPlan, visit: Visit, shared: frozenset[Place]) -> TaskR
         source = cell_file(plan.blocks, row_block, block, symmetric=plan.symmetric)
         cell = read_cell(source.location, plan.stored_shape(row_block, block, source))
         columns = plan.read(file)
-        col_terms = plan.terms_of(COLUMNS, block)
+        col_terms = plan.trained_terms_of(COLUMNS, block)
         draws = draws_of(plan.grid.num_blocks, plan.vector_size, row_block, block, plan.epoch)
         loss = train_cell(
             cell,
@@ -127,7 +127,7 @@ def train_task(plan: EpochPlan, visit: Visit, shared: frozenset[Place]) -> TaskR
             columns,
             plan.update,
             transposed=source.transposed,
-            rng=derived_rng(plan.seed, _BATCH_ORDER, plan.epoch, row_block, block),
+            rng=derived_rng(plan.seed, BATCH_ORDER, plan.epoch, row_block, block),
             row_terms=row_terms,
             col_terms=col_terms,
             draws=draws,

@@ -29,6 +29,7 @@ from glove_spark.kernels.blocks.cells import Batch, BatchedCell, Tiles
 from glove_spark.kernels.training.objective import NO_TERMS, Objective, WordTerms
 from glove_spark.kernels.training.parameters import Accumulators, Parameters
 from glove_spark.kernels.training.products import Products, SparseProducts, TileProducts
+from glove_spark.kernels.training.staying import StayingNear
 from glove_spark.kernels.training.unobserved import ONE_DRAW, Draws, UnobservedPairs
 from glove_spark.kernels.training.words import CellWords, Words
 from glove_spark.kernels.training.workspace import Workspace
@@ -113,7 +114,7 @@ def train_cell(
     row_terms, col_terms
         What the objective knows of the blocks' words.
     draws
-        The steps of the pairs that never met.
+        The steps of the pairs that never met, and of the pull towards reference vectors.
     """
     objective = settings.objective
     # ln of (x k_i k_j / x_max)^alpha in three parts, x_max counted with the rows
@@ -133,6 +134,18 @@ def train_cell(
             draws,
             cell.num_batches,
         )
+    staying = None
+    if objective.stay > 0:
+        staying = StayingNear(
+            words,
+            (row_terms, col_terms),
+            settings.learning_rate,
+            objective.stay,
+            draws.frequent,
+            cell.num_batches,
+        )
+    # the pull comes last: with a large mu words end where they are kept
+    others = [each for each in (unobserved, staying) if each is not None]
     cost_sum = 0.0
     # An overflow shows in the cost, which the caller is told about.
     with np.errstate(over="ignore", invalid="ignore"):
@@ -140,11 +153,11 @@ def train_cell(
             cost_sum += trainer.train(batch, turned=turned != transposed)
             if not math.isfinite(cost_sum):
                 break
-            if unobserved is not None:
-                unobserved.after_batch()
+            for each in others:
+                each.after_batch()
         else:
-            if unobserved is not None:
-                unobserved.finish()
+            for each in others:
+                each.finish()
     words.store()
     unobserved_sum = 0.0 if unobserved is None else unobserved.cost
     return CellLoss(cost_sum, cell.total_nnz, unobserved_sum)
