@@ -146,3 +146,24 @@ def test_a_source_that_lies_about_its_length_is_refused(said, message):
     source.chunks = lambda: iter([Chunk(["a", "b"], np.ones((2, 2), np.float32))])
     with pytest.raises(InputError, match=message):
         hold_words(source, Vocabulary(["a", "b"], np.ones(2, np.int64)), "exact")
+
+
+def test_the_last_step_follows_the_last_batch_also_of_mirrored_ones():
+    rng = np.random.default_rng(0)
+    ids = np.arange(200)
+    rows, cols = (part.ravel() for part in np.meshgrid(ids, ids, indexing="ij"))
+    logs = rng.normal(1, 1, (200, 200)).astype(np.float32)
+    logs = np.abs(logs + logs.T).ravel()
+    half = rows <= cols
+    cell = batch_cell(rows[half], cols[half], logs[half], triangle=True)
+    assert cell.num_visits > cell.num_batches
+    assert cell.num_visits == len(list(cell.visits()))
+    sides = [initial_parameters(200, 3, derived_rng(seed)) for seed in (1, 2)]
+    references = References(np.arange(100), np.ones((100, 3), np.float32))
+    objective = Objective(x_max=10, alpha=0.75, stay=1e7)
+    terms = WordTerms(references=references)
+    train_cell(cell, *sides, UpdateSettings(0.5, 0.1, objective, "row"), row_terms=terms,
+               col_terms=terms, draws=Draws(frequent=4), rng=rng)  # fmt: skip
+    for side in sides:
+        np.testing.assert_allclose(side.vectors[:100], 1, atol=1e-3)
+        assert np.abs(side.vectors[100:] - 1).max() > 0.1

@@ -55,8 +55,8 @@ class StayingNear:
         eta and mu.
     steps
         How many steps to take, spread among the batches; each has an equal part of mu.
-    num_batches
-        Batches of the cell.
+    num_visits
+        Visits of the cell's batches; a mirrored batch may have two.
     """
 
     def __init__(
@@ -66,7 +66,7 @@ class StayingNear:
         learning_rate: float,
         stay: float,
         steps: int,
-        num_batches: int,
+        num_visits: int,
     ) -> None:
         self._sides = [
             (words.block(number), term.references)
@@ -75,13 +75,13 @@ class StayingNear:
         ]
         self._size = words.vector_size
         self._strength = 2 * learning_rate * stay / steps
-        self._due = [-(-step * num_batches // steps) for step in range(1, steps + 1)]
+        self._due = [-(-step * num_visits // steps) for step in range(1, steps + 1)]
         self._batches = self._taken = 0
 
     def after_batch(self) -> None:
-        """Take a step where one is due."""
+        """Take a step where one is due; the last one is left for the end."""
         self._batches += 1
-        if self._taken < len(self._due) and self._batches >= self._due[self._taken]:
+        if self._taken < len(self._due) - 1 and self._batches >= self._due[self._taken]:
             self._step()
 
     def finish(self) -> None:

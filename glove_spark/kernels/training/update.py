@@ -142,7 +142,7 @@ def train_cell(
             settings.learning_rate,
             objective.stay,
             draws.frequent,
-            cell.num_batches,
+            cell.num_visits,
         )
     # the pull comes last: with a large mu words end where they are kept
     others = [each for each in (unobserved, staying) if each is not None]
@@ -237,7 +237,8 @@ class _Trainer:
         bound = self._sums(products, f, squared_norm[np.newaxis])
         bound *= self.eta
         rates = self._rate(gradsq, bound)
-        gradsq += self._sums(products, squared_e, addends)
+        if len(addends):
+            gradsq += self._sums(products, squared_e, addends)
         of_biases = None if self.anchored else rates[0]
         if words.elements is None:
             return rates[-1], of_biases
