@@ -6,6 +6,7 @@ import logging
 
 import numpy as np
 import pytest
+from pyspark import SparkContext
 
 from glove_spark.datasets.model import SIDES, gather_parameters
 from glove_spark.datasets.vocabulary import Vocabulary
@@ -231,3 +232,23 @@ def test_words_stay_near_an_earlier_model_of_our_own_too(spark, tmp_path, blocks
         ids = np.arange(ALL)
         before, after = (gather_parameters(model, side, ids) for model in (old, kept))
         np.testing.assert_allclose(after.vectors, before.vectors, atol=1e-3)
+
+
+@pytest.mark.parametrize("schedule", ["stratified", "averaging"])
+def test_bytes_are_the_same_however_many_cores_there_are(
+    spark, tmp_path, blocks_of, schedule, monkeypatch
+):
+    given = settings(
+        write(tmp_path / "published.txt"), epochs=2, stay=0.5, unobserved=1.0, schedule=schedule
+    )
+    root = blocks_of(tmp_path / "out", 4)
+    found = []
+    for cores in (1, 2, 7):
+        # what a round and its Spark tasks are cut by
+        monkeypatch.setattr(SparkContext, "defaultParallelism", property(lambda _, n=cores: n))
+        model = run_stage(MODEL, spark, given, root, overwrite=True)
+        found.append(
+            {k: v for k, v in model.manifest.files.items() if k.endswith((".arrow", ".parquet"))}
+        )
+    assert len(found[0]) > 8
+    assert found[0] == found[1] == found[2]
