@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from glove_spark.kernels.blocks.batching import batch_cell
-from glove_spark.kernels.training.objective import NO_TERMS, Objective, WordTerms
+from glove_spark.kernels.training.objective import NO_TERMS, Objective, References, WordTerms
 from glove_spark.kernels.training.parameters import initial_parameters
 from glove_spark.kernels.training.replica_weight import column_weights
 
@@ -43,3 +43,19 @@ def test_a_mirrored_cell_weighs_both_ways():
     found = column_weights(cell, words, 90, OBJECTIVE)
     np.testing.assert_allclose(found.f, f.sum(axis=0), rtol=1e-5)
     np.testing.assert_allclose(found.curvature, (words.vectors**2).sum(axis=1) @ f, rtol=1e-5)
+
+
+def test_a_word_that_is_kept_near_a_reference_weighs_more():
+    rng = np.random.default_rng(5)
+    counts = rng.integers(1, 40, (6, 5)).astype(float)
+    rows, cols = np.nonzero(counts)
+    cell = batch_cell(rows, cols, np.log(counts[rows, cols]).astype(np.float32))
+    side = initial_parameters(6, 4, rng)
+    plain = column_weights(cell, side, 5, OBJECTIVE)
+    near = References(np.array([1, 3]), np.zeros((2, 4), np.float32), visit_share=0.5)
+    objective = Objective(x_max=10.0, alpha=0.75, stay=3.0)
+    found = column_weights(cell, side, 5, objective, NO_TERMS, WordTerms(references=near))
+    more = found.curvature - plain.curvature
+    # the trace of mu |w - r|^2 in half of an epoch's visits: 2 mu d / 2
+    np.testing.assert_allclose(more, [0, 12, 0, 12, 0])
+    np.testing.assert_array_equal(found.f, plain.f)

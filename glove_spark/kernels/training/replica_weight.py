@@ -23,7 +23,8 @@ class ReplicaWeight(NamedTuple):
         ``h = sum_i f_ij``, the curvature of the word's bias.
     curvature
         ``q = sum_i f_ij |w_i|^2``, the trace of the Hessian of the word's vector, and with the
-        term of pairs that never met ``nu g_j / G sum_i g_i |w_i|^2`` more, over all words i.
+        term of pairs that never met ``nu g_j / G sum_i g_i |w_i|^2`` more, over all words i; of a
+        word that is kept near a reference ``2 mu d`` more.
     """
 
     f: NDArray[np.float64]
@@ -86,4 +87,9 @@ def column_weights(
         # the others are left alone in some visits, and drawn for as many in one
         drawn[num_frequent(num_columns) :] *= draws.visits if draws.others else 0
         curvature += drawn
+    near = col_terms.references
+    if objective.stay > 0 and near is not None:
+        # the Hessian of mu |w - r|^2 is 2 mu in every direction
+        size = near.vectors.shape[1]
+        curvature[near.places] += 2 * objective.stay * near.visit_share * size
     return ReplicaWeight(sums, curvature)
