@@ -204,7 +204,9 @@ def accuracy(vectors: WordVectors, lines: list[list[str]], labels: NDArray[np.in
         value = -np.sum(wanted * log_softmax(logits, axis=1)) + 0.5 * np.sum(flat**2)
         return float(value), (x.T @ (softmax(logits, axis=1) - wanted) + weights).ravel()
 
-    found = minimize(cost, np.zeros(shape).ravel(), jac=True, options={"maxiter": 200})
+    found = minimize(
+        cost, np.zeros(shape).ravel(), jac=True, method="L-BFGS-B", options={"maxiter": 200}
+    )
     told = (means[~is_train] @ found.x.reshape(shape)).argmax(axis=1)
     return round(100 * float(np.mean(told == labels[~is_train])), 2)
 
