@@ -322,10 +322,16 @@ def _records(part: Part) -> Iterator[bytes]:
                     yield body
             return
     archive = require("warcio.archiveiterator", "warc", f"{part.file.shown}, a WARC file,")
-    with part.file.open_input() as raw:
-        for record in archive.ArchiveIterator(raw):
-            if record.rec_type == "conversion":
-                yield record.content_stream().read()
+    damaged = require("warcio.exceptions", "warc", f"{part.file.shown}, a WARC file,")
+    try:
+        with part.file.open_input() as raw:
+            for record in archive.ArchiveIterator(raw):
+                if record.rec_type == "conversion":
+                    yield record.content_stream().read()
+    except damaged.ArchiveLoadFailed as error:
+        raise InputError(
+            f"{part.file.shown} is a WARC file that is damaged ({error}); replace or remove it"
+        ) from None
 
 
 def _in_batches(texts: Iterable[bytes | None]) -> Iterator[pa.Array]:
