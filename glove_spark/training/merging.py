@@ -48,6 +48,8 @@ def merge_files(
         )
         return place, plan.write(merged, *place)
 
+    round_words = context.getLocalProperty("spark.job.description")
+    context.setJobDescription(f"{round_words}, merge")
     slices = min(len(parts), context.defaultParallelism)
     return dict(context.parallelize(parts, slices).map(merge).collect())
 
