@@ -10,10 +10,9 @@ held-out cost, the accuracy of telling a paragraph's book (logistic regression o
 of the paragraphs train), the neighbours of new words, and similarity scores. `published` is what
 the published vectors do as they are: the cost is that of the start. The similarity is of the
 vectors that a user holds in the end: the adapted ones for the books' words, and for all others the
-published ones; it is asked of the pairs with a word that is not in the books, and of all.
-
-`start` times the reading of 400,000 random published words at d = 300 from text, and says what
-memory it took. Records are appended to records/adapt.jsonl.
+published ones; it is asked of the pairs with a word that is not in the books, and of all. `start`
+times the start from 400,000 random published words at d = 300, and what memory it takes. Records
+are appended to records/adapt.jsonl.
 """
 
 from __future__ import annotations

@@ -21,7 +21,7 @@ from glove_spark.exchange.c_program import CParametersSource
 from glove_spark.exchange.centered import centered
 from glove_spark.exchange.gensim_file import SUFFIX as GENSIM
 from glove_spark.exchange.gensim_file import GensimSource
-from glove_spark.exchange.model import SIDES, ModelSource
+from glove_spark.exchange.model import ModelSource
 from glove_spark.exchange.numpy_file import NumpySource, write_numpy
 from glove_spark.exchange.parquet import ParquetSource, write_parquet_file
 from glove_spark.exchange.projector import ProjectorSource, write_projector
@@ -37,6 +37,7 @@ from glove_spark.exchange.streams import GZIP
 from glove_spark.exchange.text import FULL, TextSource, write_text
 from glove_spark.exchange.word2vec_binary import BinarySource, write_binary
 from glove_spark.settings.commands import VectorsFormatSettings
+from glove_spark.settings.stages import COMBINATIONS
 from glove_spark.store.dataset import MARKER, open_dataset
 from glove_spark.store.location import Location
 from glove_spark.store.manifest import Manifest
@@ -252,8 +253,8 @@ def _open(
     vocab: str | Location | None,
     encoding_errors: str,
 ) -> VectorSource:
-    if side is not None and side not in SIDES:
-        raise ConfigurationError(f"side={side!r} must be one of {', '.join(SIDES)}")
+    if side is not None and side not in COMBINATIONS:
+        raise ConfigurationError(f"side={side!r} must be one of {', '.join(COMBINATIONS)}")
     location = resolved(Location.of(path))
     if vocab is not None:
         return CParametersSource(location, Location.of(vocab), side or "sum")

@@ -242,11 +242,22 @@ class TrainSettings(Settings):
         "row", "one accumulator a word (row) or a coordinate (element)", one_of("row", "element")
     )
     schedule: str = option(
-        "stratified",
-        "stratified (exact) or averaging (fewer rounds, lower quality)",
-        one_of("stratified", "averaging"),
+        "auto",
+        "stratified (as if one after another, as many rounds as blocks), averaging (few rounds, "
+        "after which replicas are merged) or auto (stratified up to 64 blocks)",
+        one_of("auto", "stratified", "averaging"),
     )
-    syncs_per_epoch: int = option(1, "averaging: merges an epoch", at_least(1))
+    syncs_per_epoch: int | None = option(
+        None,
+        "averaging: merges in an epoch, at most as many as blocks; default: an eighth of the "
+        "blocks, at least 4",
+        at_least(1),
+    )
+    row_tasks: int = option(
+        1,
+        "averaging: tasks that share a block of words in a round, for more cores than blocks",
+        at_least(1),
+    )
     tolerance: float = option(
         0.0, "stop when an epoch lowers the cost by less than this share; 0 is never", at_least(0)
     )

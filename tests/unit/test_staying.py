@@ -19,7 +19,7 @@ from glove_spark.kernels.training.published_start import Sample, fit_scale
 from glove_spark.kernels.training.schedule import derived_rng
 from glove_spark.kernels.training.staying import pull
 from glove_spark.kernels.training.unobserved import Draws
-from glove_spark.kernels.training.update import UpdateSettings, train_cell
+from glove_spark.kernels.training.update import StepSettings, train_cell
 from glove_spark.settings.stages import TrainSettings
 
 
@@ -63,7 +63,7 @@ def test_only_words_with_a_reference_are_pulled(adagrad, steps):
         empty,
         rows,
         columns,
-        UpdateSettings(0.1, 0.1, objective, adagrad),
+        StepSettings(0.1, 0.1, objective, adagrad),
         row_terms=WordTerms(references=references),
         draws=Draws(frequent=steps),
     )
@@ -162,7 +162,7 @@ def test_the_last_step_follows_the_last_batch_also_of_mirrored_ones():
     references = References(np.arange(100), np.ones((100, 3), np.float32))
     objective = Objective(x_max=10, alpha=0.75, stay=1e7)
     terms = WordTerms(references=references)
-    train_cell(cell, *sides, UpdateSettings(0.5, 0.1, objective, "row"), row_terms=terms,
+    train_cell(cell, *sides, StepSettings(0.5, 0.1, objective, "row"), row_terms=terms,
                col_terms=terms, draws=Draws(frequent=4), rng=rng)  # fmt: skip
     for side in sides:
         np.testing.assert_allclose(side.vectors[:100], 1, atol=1e-3)

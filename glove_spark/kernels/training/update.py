@@ -30,19 +30,17 @@ from glove_spark.kernels.training.objective import NO_TERMS, Objective, WordTerm
 from glove_spark.kernels.training.parameters import Accumulators, Parameters
 from glove_spark.kernels.training.products import Products, SparseProducts, TileProducts
 from glove_spark.kernels.training.staying import StayingNear
-from glove_spark.kernels.training.unobserved import Draws, UnobservedPairs
+from glove_spark.kernels.training.unobserved import ONE_DRAW, Draws, UnobservedPairs
 from glove_spark.kernels.training.words import CellWords, Words
 from glove_spark.kernels.training.workspace import Workspace
 
 Float32 = NDArray[np.float32]
 
-ONE_DRAW = Draws()
-
 _ZERO, _ONE = np.float32(0), np.float32(1)
 
 
 @dataclass(frozen=True)
-class UpdateSettings:
+class StepSettings:
     """What one epoch's update needs to know.
 
     Parameters
@@ -88,7 +86,7 @@ def train_cell(
     cell: BatchedCell,
     rows: Parameters,
     columns: Parameters,
-    settings: UpdateSettings,
+    settings: StepSettings,
     *,
     transposed: bool = False,
     rng: np.random.Generator | None = None,
@@ -168,7 +166,7 @@ def train_cell(
 class _Trainer:
     """Updates batches, the words of both sides in one array, so that one call serves both."""
 
-    def __init__(self, settings: UpdateSettings, words: CellWords) -> None:
+    def __init__(self, settings: StepSettings, words: CellWords) -> None:
         self.words, self.vector_size = words, words.vector_size
         self.alpha, self.anchored = settings.objective.exponent, settings.objective.anchored
         self.eta, self.kappa = np.float32(settings.learning_rate), np.float32(settings.damping)
