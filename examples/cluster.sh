@@ -22,7 +22,12 @@ trap 'rm -rf "$packages"' EXIT
 "$here/scripts/dist.sh" "$packages" zip
 
 # name the number of blocks: it defaults to the number of cores, and the vectors depend on it
-spark-submit --master "$master" \
+# (Spark's own script that looks for its home stumbles over a blank in the path of Python)
+if [ -z "${SPARK_HOME:-}" ]; then
+    SPARK_HOME=$("${PYTHON:-python3}" -c 'import os, pyspark; print(os.path.dirname(pyspark.__file__))')
+    export SPARK_HOME
+fi
+"$SPARK_HOME/bin/spark-submit" --master "$master" \
     --properties-file "${SPARK_PROPERTIES:-$here/conf/spark-defaults.conf}" \
     --py-files "$(echo "$packages"/glove_spark-*.zip)" \
     "$here/jobs/glove_pipeline.py" --input "$input" --output "$output" --num-blocks 4 "$@"
