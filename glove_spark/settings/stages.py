@@ -249,8 +249,8 @@ class TrainSettings(Settings):
     )
     syncs_per_epoch: int | None = option(
         None,
-        "averaging: merges in an epoch, at most as many as blocks; default: an eighth of the "
-        "blocks, at least 4",
+        "averaging: merges in an epoch, at most as many as blocks; default: a quarter of the "
+        "blocks, from 4 to 16",
         at_least(1),
     )
     row_tasks: int = option(

@@ -104,13 +104,14 @@ def test_errors_name_value_and_rule(call, message):
     [
         ({}, 2, "stratified", 2),
         ({}, 64, "stratified", 64),
-        ({}, 65, "averaging", 8),
+        ({}, 65, "averaging", 16),
         ({}, 128, "averaging", 16),
+        ({}, 1024, "averaging", 16),
         ({"schedule": "stratified"}, 128, "stratified", 128),
         ({"schedule": "averaging"}, 2, "averaging", 2),
         ({"schedule": "averaging"}, 8, "averaging", 4),
-        ({"schedule": "averaging"}, 32, "averaging", 4),
-        ({"schedule": "averaging"}, 64, "averaging", 8),
+        ({"schedule": "averaging"}, 32, "averaging", 8),
+        ({"schedule": "averaging"}, 64, "averaging", 16),
         ({"schedule": "averaging", "syncs_per_epoch": 1}, 64, "averaging", 1),
     ],
 )
@@ -120,4 +121,4 @@ def test_the_number_of_blocks_decides_what_is_left_open(asked, num_blocks, name,
     assert (schedule.name, schedule.rounds) == (name, rounds)
     assert name in schedule.described
     assert ("schedule=auto" in schedule.described) == (not asked)
-    assert len(rounds_of(settings, BlockGrid(1000, num_blocks), 1)) == rounds
+    assert len(rounds_of(settings, BlockGrid(5000, num_blocks), 1)) == rounds
