@@ -9,8 +9,8 @@ import pty
 import re
 import struct
 import sys
-import threading
 import termios
+import threading
 
 import pytest
 
