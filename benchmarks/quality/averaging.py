@@ -74,6 +74,8 @@ class Merged(Trained):
                 spent["merging"] += time.process_time() - started
         nnz = sum(loss.nnz for loss in losses)
         return {
+            "nnz": nnz,
+            "vocabulary_size": self.run.grid.vocabulary_size,
             "cost": sum(loss.cost_sum for loss in losses) / nnz,
             "unobserved_cost": sum(loss.unobserved_sum for loss in losses) / nnz,
             **{
