@@ -21,8 +21,8 @@ from statistics import median
 from typing import Any
 
 from benchmarks.records.record import HERE, Record, append_record, provenance
+from glove_spark.store.dataset import open_dataset
 from glove_spark.store.location import Location
-from glove_spark.store.manifest import Manifest
 from tests.harness.standalone import PROJECT, WORKERS, StandaloneCluster
 
 CORES = len(WORKERS)
@@ -81,7 +81,7 @@ def measure(
         words += ["--spark-conf", setting]
     command = cluster.command("submit", "train", *words)
     subprocess.run(command, env=cluster.environment("submit"), cwd=PROJECT, check=True)
-    facts = Manifest.read(Location.of(out / "model")).facts
+    facts = open_dataset(Location.of(out / "model")).facts
     (log,) = set(events.iterdir()) - before
     jobs = jobs_of([json.loads(line) for line in log.read_text("utf-8").splitlines()])
     return {

@@ -98,6 +98,18 @@ def schedule_of(settings: TrainSettings, num_blocks: int) -> Schedule:
     return Schedule(name, num_blocks, rounds, settings.row_tasks, chosen)
 
 
+def idle_cores_hint(schedule: Schedule, cores: int) -> str | None:
+    """Word how more of the cores can train; None where most of them do, or none more could."""
+    tasks = schedule.num_blocks * schedule.row_tasks
+    useful = min(schedule.num_blocks // schedule.rounds, cores // schedule.num_blocks)
+    if schedule.name == "stratified" or useful <= schedule.row_tasks:
+        return None
+    return (
+        f"{tasks} tasks of a round for {cores} cores; "
+        f"--row-tasks {useful} makes them {schedule.num_blocks * useful}"
+    )
+
+
 def default_merges(num_blocks: int) -> int:
     """Return how often replicas are merged in an epoch, so that few share a block in a round."""
     return min(num_blocks, max(FEWEST_MERGES, min(MOST_MERGES, num_blocks // REPLICAS)))
