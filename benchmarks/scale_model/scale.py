@@ -286,7 +286,7 @@ def schedule_tables(known: Coefficients, cluster: Cluster) -> list[str]:
         lines += ["", f"**{name}**, training, {work.epochs} epochs", ""]
         lines += [
             f"| schedule | {times} | {EXECUTORS[1]} to {EXECUTORS[2]} | P, rounds, tasks of one, "
-            f"{EXECUTORS[2]} executors | rounds move, an epoch | merges move | "
+            f"{EXECUTORS[2]} executors | rounds move per epoch | merges move | "
             "memory of a merge's task |"
         ]
         lines += ["|---|" + "---|" * (len(EXECUTORS) + 5)]
