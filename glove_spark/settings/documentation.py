@@ -29,7 +29,7 @@ def as_markdown() -> str:
 
 
 def _section(title: str, settings: type[Settings]) -> list[str]:
-    lines = ["| flag | default | a value must be | meaning |", "|---|---|---|---|"]
+    lines = ["| flag | default | rule | meaning |", "|---|---|---|---|"]
     lines += [_row(spec) for spec in settings.specs()]
     return [f"## {title}", settings.__doc__ or "", "\n".join(lines)]
 
