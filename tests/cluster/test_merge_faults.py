@@ -5,7 +5,7 @@ import time
 import pytest
 
 from tests.cluster.processes import events_of, finish, start, wait_for
-from tests.harness.small_run import COMMAND, OPTIONS, results
+from tests.harness.small_run import COMMAND, results, write_corpus
 from tests.harness.victims import MIDDLE_SECONDS, held, kill, nodes_of
 
 pytestmark = [pytest.mark.cluster, pytest.mark.slow]
@@ -14,21 +14,23 @@ BLOCKS, MERGES, EPOCHS = 4, 2, 8
 REPLICAS = BLOCKS * BLOCKS // MERGES
 """That the tasks of a round write of the context side: each visits two column blocks of four."""
 
+SECONDS = 300
+
 TRAIN = ["--vector-size", "32", "--epochs", str(EPOCHS)]
 TRAIN += ["--schedule", "averaging", "--syncs-per-epoch", str(MERGES)]
 
 
 @pytest.fixture(scope="module")
-def averaged_out(long_corpus, undisturbed_out, tmp_path_factory):
+def averaged_out(tmp_path_factory):
     """The output folder of a run with merges on local[2] that nothing disturbed."""
-    out = tmp_path_factory.mktemp("undisturbed merges") / "out"
-    counted = [*OPTIONS["vocabulary"], *OPTIONS["cooccurrence"], "--num-blocks", str(BLOCKS)]
-    arguments = ["--input", long_corpus, "--reuse", undisturbed_out, "--output", out]
-    run = [*COMMAND, "run", "--master", "local[2]", *arguments, *counted, *TRAIN]
-    code, output = finish(start(run))
+    folder = tmp_path_factory.mktemp("undisturbed merges")
+    corpus = write_corpus(folder / "corpus", tokens=100_000, words=4000, files=2)
+    run = [*COMMAND, "run", "--master", "local[2]", "--input", corpus, "--output", folder / "out"]
+    run += ["--min-count", "2", "--window-size", "30", "--num-blocks", str(BLOCKS), *TRAIN]
+    code, output = finish(start(run), timeout=SECONDS)
     assert code == 0, output
     assert f"the averaging schedule, {MERGES} rounds and merges an epoch" in output
-    return out
+    return folder / "out"
 
 
 def context_files(out, epoch):
@@ -87,11 +89,11 @@ def test_a_kill_in_a_merge_and_a_stop_between_merges(cluster, submit, averaged_o
     # the first merge of an epoch has written its blocks beside the replicas, the second has not
     wait_for(process, lambda: context_files(out, done + 1) >= REPLICAS + BLOCKS, pause=0.005)
     process.kill()
-    code, output = finish(process)
+    code, output = finish(process, timeout=SECONDS)
     assert code == -9, output
     assert failed_tasks_of_merges(cluster, before)
     cluster.wait_for_workers()
-    code, output = finish(submit(*arguments))
+    code, output = finish(submit(*arguments), timeout=SECONDS)
     assert code == 0, output
     assert "train: resumes after epoch" in output
     assert results(out, ["model"]) == results(averaged_out, ["model"])
