@@ -147,7 +147,7 @@ class Trained:
     def _start(self, number: int, side: str, block: int) -> Parameters:
         size, grid = self.settings.vector_size, self.run.grid
         rng = derived_rng(self.settings.seed, INITIAL, number, block)
-        drawn = initial_parameters(grid.block_size(block), size, rng, self.settings.adagrad)  # type: ignore[arg-type]
+        drawn = initial_parameters(grid.block_size(block), size, rng, self.settings.accumulators)  # type: ignore[arg-type]
         if self.objective.anchored:
             drawn.biases[...] = self.terms.fixed_biases(side, grid.global_ids(block))
         return Parameters(*map(_shared, vars(drawn).values()))
@@ -160,7 +160,7 @@ class Trained:
             learning_rate_of(settings, epoch),
             settings.damping,
             self.objective,
-            settings.adagrad,  # type: ignore[arg-type]
+            settings.accumulators,  # type: ignore[arg-type]
         )
         started = time.process_time()
         loss = train_cell(

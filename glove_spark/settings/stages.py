@@ -238,6 +238,12 @@ class TrainSettings(Settings):
         "anchored biases: the exponent of a context word's total count",
         between(0, 1),
     )
+    optimizer: str = option(
+        "adagrad",
+        "adagrad, or adam (Kingma and Ba 2015: two moments per coordinate, corrected for their "
+        "start, in the same batches), which needs a small learning rate, such as 0.005",
+        one_of("adagrad", "adam"),
+    )
     adagrad: str = option(
         "row", "one accumulator a word (row) or a coordinate (element)", one_of("row", "element")
     )
@@ -274,6 +280,26 @@ class TrainSettings(Settings):
     keep_epochs: int = option(
         2, "how many of the last epochs stay on disk", at_least(1), changes_result=False
     )
+
+    @property
+    def accumulators(self) -> str:
+        """What a word's state is: row, element, or adam."""
+        return "adam" if self.optimizer == "adam" else self.adagrad
+
+    def check_together(self) -> None:
+        """Check what adam can be combined with."""
+        if self.optimizer != "adam":
+            return
+        if self.unobserved > 0:
+            raise ConfigurationError(
+                f"optimizer=adam has no accumulator that tells how far unobserved="
+                f"{self.unobserved:g} may draw a word; give --unobserved 0, or --optimizer adagrad"
+            )
+        if self.schedule == "averaging":
+            raise ConfigurationError(
+                "optimizer=adam keeps moments, of which replicas have no sum, as "
+                "schedule=averaging needs it; give --schedule stratified, or --optimizer adagrad"
+            )
 
 
 @dataclass(frozen=True)

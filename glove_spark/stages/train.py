@@ -116,7 +116,7 @@ def build_model(job: Job) -> Mapping[str, Any]:
         ],
         "stopped_early": stopped,
         "vector_size": settings.vector_size,
-        "adagrad": settings.adagrad,
+        "adagrad": settings.accumulators,
         "num_blocks": grid.num_blocks,
         "vocabulary_size": grid.vocabulary_size,
         "known_words": None if start is None else start.num_known,
@@ -206,7 +206,7 @@ def _train_epoch(
             learning_rate=rate,
             damping=settings.damping,
             objective=objective_of(settings),
-            adagrad=settings.adagrad,  # type: ignore[arg-type]
+            adagrad=settings.accumulators,  # type: ignore[arg-type]
         ),
         terms=terms,
         check_cells=check_cells,

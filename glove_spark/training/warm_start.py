@@ -146,10 +146,11 @@ def open_warm_start(settings: TrainSettings, vocabulary: Vocabulary, hasher: Has
     """
     shown = settings.warm_start
     model = open_dataset(_locate(str(shown)), hasher=hasher)
-    for name in ("vector_size", "adagrad"):
-        wanted, found = getattr(settings, name), model.facts[name]
+    given = {"vector_size": settings.vector_size, "adagrad": settings.accumulators}
+    for name, wanted in given.items():
+        found = model.facts[name]
         if wanted != found:
-            flag = "--" + name.replace("_", "-")
+            flag = "--optimizer" if found == "adam" else "--" + name.replace("_", "-")
             raise ConfigurationError(
                 f"{name}={wanted} is not that of warm_start={shown}, which has {found}; "
                 f"give {flag} {found}, or start from another model"
