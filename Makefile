@@ -10,6 +10,8 @@
 # make year       365 daily batches, a crash a week, against one count of all
 # make benchmark  the standard corpus
 # make docs       what documents repeat of the code
+# make docs-site  the documentation site, in site/
+# make release-check  sdist and wheel, checked, and the wheel tried in a fresh environment
 # make clean      all of it away
 
 PYTHON ?=
@@ -18,7 +20,8 @@ export PYTHON
 # the interpreter by a relative path: the folder's name may hold spaces
 RUN = .venv/bin/python -m
 
-.PHONY: demo test test-unit test-slow test-airflow fuzz lint format dist soak year docs benchmark clean
+.PHONY: demo test test-unit test-slow test-airflow fuzz lint format dist soak year docs docs-site \
+	release-check benchmark clean
 
 demo:
 	@scripts/setup.sh run
@@ -40,7 +43,7 @@ test-slow:
 # Airflow wants other versions of many packages, hence an environment of its own
 test-airflow: .venv-airflow/installed
 	@scripts/setup.sh dev
-	$(RUN) pytest tests/airflow
+	$(RUN) pytest tests/airflow tests/examples -m airflow
 
 .venv-airflow/installed: conf/airflow/requirements.txt
 	@scripts/setup.sh dev
@@ -79,6 +82,15 @@ docs:
 	.venv/bin/python -c 'from glove_spark.ml.accessors import as_stub; print(as_stub(), end="")' \
 		> glove_spark/ml/accessors.pyi
 
+# a warning is an error: a link that leads nowhere, a page outside the navigation
+docs-site:
+	@scripts/setup.sh dev
+	NO_MKDOCS_2_WARNING=1 $(RUN) mkdocs build --strict
+
+release-check:
+	@scripts/setup.sh dev
+	scripts/release_check.sh
+
 year:
 	@scripts/setup.sh dev
 	$(RUN) tests.harness.year
@@ -88,4 +100,4 @@ benchmark:
 	$(RUN) benchmarks.speed.standard
 
 clean:
-	rm -rf .venv .venv-airflow build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis demo-output
+	rm -rf .venv .venv-airflow build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis demo-output site

@@ -36,7 +36,7 @@ from glove_spark.kernels.training.objective import log_keep_factors
 from glove_spark.kernels.training.parameters import Parameters, initial_parameters
 from glove_spark.kernels.training.schedule import derived_rng
 from glove_spark.kernels.training.unobserved import draws_of
-from glove_spark.kernels.training.update import CellLoss, UpdateSettings, train_cell
+from glove_spark.kernels.training.update import CellLoss, StepSettings, train_cell
 from glove_spark.settings.option import OptionSpec
 from glove_spark.settings.stages import TrainSettings
 from glove_spark.store.dataset import open_dataset
@@ -156,7 +156,7 @@ class Trained:
         row_block, column_block, epoch = cell
         grid, settings = self.run.grid, self.settings
         batches, transposed = self.run.cell(row_block, column_block)
-        update = UpdateSettings(
+        update = StepSettings(
             learning_rate_of(settings, epoch),
             settings.damping,
             self.objective,

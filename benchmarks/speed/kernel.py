@@ -26,7 +26,7 @@ from glove_spark.kernels.training.objective import Objective, WordTerms
 from glove_spark.kernels.training.parameters import initial_parameters
 from glove_spark.kernels.training.schedule import derived_rng
 from glove_spark.kernels.training.unobserved import draws_of
-from glove_spark.kernels.training.update import UpdateSettings, train_cell
+from glove_spark.kernels.training.update import StepSettings, train_cell
 from glove_spark.settings.stages import TrainSettings
 from glove_spark.training.epoch_plan import objective_of
 
@@ -95,7 +95,7 @@ def nonzeros_per_second(
             side.biases[...] = biases
     terms = [WordTerms(share=share) for share in shares(sums[0].weights, sums[1].weights)]
     options = TrainSettings()
-    settings = UpdateSettings(options.learning_rate, options.damping, objective, "row")
+    settings = StepSettings(options.learning_rate, options.damping, objective, "row")
 
     def one_pass(number: int) -> None:
         train_cell(

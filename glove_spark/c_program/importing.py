@@ -171,8 +171,8 @@ def _write_vocabulary(vocabulary: Vocabulary, target: Location) -> Mapping[str, 
     return {
         "vocabulary_size": len(vocabulary),
         "tokens_kept": sum(counts.values()) - counts.get(UNKNOWN, 0),
-        "largest_count": int(vocabulary.counts[0]),
-        "smallest_count": int(vocabulary.counts[-1]),
+        "largest_count": int(vocabulary.counts.max()),
+        "smallest_count": int(vocabulary.counts.min()),
     }
 
 

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from glove_spark import __version__
+from glove_spark.cli.align import add_align
 from glove_spark.cli.batches import add_batches
 from glove_spark.cli.completion import add_completion, answer_the_shell
 from glove_spark.cli.demo import add_demo
@@ -56,6 +57,7 @@ STAGE_EXAMPLES = {
     "train": """  glove-spark train --output out/ --vector-size 300 --epochs 10 --probe war,law
   glove-spark train --output other/ --reuse out/ --x-max 50
   glove-spark train --output today/ --reuse counts/ --warm-start yesterday/ --epochs 3
+  glove-spark train --output out/ --vector-size 300 --warm-start glove.6B.300d.txt --stay 0.1
 """,
     "export": """  glove-spark export --output out/
   glove-spark export --output out/ --vectors word --overwrite
@@ -154,6 +156,7 @@ def build_parser() -> argparse.ArgumentParser:
     add_import_c(commands)
     add_export_c(commands)
     add_drift(commands)
+    add_align(commands)
     add_report(commands)
     add_verify(commands)
     add_prepare(commands)

@@ -48,6 +48,7 @@ def _evaluate(settings: EvaluateSettings) -> None:
                 settings.format,
                 side=side,
                 vocab=settings.vocab,
+                encoding_errors=settings.encoding_errors,
                 center=settings.center,
             )
             name = side or "vectors"
@@ -74,7 +75,9 @@ def _stores(settings: EvaluateSettings) -> Iterator[Any]:
         from glove_spark.evaluation.scores import InMemory
         from glove_spark.vectors.word_vectors import WordVectors
 
-        yield lambda source: InMemory(WordVectors.read(source))
+        yield lambda source: InMemory(
+            WordVectors.read(source, repeated_words=settings.repeated_words)
+        )
         return
     from glove_spark.evaluation.on_spark import OnSpark
     from glove_spark.spark.session import spark_session

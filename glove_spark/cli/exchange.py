@@ -75,6 +75,7 @@ def _convert(settings: ConvertSettings) -> None:
         settings.format,
         side=settings.side,
         vocab=settings.vocab,
+        encoding_errors=settings.encoding_errors,
         center=settings.center,
     )
     written = convert(
@@ -83,6 +84,7 @@ def _convert(settings: ConvertSettings) -> None:
         settings.to,
         precision=settings.precision,
         overwrite=settings.overwrite,
+        repeated=settings.repeated_words,
     )
     log.info(
         "%s: %s words, d = %d, as %s",

@@ -57,7 +57,12 @@ def _load(settings: NeighborsSettings) -> WordVectors:
     from glove_spark.vectors.word_vectors import WordVectors
 
     return WordVectors.load(
-        settings.vectors, settings.format, vocab=settings.vocab, cache=settings.cache
+        settings.vectors,
+        settings.format,
+        vocab=settings.vocab,
+        cache=settings.cache,
+        repeated_words=settings.repeated_words,
+        encoding_errors=settings.encoding_errors,
     )
 
 

@@ -12,9 +12,10 @@ from glove_spark.settings.option import OptionSpec, Settings
 
 SettingsT = TypeVar("SettingsT", bound=Settings)
 
-EXIT_CODES = """exit codes: 0 done, 1 a defect, 2 a wrong setting, 3 a wrong input, 4 the output
-cannot be written, 5 a dataset is damaged or made differently, 6 Java or Spark does not start,
-7 training diverged, 8 a new version is worse than the current one, 130 interrupted"""
+EXIT_CODES = """exit codes: 0 done, 1 a defect in glove_spark, 2 a setting is wrong,
+3 an input is wrong, 4 the output cannot be written, 5 a dataset is damaged or was made with other
+settings, 6 Java or Spark does not start, 7 training diverged, 8 a new version is worse than the
+current one, 130 interrupted"""
 
 
 def add_command(

@@ -64,7 +64,13 @@ def _plot_neighbors(settings: PlotNeighborsSettings) -> None:
     from glove_spark.report.neighbor_plot import write_plots
     from glove_spark.vectors.word_vectors import WordVectors
 
-    vectors = WordVectors.load(settings.vectors, settings.format, vocab=settings.vocab)
+    vectors = WordVectors.load(
+        settings.vectors,
+        settings.format,
+        vocab=settings.vocab,
+        repeated_words=settings.repeated_words,
+        encoding_errors=settings.encoding_errors,
+    )
     themes = ("light", "dark") if settings.theme == "both" else (settings.theme,)
     for word in settings.words:
         for file in write_plots(

@@ -14,6 +14,7 @@ from typing import IO, NamedTuple
 
 from glove_spark.errors import InputError
 from glove_spark.store.location import Location
+from glove_spark.store.signatures import signed_as
 
 HEAD_BYTES = 4096
 
@@ -27,30 +28,6 @@ COMPRESSED = {
 
 TABLES = {b"PAR1": "parquet", b"ORC": "orc"}
 
-OTHERS = {
-    b"PK\x03\x04": "a zip archive; unpack it",
-    b"7z\xbc\xaf\x27\x1c": "a 7z archive; unpack it",
-    b"Rar!": "a RAR archive; unpack it",
-    b"\x04\x22\x4d\x18": "compressed by lz4; recompress it by gzip or zstd",
-    b"LZIP": "compressed by lzip; recompress it by gzip or zstd",
-    b"ARROW1": "an Arrow file; write the column as Parquet",
-    b"Obj\x01": "an Avro file; write the column as Parquet",
-    b"%PDF": "a PDF document; extract its text",
-    b"\xff\xd8\xff": "a JPEG picture",
-    b"\x89PNG": "a PNG picture",
-    b"GIF8": "a GIF picture",
-    b"RIFF": "a sound, film or picture",
-    b"OggS": "a sound or film",
-    b"ID3": "a sound",
-    b"\x7fELF": "a program",
-    b"MZ\x90": "a program",
-    b"SQLite format 3": "an SQLite database; export the column",
-    b"\xd0\xcf\x11\xe0": "an office document; extract its text",
-    b"\x89HDF": "an HDF5 file",
-    b"\x93NUMPY": "a numpy array",
-}
-"""How other files begin, what they are, and what to do with them."""
-
 # the longer marks first: that of UTF-16 begins that of UTF-32
 MARKS = (
     (codecs.BOM_UTF32_LE, "utf-32"),
@@ -61,6 +38,11 @@ MARKS = (
 """Byte order marks of encodings other than UTF-8."""
 
 _CONTROLS = bytes(code for code in range(32) if code not in b"\t\n\v\f\r\x1b")
+
+LONG_WINDOW = (
+    "it is compressed by zstd with a window of more than 128 MB, which readers refuse to hold in "
+    "memory; recompress it by zstd --long=27 or less"
+)
 
 BINARY_SHARE = 0.05
 """Of control characters in the head of a file, above which it is not taken for text."""
@@ -134,9 +116,7 @@ def refuse_binary(head: bytes, shown: str) -> None:
     InputError
         Naming what it is, and what to do.
     """
-    what = next((name for magic, name in OTHERS.items() if head.startswith(magic)), None)
-    if what is None and head[257:262] == b"ustar":
-        what = "a tar archive; unpack it"
+    what = signed_as(head)
     if what is None and not any(head.startswith(mark) for mark, _ in MARKS):
         controls = len(head) - len(head.translate(None, _CONTROLS))
         zeros = (head[0::2].count(0), head[1::2].count(0))
@@ -154,6 +134,8 @@ def _head(file: Location, codec: str | None) -> bytes:
             return bytes(source.read(HEAD_BYTES))
     except (OSError, EOFError, ValueError, lzma.LZMAError) as error:
         reason = "it is cut short" if isinstance(error, EOFError) else str(error)
+        if "too much memory" in reason:
+            reason = LONG_WINDOW
         raise InputError(f"{file.shown} cannot be read: {reason}; replace or remove it") from None
 
 

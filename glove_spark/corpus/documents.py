@@ -20,7 +20,7 @@ from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 from pyspark.sql.types import StringType, StructField, StructType
 
-from glove_spark.corpus.content import Content, content_of
+from glove_spark.corpus.content import LONG_WINDOW, Content, content_of
 from glove_spark.corpus.files import (
     CorpusFile,
     check_json_field,
@@ -252,6 +252,8 @@ def corpus_errors() -> Iterator[None]:
             raise
         causes = re.findall(r"^Caused by: [\w.$]*?(\w+)(?:: (.*))?$", text, re.MULTILINE)
         kind, reason = causes[-1] if causes else ("", "")
+        if "too much memory" in reason or "Unsupported frame" in reason:
+            reason = LONG_WINDOW
         if "end of" in reason.lower() or kind == "EOFException" or "truncated" in reason.lower():
             reason = "it is cut short"
         raise InputError(

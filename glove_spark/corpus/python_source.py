@@ -134,7 +134,11 @@ def _registered(spark: SparkSession, source: type[DataSource]) -> str:
 
 
 def _parts(
-    file: Location, kind: str, column: str, codec: str | None, encoding: str | None
+    file: Location,
+    kind: str,
+    column: str,
+    codec: str | None = None,
+    encoding: str | None = None,
 ) -> Iterator[Part]:
     """Cut a file into what tasks can read on their own."""
     if kind in ("parquet", "orc"):
@@ -296,18 +300,38 @@ def _encoded(text: str) -> bytes:
 
 def _warc_texts(part: Part) -> Iterator[bytes | None]:
     """Read the text of every conversion record, as Common Crawl's WET files have them."""
-    archive = require("warcio.archiveiterator", "warc", f"{part.file.shown}, a WARC file,")
     seen = 0
-    with part.file.open_input() as raw:
-        for record in archive.ArchiveIterator(raw):
-            if record.rec_type == "conversion":
-                seen += 1
-                yield record.content_stream().read()
+    for text in _records(part):
+        seen += 1
+        yield text
     if not seen:
         raise InputError(
             f"{part.file.shown} is a WARC file without text (conversion) records; extract the text "
             "of its pages first, or use the WET files of the same crawl"
         )
+
+
+def _records(part: Part) -> Iterator[bytes]:
+    with _open_text(part) as source:
+        whole = source.readline().endswith(b"\r\n")
+        if not whole:
+            # its line ends were changed, so the lengths in the headers are wrong
+            for record in re.split(rb"(?m)^WARC/1\.\d$", source.read()):
+                head, _, body = record.partition(b"\n\n")
+                if b"WARC-Type: conversion" in head:
+                    yield body
+            return
+    archive = require("warcio.archiveiterator", "warc", f"{part.file.shown}, a WARC file,")
+    damaged = require("warcio.exceptions", "warc", f"{part.file.shown}, a WARC file,")
+    try:
+        with part.file.open_input() as raw:
+            for record in archive.ArchiveIterator(raw):
+                if record.rec_type == "conversion":
+                    yield record.content_stream().read()
+    except damaged.ArchiveLoadFailed as error:
+        raise InputError(
+            f"{part.file.shown} is a WARC file that is damaged ({error}); replace or remove it"
+        ) from None
 
 
 def _in_batches(texts: Iterable[bytes | None]) -> Iterator[pa.Array]:

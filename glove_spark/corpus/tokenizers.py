@@ -188,7 +188,8 @@ def source_of(tokenizer: str) -> bytes | None:
     if tokenizer in BUILT_IN or tokenizer.startswith("regex:"):
         return None
     load_function(tokenizer)
-    path = sys.modules[tokenizer.partition(":")[0]].__file__
+    # built-in modules have no file
+    path = getattr(sys.modules[tokenizer.partition(":")[0]], "__file__", None)
     return Path(path).read_bytes() if path else None
 
 
@@ -225,7 +226,8 @@ def _check_tokens(tokenizer: str, tokens: object, kind: type[Exception]) -> None
 
 
 def _is_installed(module: ModuleType) -> bool:
-    if module.__file__ is None:
+    file = getattr(module, "__file__", None)
+    if file is None:
         return True
     folders = {sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib")}
-    return any(Path(module.__file__).is_relative_to(folder) for folder in folders)
+    return any(Path(file).is_relative_to(folder) for folder in folders)

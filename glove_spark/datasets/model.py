@@ -54,20 +54,24 @@ def schema(vector_size: int, adagrad: str) -> pa.Schema:
 
 def write_parameters(parameters: Parameters, target: Location) -> None:
     """Write one block of one side."""
-    columns = [
+    wanted = schema(parameters.vectors.shape[1], parameters.accumulators)
+    write_record_batch(pa.record_batch(parameter_columns(parameters), schema=wanted), target)
+
+
+def parameter_columns(parameters: Parameters) -> list[pa.Array]:
+    """Return the columns of a block's file, as `schema` names them."""
+    return [
         _column(parameters.vectors),
         _column(parameters.biases),
         _column(parameters.vector_gradsq),
         _column(parameters.bias_gradsq),
     ]
-    wanted = schema(parameters.vectors.shape[1], parameters.accumulators)
-    write_record_batch(pa.record_batch(columns, schema=wanted), target)
 
 
 def read_parameters(source: Location, vector_size: int, adagrad: str) -> Parameters:
     """Read one block of one side into arrays of its own, which training may change."""
     columns = read_record_batch(source, schema(vector_size, adagrad)).columns
-    return Parameters(*(_array(column).copy() for column in columns))
+    return Parameters(*(array_of(column).copy() for column in columns))
 
 
 def gather_parameters(
@@ -102,7 +106,7 @@ def gather_parameters(
         rows = np.asarray(ids)[places] // num_blocks
         batch = read_record_batch(block_file(model.location, epoch, side, block), wanted)
         for values, column in zip(vars(found).values(), batch.columns, strict=True):
-            values[places] = _array(column)[rows]
+            values[places] = array_of(column)[rows]
     return found
 
 
@@ -128,7 +132,7 @@ def read_vectors(
     sides: Sequence[str] = {"word": SIDES[:1], "context": SIDES[1:]}.get(combine, SIDES)
     wanted = schema(vector_size, adagrad)
     parts = [
-        _array(read_record_batch(block_file(model, epoch, side, block), wanted).column(0))[rows]
+        array_of(read_record_batch(block_file(model, epoch, side, block), wanted).column(0))[rows]
         for side in sides
     ]
     if combine == "concat":
@@ -190,7 +194,8 @@ def _column(values: NDArray[np.float32]) -> pa.Array:
     return pa.FixedSizeListArray.from_arrays(flat, values.shape[1])
 
 
-def _array(column: pa.Array) -> NDArray[Any]:
+def array_of(column: pa.Array) -> NDArray[Any]:
+    """Return a column as an array, a view of it."""
     if pa.types.is_fixed_size_list(column.type):
         flat: NDArray[Any] = column.values.to_numpy(zero_copy_only=True)
         return flat.reshape(len(column), column.type.list_size)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TypeAlias
@@ -20,7 +21,10 @@ SECTION = ":"
 
 
 def read_analogies(path: str | Path, *, lowercase: bool = True) -> dict[str, list[Analogy]]:
-    """Read questions, ``a b c d`` a line, by the name of their file or section.
+    """Read questions, ``a b c d`` per line, by the name of their file or section.
+
+    A line of two words is a pair of BATS, ``word answer/other/answers``: every two pairs of a file
+    are a question, which expects the first answer.
 
     Parameters
     ----------
@@ -36,39 +40,118 @@ def read_analogies(path: str | Path, *, lowercase: bool = True) -> dict[str, lis
     found: dict[str, list[Analogy]] = {}
     for file in files:
         name = file.stem
+        pairs: list[tuple[str, str]] = []
         for number, line in _lines(file, lowercase=lowercase):
             if line.startswith(SECTION):
                 name = line.removeprefix(SECTION).strip()
                 continue
+            if line.startswith("#"):
+                continue
             row = line.split()
-            if len(row) != 4:
-                raise InputError(f"{file}, line {number}: {line!r} is not four words")
-            found.setdefault(name, []).append((row[0], row[1], row[2], row[3]))
+            if len(row) == 2:
+                pairs.append((row[0], row[1].split("/")[0]))
+            elif len(row) == 4:
+                found.setdefault(name, []).append((row[0], row[1], row[2], row[3]))
+            else:
+                raise InputError(
+                    f"{file}, line {number}: {line!r} is not four words, nor a pair of BATS"
+                )
+        for a, b in pairs:
+            found.setdefault(name, []).extend((a, b, c, d) for c, d in pairs if c != a)
     if not found:
         raise InputError(f"analogies={path} holds no questions: lines of four words")
     return found
 
 
 def read_similarities(path: str | Path, *, lowercase: bool = True) -> list[Pair]:
-    """Read ``word word score`` lines.
+    """Read pairs of words and how alike people found them, as published files have them.
+
+    A line has two words and a score, separated by blanks, tabs, commas or semicolons; a file may
+    begin with a header (WordSim-353, SimLex-999), have further columns (SimLex-999, RareWords,
+    SimVerb), comments after ``#``, and words that end in their part of speech (MEN's ``sun-n``).
+    The score is the column whose name says so, else the first number after the words.
 
     Raises
     ------
     InputError
         If the file is missing, or a line is anything else; it is named.
     """
-    rows = []
-    for number, line in _lines(Path(path), lowercase=lowercase):
-        try:
-            first, second, score = line.split()
-            rows.append((first, second, float(score)))
-        except ValueError:
-            raise InputError(
-                f"{path}, line {number}: {line!r} is not two words and a score"
-            ) from None
-        if not math.isfinite(rows[-1][2]):
-            raise InputError(f"{path}, line {number}: the score {rows[-1][2]} is not finite")
-    return rows
+    lines = [
+        (number, line)
+        for number, line in _lines(Path(path), lowercase=lowercase)
+        if not line.startswith("#")
+    ]
+    if not lines:
+        return []
+    separator = next((mark for mark in "\t,;" if mark in lines[0][1]), None)
+    rows = [(number, _fields(line, separator)) for number, line in lines]
+    score_at = None
+    if _is_header(rows[0][1]):
+        score_at = _score_column(rows[0][1])
+        rows = rows[1:]
+    pairs = [_pair(path, number, fields, score_at) for number, fields in rows]
+    tagged = pairs and all(_TAG.search(word) for pair in pairs for word in pair[:2])
+    return [(_TAG.sub("", a), _TAG.sub("", b), score) for a, b, score in pairs] if tagged else pairs
+
+
+_TAG = re.compile(r"-[nvjar]$")
+"""Part of speech, in files where every word has one."""
+
+_SCORE_NAMES = re.compile(r"simlex|score|mean|rating|human|similarity|relatedness")
+
+
+def _fields(line: str, separator: str | None) -> list[str]:
+    return [field.strip().strip('"') for field in line.split(separator)]
+
+
+def _is_score(field: str) -> bool:
+    try:
+        float(field)
+    except ValueError:
+        return False
+    return True
+
+
+def _is_header(fields: list[str]) -> bool:
+    """Tell a line of names of columns: it has no number, and says word or score."""
+    named = any("word" in field or _SCORE_NAMES.search(field) for field in map(str.lower, fields))
+    return named and not any(_is_score(field) for field in fields[2:])
+
+
+def _score_column(header: list[str]) -> int | None:
+    named = (k for k, name in enumerate(header) if k > 1 and _SCORE_NAMES.search(name.lower()))
+    return next(named, None)
+
+
+def _pair(path: str | Path, number: int, fields: list[str], score_at: int | None) -> Pair:
+    shown = " ".join(fields)
+    scores = [k for k in range(2, len(fields)) if _is_score(fields[k])]
+    at = score_at if score_at is not None else next(iter(scores), None)
+    if at is None or at not in scores or not all(fields[:2]):
+        raise InputError(f"{path}, line {number}: {shown!r} is not two words and a score")
+    score = float(fields[at])
+    if not math.isfinite(score):
+        raise InputError(f"{path}, line {number}: the score {score} is not finite")
+    return fields[0], fields[1], score
+
+
+def names_of(files: Sequence[Path]) -> dict[str, Path]:
+    """Name files, each once, by their stems, or with their folders where stems are the same.
+
+    >>> list(names_of([Path("a/ws353.txt"), Path("b/ws353.txt"), Path("b/men.txt")]))
+    ['a/ws353', 'b/ws353', 'men']
+    """
+    different = list({file.resolve(): file for file in files}.values())
+    stems = [file.stem for file in different]
+    names: dict[str, Path] = {}
+    for file in different:
+        name = file.stem
+        if stems.count(name) > 1:
+            name = f"{file.absolute().parent.name}/{name}"
+        if name in names:
+            name = str(file.with_suffix(""))
+        names[name] = file
+    return names
 
 
 def similarity_files(paths: Sequence[str]) -> list[Path]:

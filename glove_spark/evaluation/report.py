@@ -8,7 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from glove_spark.evaluation.questions import Analogy, Pair, read_analogies, read_similarities
+from glove_spark.evaluation.questions import (
+    Analogy,
+    Pair,
+    names_of,
+    read_analogies,
+    read_similarities,
+)
 from glove_spark.evaluation.scores import (
     MISSING_RULES,
     Score,
@@ -35,7 +41,10 @@ class Questions:
         """Read the files."""
         return cls(
             read_analogies(analogies, lowercase=lowercase) if analogies else {},
-            {file.stem: read_similarities(file, lowercase=lowercase) for file in similarity},
+            {
+                name: read_similarities(file, lowercase=lowercase)
+                for name, file in names_of(similarity).items()
+            },
         )
 
 

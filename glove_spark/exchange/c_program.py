@@ -9,6 +9,7 @@ and bias, then V rows of context vector and bias. All little endian.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 
 import numpy as np
 
@@ -29,8 +30,8 @@ def read_vocab(location: Location) -> Vocabulary:
     Raises
     ------
     InputError
-        If a line is not a word and its count, a word is there twice, or the order is not the
-        program's: ids are line numbers, so the order carries meaning.
+        If a line is not a word and its count, or a word is there twice. Ids are line numbers, so
+        any order will do; the program's own orders ties by signed bytes.
     """
     words: list[str] = []
     counts: list[int] = []
@@ -45,7 +46,7 @@ def read_vocab(location: Location) -> Vocabulary:
                 )
             coded.append(coded_word)
             counts.append(int(count))
-        words += decode_words(coded, location, len(words) + 1)
+        words += decode_words(coded, partial(_line, location, len(words) + 1))[0]
     if len(words) < 2:
         raise InputError(f"{location.shown} has {len(words)} words; a vocabulary has at least two")
     line_of: dict[str, int] = {}
@@ -55,12 +56,11 @@ def read_vocab(location: Location) -> Vocabulary:
                 f"{location.shown}, line {number:,}: {word!r} is there already, in line "
                 f"{line_of[word]:,}"
             )
-        if number > 1 and (-counts[number - 1], word) < (-counts[number - 2], words[number - 2]):
-            raise InputError(
-                f"{location.shown}, line {number:,}: {word!r} {counts[number - 1]} is out of "
-                "order; counts must fall, and words of one count be in the order of their bytes"
-            )
     return Vocabulary(words, np.array(counts, np.int64))
+
+
+def _line(location: Location, first: int, position: int) -> str:
+    return f"{location.shown}, line {first + position:,}"
 
 
 def write_vocab(vocabulary: Vocabulary, target: Location) -> None:

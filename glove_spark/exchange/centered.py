@@ -35,6 +35,7 @@ class _Centered(VectorSource):
     def __init__(self, source: VectorSource) -> None:
         self.shown = f"{source.shown} (centered)"
         self.num_words, self.vector_size = source.num_words, source.vector_size
+        self.undecodable = source.undecodable
         self._source = source
         self._mean = mean_of((chunk.rows for chunk in source.chunks()), source.vector_size)
 

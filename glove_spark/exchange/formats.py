@@ -19,15 +19,25 @@ from glove_spark.datasets.vocabulary import FILE as WORDS_FILE
 from glove_spark.errors import ConfigurationError, InputError, OutputError
 from glove_spark.exchange.c_program import CParametersSource
 from glove_spark.exchange.centered import centered
-from glove_spark.exchange.model import SIDES, ModelSource
+from glove_spark.exchange.gensim_file import SUFFIX as GENSIM
+from glove_spark.exchange.gensim_file import GensimSource
+from glove_spark.exchange.model import ModelSource
 from glove_spark.exchange.numpy_file import NumpySource, write_numpy
 from glove_spark.exchange.parquet import ParquetSource, write_parquet_file
 from glove_spark.exchange.projector import ProjectorSource, write_projector
 from glove_spark.exchange.safetensors import SafetensorsSource, write_safetensors
-from glove_spark.exchange.source import Chunk, VectorSource
+from glove_spark.exchange.source import (
+    Chunk,
+    RepeatedWordError,
+    UndecodableWordsError,
+    VectorSource,
+    first_of_each,
+)
 from glove_spark.exchange.streams import GZIP
 from glove_spark.exchange.text import FULL, TextSource, write_text
 from glove_spark.exchange.word2vec_binary import BinarySource, write_binary
+from glove_spark.settings.commands import VectorsFormatSettings
+from glove_spark.settings.stages import COMBINATIONS
 from glove_spark.store.dataset import MARKER, open_dataset
 from glove_spark.store.location import Location
 from glove_spark.store.manifest import Manifest
@@ -61,9 +71,11 @@ class Format:
     suffix: str
     content: str
     forbidden: str
-    read: Callable[[Location], VectorSource]
+    read: Callable[..., VectorSource]
     write: Callable[[VectorSource, Location, str], None]
     packed: bool = False
+    holds_bytes: bool = False
+    """Whether words stand as bytes that may not be UTF-8."""
 
     def export(self, source: VectorSource, target: Location, precision: str) -> None:
         """Write ``source`` to ``target``.
@@ -84,6 +96,8 @@ class _HoldableSource(VectorSource):
         self.shown, self.num_words = source.shown, source.num_words
         self.vector_size = source.vector_size
         self.words, self.place = source.words, source.place  # type: ignore[method-assign]
+        # the same list: it fills as the source is read
+        self.undecodable = source.undecodable
         self._source, self._target = source, target
 
     def chunks(self) -> Iterator[Chunk]:
@@ -115,6 +129,7 @@ FORMATS: dict[str, Format] = {
             TextSource,
             partial(write_text, header=False),
             packed=True,
+            holds_bytes=True,
         ),
         Format(
             "word2vec",
@@ -124,6 +139,7 @@ FORMATS: dict[str, Format] = {
             TextSource,
             partial(write_text, header=True),
             packed=True,
+            holds_bytes=True,
         ),
         Format(
             "word2vec-binary",
@@ -133,6 +149,7 @@ FORMATS: dict[str, Format] = {
             BinarySource,
             write_binary,
             packed=True,
+            holds_bytes=True,
         ),
         Format(
             "parquet",
@@ -196,6 +213,7 @@ def open_vectors(
     *,
     side: str | None = None,
     vocab: str | Location | None = None,
+    encoding_errors: str = VectorsFormatSettings.encoding_errors,
     center: bool = False,
 ) -> VectorSource:
     """Open vectors: a file of any format, a dataset ``vectors``, or an output folder.
@@ -211,6 +229,9 @@ def open_vectors(
         folder, or from the C program's parameters; by default what was exported, or their sum.
     vocab
         The ``vocab.txt`` of the C program's parameters, which says that ``path`` holds these.
+    encoding_errors
+        Of words that are not UTF-8 in text and word2vec files: ``"strict"`` refuses the file,
+        ``"replace"`` puts U+FFFD, ``"skip"`` lists them in the source's `undecodable`.
     center
         Subtract the mean vector of all words from every vector; it takes a pass of its own.
 
@@ -221,15 +242,19 @@ def open_vectors(
     ConfigurationError
         If ``side`` is asked of vectors that have one only.
     """
-    found = _open(path, format, side, vocab)
+    found = _open(path, format, side, vocab, encoding_errors)
     return centered(found) if center else found
 
 
 def _open(
-    path: str | Location, format: str | None, side: str | None, vocab: str | Location | None
+    path: str | Location,
+    format: str | None,
+    side: str | None,
+    vocab: str | Location | None,
+    encoding_errors: str,
 ) -> VectorSource:
-    if side is not None and side not in SIDES:
-        raise ConfigurationError(f"side={side!r} must be one of {', '.join(SIDES)}")
+    if side is not None and side not in COMBINATIONS:
+        raise ConfigurationError(f"side={side!r} must be one of {', '.join(COMBINATIONS)}")
     location = resolved(Location.of(path))
     if vocab is not None:
         return CParametersSource(location, Location.of(vocab), side or "sum")
@@ -240,8 +265,14 @@ def _open(
         if (location / "model.manifest.json").exists() and side is not None:
             return ModelSource(location, side)
         found: VectorSource = _open_folder(location)
+    elif format is None and location.name.endswith(GENSIM):
+        found = GensimSource(location)
     else:
-        found = format_of(location, format).read(location)
+        chosen = format_of(location, format)
+        if chosen.holds_bytes and encoding_errors != "strict":
+            found = chosen.read(location, encoding_errors)
+        else:
+            found = chosen.read(location)
     if side is not None:
         raise ConfigurationError(
             f"side={side} needs a model, and {location.shown} holds finished vectors; "
@@ -261,6 +292,9 @@ def _open_folder(location: Location) -> ParquetSource:
         ]
         if files:
             return ParquetSource(location.shown, files)
+        if (location / "metadata").exists() and (location / "data").exists():
+            # a saved pyspark.ml Word2VecModel has its words and vectors in such a folder
+            return _open_folder(location / "data")
         if (location / MARKER).exists():
             location = location / "vectors"
     # a model and a vocabulary have words in such files, and no vectors
@@ -279,6 +313,7 @@ def convert(
     *,
     precision: str = FULL,
     overwrite: bool = False,
+    repeated: str = "refuse",
 ) -> Format:
     """Write vectors in another format, a chunk at a time.
 
@@ -287,6 +322,9 @@ def convert(
     precision
         Of text: ``"full"``, the fewest digits that give the same float32 back, or the number of
         decimals.
+    repeated
+        ``"first"``: of a word that occurs again, the first vector is written, with one warning;
+        ``"refuse"``: it is an error.
 
     Returns
     -------
@@ -310,5 +348,11 @@ def convert(
     if kind != fs.FileType.NotFound and not overwrite:
         raise OutputError(f"{location.shown} exists; give --overwrite or another name")
     location.parent.make_folder()
-    chosen.export(source, location, precision)
+    try:
+        chosen.export(source, location, precision)
+    except (RepeatedWordError, UndecodableWordsError):
+        if repeated == "refuse" and not source.undecodable:
+            raise
+        # only now is it worth a pass over all words
+        chosen.export(first_of_each(source, repeated=repeated), location, precision)
     return chosen

@@ -40,7 +40,7 @@ def open_mapped(
     name = fingerprint([state, format, side, center])
     copy = Location.of(cache) / f"{name}{FORMATS[COPY_FORMAT].suffix}"
     if not copy.exists():
-        convert(source, copy)
+        convert(source, copy, repeated="first")
     return open_vectors(copy)
 
 

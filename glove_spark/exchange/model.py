@@ -11,9 +11,6 @@ from glove_spark.exchange.source import Chunk, MemorySource, SliceableSource
 from glove_spark.store.dataset import open_dataset
 from glove_spark.store.location import Location
 
-SIDES = ("sum", "word", "context", "concat")
-"""w + w~, w, w~, and [w ; w~], which has twice as many numbers."""
-
 GATHER_ROWS = 1 << 16
 """Words gathered at once: each time every block file is opened, which costs where it is remote."""
 

@@ -61,7 +61,7 @@ class NumpySource(SliceableSource):
     def _word_chunks(self) -> Iterator[tuple[int, list[str]]]:
         first = 0
         for lines in read_lines(self._words):
-            yield first, decode_words(lines, self._words, first + 1)
+            yield first, _decoded(lines, self._words, first + 1)
             first += len(lines)
 
 
@@ -105,3 +105,7 @@ def write_numpy(source: VectorSource, target: Location, precision: str) -> None:
         for chunk in checked(source):
             sink.write(np.ascontiguousarray(chunk.rows, "<f4").tobytes())
             words_sink.write("".join(f"{word}\n" for word in chunk.words).encode())
+
+
+def _decoded(lines: list[bytes], file: Location, first_line: int) -> list[str]:
+    return decode_words(lines, lambda k: f"{file.shown}, line {first_line + k:,}")[0]

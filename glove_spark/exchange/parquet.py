@@ -7,6 +7,7 @@ from contextlib import contextmanager
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from glove_spark.datasets.vectors import vectors_writer
@@ -68,7 +69,7 @@ class ParquetSource(SliceableSource):
             begins += count
 
     def _chunk(self, table: pa.Table, position: int) -> Chunk:
-        words, vectors = table["word"].chunk(0), table["vector"].chunk(0)
+        words, vectors = table["word"].chunk(0), _as_lists(table["vector"].chunk(0))
         flat = vectors.flatten()
         # 0 while the first row is read to learn it
         size = self.vector_size or len(flat) // len(words)
@@ -98,10 +99,30 @@ def _opened(file: Location) -> Iterator[pq.ParquetFile]:
             raise InputError(f"{file.shown} is no whole Parquet file: {error}") from None
 
 
+def _as_lists(vectors: pa.Array) -> pa.Array:
+    """Return vectors as lists: Spark's own are structs, whose dense ones have all values."""
+    if not pa.types.is_struct(vectors.type):
+        return vectors
+    kind, size, indices, values = vectors.flatten()
+    if pc.all(pc.equal(kind, 1)).as_py() is not False:
+        return values
+    # sparse ones say their size, and which values are not 0
+    rows = []
+    for is_dense, length, places, some in zip(
+        *(part.to_pylist() for part in (kind, size, indices, values)), strict=True
+    ):
+        row = np.zeros(length if not is_dense else len(some))
+        row[places if not is_dense else slice(None)] = some
+        rows.append(row)
+    return pa.array(rows, pa.list_(pa.float64()))
+
+
 def _check_columns(schema: pa.Schema, file: Location) -> None:
     names = schema.names
     if "word" in names and "vector" in names:
         word, vector = schema.field("word").type, schema.field("vector").type
+        if pa.types.is_struct(vector) and _names(vector) == ["type", "size", "indices", "values"]:
+            vector = vector.field("values").type
         strings = pa.types.is_string(word) or pa.types.is_large_string(word)
         lists = (
             pa.types.is_list(vector)
@@ -114,6 +135,10 @@ def _check_columns(schema: pa.Schema, file: Location) -> None:
     raise InputError(
         f"{file.shown} has the columns {columns} and must have word string, vector list<float>"
     )
+
+
+def _names(kind: pa.StructType) -> list[str]:
+    return [kind.field(k).name for k in range(kind.num_fields)]
 
 
 def write_parquet_file(source: VectorSource, target: Location, precision: str) -> None:

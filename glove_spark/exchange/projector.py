@@ -56,7 +56,11 @@ class ProjectorSource(VectorSource):
                         f"{self.shown}, {self.place(done + k)}: not {self.vector_size} numbers "
                         "with tabs between them"
                     ) from None
-            yield Chunk(decode_words(words, self._metadata, done + 1), rows)
+            decoded, _ = decode_words(
+                words,
+                lambda k, line=done + 1: f"{self._metadata.shown}, line {line + k:,}",  # type: ignore[misc]
+            )
+            yield Chunk(decoded, rows)
             done += len(lines)
 
     def place(self, position: int) -> str:

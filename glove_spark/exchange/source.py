@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import logging
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from glove_spark.errors import InputError
+
+log = logging.getLogger(__name__)
 
 CHUNK_ROWS = 4096
 """Words that readers and writers hold at a time: 5 MB of floats at d = 300, 15 MB as text."""
@@ -36,6 +39,8 @@ class VectorSource(ABC):
     shown: str
     num_words: int
     vector_size: int
+    undecodable: Sequence[int] = ()
+    """Positions of words, of those read so far, that are not UTF-8 and shall be skipped."""
 
     @abstractmethod
     def chunks(self) -> Iterator[Chunk]:
@@ -82,8 +87,73 @@ class MemorySource(SliceableSource):
             yield Chunk(self._words[part], np.asarray(self._vectors[part], np.float32))
 
 
-def checked(source: VectorSource) -> Iterator[Chunk]:
+class Without(VectorSource):
+    """A source without the words at some positions, which are ascending."""
+
+    def __init__(self, source: VectorSource, positions: Sequence[int]) -> None:
+        self.shown, self.vector_size = source.shown, source.vector_size
+        self.num_words = source.num_words - len(positions)
+        self._source, self._positions = source, np.asarray(positions, np.int64)
+
+    def chunks(self) -> Iterator[Chunk]:
+        """Read the others."""
+        start = 0
+        for chunk in self._source.chunks():
+            stop = start + len(chunk.words)
+            inside = slice(*np.searchsorted(self._positions, (start, stop)))
+            left_out = self._positions[inside] - start
+            if len(left_out):
+                keep = np.ones(len(chunk.words), bool)
+                keep[left_out] = False
+                words = [word for word, kept in zip(chunk.words, keep, strict=True) if kept]
+                chunk = Chunk(words, chunk.rows[keep])
+            yield chunk
+            start = stop
+
+
+def repeated_positions(words: Iterable[str]) -> list[int]:
+    """List the positions of words that stand at an earlier position too."""
+    seen: set[str] = set()
+    found = []
+    for position, word in enumerate(words):
+        if word in seen:
+            found.append(position)
+        seen.add(word)
+    return found
+
+
+def first_of_each(source: VectorSource, *, repeated: str = "first") -> VectorSource:
+    """Leave out what a tolerant reader leaves out; reads the words once.
+
+    Parameters
+    ----------
+    repeated
+        ``"first"`` leaves out words that occurred before, with one warning; ``"refuse"`` does not.
+    """
+    words = [word for part in source.words() for word in part]
+    dropped = set(source.undecodable)
+    if repeated == "first":
+        dropped |= set(repeated_positions(words))
+    warn_of_dropped(source, len(source.undecodable), len(dropped) - len(source.undecodable))
+    return Without(source, sorted(dropped)) if dropped else source
+
+
+def warn_of_dropped(source: VectorSource, undecodable: int, repeated: int) -> None:
+    """Say how many words a tolerant reader left out."""
+    if undecodable:
+        log.warning("%s: %s words skipped that are not UTF-8", source.shown, f"{undecodable:,}")
+    if repeated:
+        log.warning(
+            "%s: %s words occur again; the first vector of each is taken",
+            source.shown,
+            f"{repeated:,}",
+        )
+
+
+def checked(source: VectorSource, *, repeated: str = "refuse") -> Iterator[Chunk]:
     """Read a source, refusing what is not V different words with d finite numbers each.
+
+    With ``repeated`` ``"first"`` a word may occur again; whoever reads takes the first.
 
     Raises
     ------
@@ -115,7 +185,12 @@ def checked(source: VectorSource) -> Iterator[Chunk]:
             f"{source.shown} is cut short: it says {source.num_words:,} words and holds "
             f"{position:,}"
         )
-    duplicates.refuse(source)
+    if repeated == "refuse":
+        if source.undecodable:
+            raise UndecodableWordsError(
+                f"{source.shown} holds {len(source.undecodable):,} words that are not UTF-8"
+            )
+        duplicates.refuse(source)
 
 
 def _check_words(source: VectorSource, words: list[str], position: int) -> None:
@@ -161,14 +236,23 @@ class _Duplicates:
             )
 
 
+class RepeatedWordError(InputError):
+    """A word has several vectors."""
+
+
+class UndecodableWordsError(InputError):
+    """Words that are not UTF-8 are to be skipped, and were not yet."""
+
+
 def refuse_duplicates(source: VectorSource, words: Iterable[tuple[int, str]]) -> None:
     """Raise `InputError` for the first word that occurs at two positions."""
     seen: dict[str, int] = {}
     for number, word in words:
         if word in seen:
-            raise InputError(
+            raise RepeatedWordError(
                 f"{source.shown}, {source.place(number)}: {word!r} is there already, as "
-                f"{source.place(seen[word])}; every word must have one vector"
+                f"{source.place(seen[word])}; every word must have one vector (--repeated-words "
+                "first takes the first of each)"
             )
         seen[word] = number
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 
 import pyarrow as pa
 
@@ -15,6 +15,9 @@ from glove_spark.store.location import Location
 log = logging.getLogger(__name__)
 
 GZIP = ".gz"
+_MARK = "\ufeff".encode()
+"""Some editors begin a file so; it is no part of the first word."""
+
 _GZIP_MAGIC = b"\x1f\x8b"
 
 BLOCK_BYTES = 1 << 22
@@ -49,7 +52,10 @@ def read_lines(source: Location) -> Iterator[list[bytes]]:
     """
     rest, number = b"", 0
     waiting: list[bytes] = []
+    first = True
     for block in read_blocks(source):
+        if first:
+            block, first = block.removeprefix(_MARK), False
         *lines, rest = (rest + block).split(b"\n")
         if len(rest) > LONGEST_LINE:
             raise InputError(
@@ -78,25 +84,46 @@ def count_lines(source: Location) -> int:
     return lines + (last != b"\n")
 
 
-def decode_words(words: list[bytes], source: Location, first_line: int) -> list[str]:
-    """Decode words, one a line; they hold no line feeds.
+def decode_words(
+    words: list[bytes], place: Callable[[int], str], errors: str = "strict"
+) -> tuple[list[str], list[int]]:
+    """Decode words.
+
+    Parameters
+    ----------
+    place
+        Names the place of the word at a position in the list, for the error.
+    errors
+        ``"strict"`` refuses what is not UTF-8; ``"replace"`` and ``"skip"`` put U+FFFD for it.
+
+    Returns
+    -------
+    tuple
+        The words, and with ``"skip"`` the positions of those that are not UTF-8.
 
     Raises
     ------
     InputError
-        If one is not UTF-8, named by its line.
+        If one is not UTF-8, named by its place.
     """
-    try:
-        return b"\n".join(words).decode("utf-8").split("\n") if words else []
-    except UnicodeDecodeError:
-        for number, word in enumerate(words, first_line):
-            try:
-                word.decode("utf-8")
-            except UnicodeDecodeError:
+    together = b"\n".join(words)
+    # damaged binary files have words with line feeds
+    if words and together.count(b"\n") == len(words) - 1:
+        with suppress(UnicodeDecodeError):
+            return together.decode("utf-8").split("\n"), []
+    decoded, skipped = [], []
+    for position, word in enumerate(words):
+        try:
+            decoded.append(word.decode("utf-8"))
+        except UnicodeDecodeError:
+            if errors == "strict":
                 raise InputError(
-                    f"{source.shown}, line {number}: the word {word!r} is not UTF-8"
+                    f"{place(position)}: the word {word!r} is not UTF-8; give --encoding-errors "
+                    "replace or skip to read the others"
                 ) from None
-        raise
+            decoded.append(word.decode("utf-8", "replace"))
+            skipped.append(position)
+    return decoded, skipped if errors == "skip" else []
 
 
 @contextmanager

@@ -19,9 +19,11 @@ from glove_spark.exchange.streams import (
     count_lines,
     decode_words,
     open_text_output,
+    read_blocks,
     read_lines,
 )
 from glove_spark.store.location import Location
+from glove_spark.store.signatures import signed_as
 
 FULL = "full"
 """The precision that gives the same float32 back, with the fewest digits."""
@@ -42,9 +44,13 @@ class TextSource(VectorSource):
         If there are no vectors, or the header does not fit the line after it.
     """
 
-    def __init__(self, location: Location) -> None:
+    def __init__(self, location: Location, encoding_errors: str = "strict") -> None:
         self.shown = location.shown
-        self._location = location
+        self._location, self._errors = location, encoding_errors
+        self.undecodable: list[int] = []
+        signed = signed_as(next(read_blocks(location, 512), b""))
+        if signed is not None:
+            raise InputError(f"{self.shown} is {signed}; it holds no vectors as text")
         first = list(itertools.islice(itertools.chain.from_iterable(read_lines(location)), 2))
         if not first or not first[0].strip():
             raise InputError(f"{self.shown} holds no vectors")
@@ -71,6 +77,7 @@ class TextSource(VectorSource):
     def chunks(self) -> Iterator[Chunk]:
         """Parse the lines."""
         done = 0
+        self.undecodable.clear()
         for lines in read_lines(self._location):
             if done == 0 and self._header_lines:
                 lines = lines[1:]
@@ -95,9 +102,12 @@ class TextSource(VectorSource):
             words, rows = [word for word, _ in pairs], np.stack([row for _, row in pairs])
         else:
             words = [word for word, _, _ in parts]
-        return Chunk(
-            decode_words(words, self._location, first_line), rows.reshape(-1, self.vector_size)
+        start = first_line - 1 - self._header_lines
+        decoded, skipped = decode_words(
+            words, lambda k: f"{self.shown}, line {first_line + k:,}", self._errors
         )
+        self.undecodable += [start + position for position in skipped]
+        return Chunk(decoded, rows.reshape(-1, self.vector_size))
 
     def _parse_line(self, line: bytes, number: int) -> tuple[bytes, NDArray[np.float32]]:
         """Parse a line that may be anything; say what is wrong with it."""
@@ -106,7 +116,12 @@ class TextSource(VectorSource):
         if not fields:
             raise InputError(f"{place}: the line is blank")
         word, values = fields[: -self.vector_size], fields[-self.vector_size :]
-        if not word or (len(word) > 1 and _is_number(word[-1])):
+        if self._header_lines and not word and len(fields) == self.vector_size and line[:1] == b" ":
+            # a word that is a blank: published files hold it, such as GoogleNews made text
+            word = [b" "]
+        # where no header states d, a word that ends in a number may be a line that is too long
+        too_long = len(word) > 1 and _is_number(word[-1]) and not self._header_lines
+        if not word or too_long:
             short = not word and number == self.num_words + self._header_lines
             raise InputError(
                 f"{place}: {len(fields) - 1} numbers, and the vectors of the file have "
@@ -116,7 +131,8 @@ class TextSource(VectorSource):
         if wrong is not None:
             shown = wrong.decode("utf-8", "replace")
             raise InputError(f"{place}: {shown!r} is not a number")
-        return line.rsplit(None, self.vector_size)[0], np.array(values, dtype=np.float32)
+        whole = line.rsplit(None, self.vector_size)[0] if len(fields) > self.vector_size else b" "
+        return whole, np.array(values, dtype=np.float32)
 
 
 def _numbers(text: bytes, wanted: int) -> NDArray[np.float32] | None:

@@ -9,7 +9,7 @@ import numpy as np
 
 from glove_spark.errors import InputError
 from glove_spark.exchange.source import CHUNK_ROWS, Chunk, VectorSource, checked
-from glove_spark.exchange.streams import GZIP, open_text_output, read_blocks
+from glove_spark.exchange.streams import GZIP, decode_words, open_text_output, read_blocks
 from glove_spark.store.location import Location
 
 HEADER = re.compile(rb"(\d+) (\d+)[ \r]*\n")
@@ -28,9 +28,10 @@ class BinarySource(VectorSource):
         If it does not begin with ``V d``.
     """
 
-    def __init__(self, location: Location) -> None:
+    def __init__(self, location: Location, encoding_errors: str = "strict") -> None:
         self.shown = location.shown
-        self._location = location
+        self._location, self._errors = location, encoding_errors
+        self.undecodable: list[int] = []
         header = HEADER.match(next(read_blocks(location, 256), b""))
         if header is None or not int(header[1]) or not int(header[2]):
             raise InputError(
@@ -43,6 +44,7 @@ class BinarySource(VectorSource):
     def chunks(self) -> Iterator[Chunk]:
         """Cut the stream into records."""
         row_bytes = self.vector_size * _FLOAT.itemsize
+        self.undecodable.clear()
         data, begin, found = b"", 0, 0
         header = self._data_begins
         words: list[bytes] = []
@@ -79,12 +81,11 @@ class BinarySource(VectorSource):
             )
 
     def _chunk(self, words: list[bytes], rows: list[bytes], found: int) -> Chunk:
-        decoded = []
-        for number, word in enumerate(words, found - len(words) + 1):
-            try:
-                decoded.append(word.decode("utf-8"))
-            except UnicodeDecodeError:
-                raise InputError(f"{self.shown}, word {number:,}: {word!r} is not UTF-8") from None
+        start = found - len(words)
+        decoded, skipped = decode_words(
+            words, lambda k: f"{self.shown}, word {start + k + 1:,}", self._errors
+        )
+        self.undecodable += [start + position for position in skipped]
         values = np.frombuffer(b"".join(rows), _FLOAT).astype(np.float32, copy=False)
         return Chunk(decoded, values.reshape(-1, self.vector_size))
 
@@ -97,6 +98,13 @@ def write_binary(source: VectorSource, target: Location, precision: str) -> None
     ):
         sink.write(f"{source.num_words} {source.vector_size}\n".encode())
         for chunk in checked(source):
+            longest = max(chunk.words, key=len, default="")
+            if len(longest.encode()) >= LONGEST_WORD:
+                raise InputError(
+                    f"word {longest[:20]!r}... has {len(longest.encode()):,} bytes, and readers of "
+                    f"word2vec binary take fewer than {LONGEST_WORD:,}; write another format, or "
+                    "drop such words by the tokenizer"
+                )
             rows = np.ascontiguousarray(chunk.rows, _FLOAT)
             sink.write(
                 b"".join(

@@ -35,14 +35,13 @@ from glove_spark.following.matrix import (
     verified_lexicon,
     verify_counts,
 )
-from glove_spark.settings.stages import VocabularySettings
 from glove_spark.spark.failures import task_errors
 from glove_spark.spark.session import describe
 from glove_spark.stages.cooccurrence import count_matrix
 from glove_spark.stages.matrix_facts import matrix_facts
 from glove_spark.stages.stage import hasher_of, run_stage
 from glove_spark.stages.tokenize import TOKENS
-from glove_spark.stages.vocabulary import count_all_words, read_stop_words
+from glove_spark.stages.vocabulary import as_tokens, count_all_words, read_stop_words
 from glove_spark.store.dataset import FOLLOWED
 from glove_spark.store.location import TEMPORARY, Location
 from glove_spark.store.manifest import Dataset, Manifest, Recipe
@@ -115,7 +114,7 @@ def add_batch(
         lexicon = lexicon.plus(counted.words)
         before = lexicon.vocabulary_size
         if grow or not before:
-            lexicon = lexicon.grown(_rules(settings.vocabulary), counted.words)
+            lexicon = lexicon.grown(_rules(settings), counted.words)
         new_words, missed = lexicon.missed(before)
         folder = batch_folder(name, revision)
         target = (followed.location / folder).make_folder()
@@ -218,9 +217,10 @@ def _refuse_twice(ledger: Ledger, name: str, corpus: str, replacing: bool) -> No
             )
 
 
-def _rules(settings: VocabularySettings) -> Rules:
-    stop_words = read_stop_words(settings.stop_words)
-    return Rules(settings.min_count, settings.max_vocabulary, stop_words)
+def _rules(settings: CountSettings) -> Rules:
+    rules = settings.vocabulary
+    stop_words = as_tokens(read_stop_words(rules.stop_words), settings.tokenize.as_dict())
+    return Rules(rules.min_count, rules.max_vocabulary, stop_words)
 
 
 def _count_words(

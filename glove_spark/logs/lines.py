@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import json
 import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime, timezone
 from typing import Any
 
@@ -25,10 +27,15 @@ def fields(**values: Any) -> dict[str, Any]:
     return {"fields": values}
 
 
-def name_stage(stage: str) -> None:
-    """Say which stage records are of from here on; the empty string is none."""
+@contextmanager
+def stage_of_records(name: str) -> Iterator[None]:
+    """Say of records within the block which dataset is being made."""
     global _stage
-    _stage = stage
+    before, _stage = _stage, name
+    try:
+        yield
+    finally:
+        _stage = before
 
 
 def configure_log(verbosity: int, log_format: str = "text") -> None:

@@ -76,7 +76,8 @@ class GloVeModel(Model, GloVeParams, MLReadable["GloVeModel"], MLWritable):
         """
         _check_number(num)
         query = word if isinstance(word, str) else np.asarray(word, np.float32)
-        return self.files.word_vectors.most_similar(query, topn=num)
+        found: list[tuple[str, float]] = self.files.word_vectors.most_similar(query, topn=num)
+        return found
 
     def findAnalogies(self, a: str, b: str, c: str, num: int) -> DataFrame:
         """Answer "a is to b as c is to ?" with the ``num`` best, as ``word`` and ``similarity``.

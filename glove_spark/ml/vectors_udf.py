@@ -91,7 +91,8 @@ def joined_tokens(tokens: str) -> Column:
     end = F.unhex(F.lit(END.hex())).cast("string")
     # array_join of pyspark takes no column as the separator
     joined = F.call_function("array_join", F.col(f"`{tokens}`"), end)
-    return F.concat(joined, end).cast("binary")
+    # a fit reads NUL characters as blanks too
+    return F.replace(F.concat(joined, end), F.lit("\0"), F.lit(" ")).cast("binary")
 
 
 def words_of(ids: Column, shipped: ShippedVectors) -> Column:

@@ -25,6 +25,18 @@ class VectorsFormatSettings(Settings):
         "vocab.txt: the file holds parameters of the C program, float64",
         metavar="FILE",
     )
+    repeated_words: str = option(
+        "first",
+        "of a word that has several vectors, take the first with a warning (first), or refuse the "
+        "file",
+        one_of("first", "refuse"),
+    )
+    encoding_errors: str = option(
+        "strict",
+        "words that are not UTF-8: refuse the file (strict), put U+FFFD for what is none "
+        "(replace), or leave them out with a warning (skip)",
+        one_of("strict", "replace", "skip"),
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -213,21 +225,12 @@ class DriftSettings(Settings):
 
 
 @dataclass(frozen=True, kw_only=True)
-class ConvertSettings(VectorsFormatSettings):
-    """What is converted, and into what."""
+class WrittenVectorsSettings(Settings):
+    """How vectors are written."""
 
-    source: str = option(MISSING, "an output folder, or a file", metavar="SOURCE", positional=True)
-    target: str = option(MISSING, "the file to write", metavar="TARGET", positional=True)
     to: str | None = option(
         None, "the format of TARGET, where its ending does not say it", metavar="NAME"
     )
-    side: str | None = option(
-        None,
-        "take word + context, word or context vectors of the model in an output folder, or concat "
-        "(both, one after the other); default: the vectors that were exported",
-        one_of(*COMBINATIONS),
-    )
-    center: bool = option(False, "subtract the mean vector of all words")
     precision: str = option(
         "full",
         "of text: the fewest digits that give the same float32 back (full), or the number of "
@@ -235,6 +238,47 @@ class ConvertSettings(VectorsFormatSettings):
         metavar="full|N",
     )
     overwrite: bool = option(False, "replace TARGET if it exists")
+
+
+@dataclass(frozen=True, kw_only=True)
+class ConvertSettings(WrittenVectorsSettings, VectorsFormatSettings):
+    """What is converted, and into what."""
+
+    source: str = option(MISSING, "an output folder, or a file", metavar="SOURCE", positional=True)
+    target: str = option(MISSING, "the file to write", metavar="TARGET", positional=True)
+    side: str | None = option(
+        None,
+        "take word + context, word or context vectors of the model in an output folder, or concat "
+        "(both, one after the other); default: the vectors that were exported",
+        one_of(*COMBINATIONS),
+    )
+    center: bool = option(False, "subtract the mean vector of all words")
+
+
+@dataclass(frozen=True, kw_only=True)
+class AlignSettings(WrittenVectorsSettings):
+    """Which vectors are turned onto which."""
+
+    old: str = option(
+        MISSING,
+        "an output folder, or a file in any format that convert reads",
+        metavar="OLD",
+        positional=True,
+    )
+    new: str = option(
+        MISSING, "the same; the vectors that are turned", metavar="NEW", positional=True
+    )
+    target: str = option(MISSING, "the file to write", metavar="TARGET", positional=True)
+    number: int = option(
+        20,
+        "how many words that moved, and new words, to list",
+        at_least(1),
+        short="-n",
+        metavar="N",
+    )
+    among: int = option(
+        10_000, "look for words that moved among so many of the most frequent", at_least(1)
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -344,6 +388,7 @@ COMMANDS: dict[str, type[Settings]] = {
     "import-c": ImportCSettings,
     "export-c": ExportCSettings,
     "drift": DriftSettings,
+    "align": AlignSettings,
     "report": ReportSettings,
     "plot-neighbors": PlotNeighborsSettings,
     "verify": VerifySettings,

@@ -35,9 +35,10 @@ class PipelineConfig:
 
     def __post_init__(self) -> None:
         start, output = self.train.warm_start, Location.of(self.run.output)
-        if start is not None and Location.of(start) in (output, output / "model"):
+        replaced = (output, *(output / name for name in ("model", "vectors", "vectors.txt")))
+        if start is not None and Location.of(start) in replaced:
             raise ConfigurationError(
-                f"warm_start={start} is the model that this run replaces, so that a second run "
+                f"warm_start={start} is what this run replaces, so that a second run "
                 "would start from the first one's; name another output, with --reuse "
                 f"{output.shown} for what is counted there"
             )

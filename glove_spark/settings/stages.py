@@ -248,27 +248,51 @@ class TrainSettings(Settings):
         "row", "one accumulator a word (row) or a coordinate (element)", one_of("row", "element")
     )
     schedule: str = option(
-        "stratified",
-        "stratified (exact) or averaging (fewer rounds, lower quality)",
-        one_of("stratified", "averaging"),
+        "auto",
+        "stratified (as if one after another, as many rounds as blocks), averaging (few rounds, "
+        "after which replicas are merged) or auto (stratified up to 64 blocks)",
+        one_of("auto", "stratified", "averaging"),
     )
-    syncs_per_epoch: int = option(1, "averaging: merges an epoch", at_least(1))
+    syncs_per_epoch: int | None = option(
+        None,
+        "averaging: merges in an epoch, at most as many as blocks; default: an eighth of the "
+        "blocks, at least 4",
+        at_least(1),
+    )
+    row_tasks: int = option(
+        1,
+        "averaging: tasks that share a block of words in a round, for more cores than blocks",
+        at_least(1),
+    )
     tolerance: float = option(
         0.0, "stop when an epoch lowers the cost by less than this share; 0 is never", at_least(0)
     )
     seed: int = option(1, "seed of everything random", between(0, 2**63 - 1))
     warm_start: str | None = option(
         None,
-        "start from the vectors and accumulators of another model: an output folder, or the model "
-        "in it; words are known again by their spelling; default: from random vectors",
-        metavar="MODEL",
+        "start from another model (an output folder, or the model in it), or from published "
+        "vectors in any format that convert reads; words are recognised by their spelling; "
+        "default: from random vectors",
+        metavar="MODEL|FILE",
         external=True,
     )
+    warm_start_case: str = option(
+        "exact",
+        "published vectors: recognise words as they are spelt (exact), or words that are not found "
+        "so without regard to case (lower)",
+        one_of("exact", "lower"),
+    )
     new_words: str = option(
-        "random",
-        "warm start: words that the other model lacks start at random, or from the average of "
-        "their contexts' vectors",
-        one_of("random", "average"),
+        "auto",
+        "warm start: words that are new start at random, or at the average of their contexts' "
+        "vectors; auto is average after published vectors and random after a model",
+        one_of("auto", "random", "average"),
+    )
+    stay: float = option(
+        0.0,
+        "warm start: mu of mu |v - r|^2, which keeps a known word's vector v near the vector r "
+        "that it starts from; 0 is off",
+        between(0, 1e6),
     )
     probe: tuple[str, ...] = option(
         (),
@@ -287,13 +311,21 @@ class TrainSettings(Settings):
         return "adam" if self.optimizer == "adam" else self.adagrad
 
     def check_together(self) -> None:
-        """Check what adam can be combined with."""
+        """Check that words have something to stay near, and what adam can be combined with."""
+        if self.stay > 0 and self.warm_start is None:
+            raise ConfigurationError(
+                f"stay={self.stay:g} keeps words near the vectors that they start from, and there "
+                "are none; give --warm-start, or omit --stay"
+            )
         if self.optimizer != "adam":
             return
-        if self.unobserved > 0:
+        if self.unobserved > 0 or self.stay > 0:
+            name, value = (
+                ("unobserved", self.unobserved) if self.unobserved else ("stay", self.stay)
+            )
             raise ConfigurationError(
-                f"optimizer=adam has no accumulator that tells how far unobserved="
-                f"{self.unobserved:g} may draw a word; give --unobserved 0, or --optimizer adagrad"
+                f"optimizer=adam has no accumulator that tells how far {name}={value:g} may draw a "
+                f"word; give --{name} 0, or --optimizer adagrad"
             )
         if self.schedule == "averaging":
             raise ConfigurationError(

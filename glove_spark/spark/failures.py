@@ -11,14 +11,21 @@ from pyspark.errors import PySparkException
 
 from glove_spark import errors
 from glove_spark.errors import GloveSparkError, OutputError, SetupError
+from glove_spark.spark.troubles import remedy
 
 _RAISED = re.compile(r"^glove_spark\.errors\.(\w+): (.*)$", re.MULTILINE)
 _DISK_FULL = re.compile(r"No space left on device|Disk quota exceeded", re.IGNORECASE)
 
 
 @contextmanager
-def task_errors() -> Iterator[None]:
-    """Raise a task's own `GloveSparkError` instead of Spark's wrapping of it."""
+def task_errors(python: str | None = None) -> Iterator[None]:
+    """Raise a task's own `GloveSparkError` instead of Spark's wrapping of it.
+
+    Parameters
+    ----------
+    python
+        The interpreter of the Python workers, for the error.
+    """
     try:
         yield
     except (PySparkException, Py4JError, ConnectionError) as error:
@@ -37,6 +44,9 @@ def task_errors() -> Iterator[None]:
                 "Spark's Java process ended in the middle of a job, perhaps for want of memory; "
                 "add --spark-conf spark.driver.memory=4g and run the same command again to go on"
             ) from error
+        helps = remedy(text, python)
+        if helps is not None:
+            raise SetupError(helps) from error
         raise
 
 

@@ -40,24 +40,50 @@ def stopping() -> Iterator[None]:
         _stopping.clear()
 
 
-def start_java(conf: SparkConf) -> JavaGateway:
-    """Start Spark's Java, passing on all that it says but the usual."""
-    ours, theirs = os.pipe()
-    listener = threading.Thread(target=_pass_on, args=(ours,), name="java-messages", daemon=True)
-    listener.start()
-    gateway: JavaGateway | None = None
-    try:
-        gateway = launch_gateway(conf, {"stderr": theirs})  # type: ignore[no-untyped-call]
-    finally:
-        os.close(theirs)
-        if gateway is None:
-            # why it did not start is said before our own error
-            listener.join(timeout=2)
-    return gateway
+class JavaMessages:
+    """What the Java that we start says on standard error.
 
+    It is held until Spark runs in it, and then passed on, less the usual: what a Java or Spark
+    says that does not start belongs into one error, and its stack traces nowhere.
+    """
 
-def _pass_on(source: int) -> None:
-    with open(source, encoding="utf-8", errors="replace", newline="\n") as lines:
-        for line in lines:
-            if line not in USUAL and not _stopping.is_set() and not sys.stderr.closed:
-                CONSOLE.write(line)
+    def __init__(self) -> None:
+        self._held: list[str] = []
+        self._started = threading.Event()
+
+    def start(self, conf: SparkConf) -> JavaGateway:
+        """Start Java."""
+        ours, theirs = os.pipe()
+        listener = threading.Thread(
+            target=self._pass_on, args=(ours,), name="java-messages", daemon=True
+        )
+        listener.start()
+        gateway: JavaGateway | None = None
+        try:
+            gateway = launch_gateway(conf, {"stderr": theirs})  # type: ignore[no-untyped-call]
+        finally:
+            os.close(theirs)
+            if gateway is None:
+                # its last words are on their way
+                listener.join(timeout=2)
+        return gateway
+
+    def held(self) -> str:
+        """Return what was said until now and not passed on."""
+        return "".join(self._held).strip()
+
+    def release(self) -> None:
+        """Pass on what was held, and from now on all."""
+        self._started.set()
+        for line in self._held:
+            CONSOLE.write(line)
+
+    def _pass_on(self, source: int) -> None:
+        with open(source, encoding="utf-8", errors="replace", newline="\n") as lines:
+            for line in lines:
+                if line in USUAL or _stopping.is_set() or sys.stderr.closed:
+                    continue
+                if self._started.is_set():
+                    CONSOLE.write(line)
+                else:
+                    self._held.append(line)

@@ -18,7 +18,7 @@ from py4j.protocol import Py4JError
 from pyspark.sql import SparkSession
 
 from glove_spark.logs.console import CONSOLE, Console
-from glove_spark.logs.lines import fields, name_stage
+from glove_spark.logs.lines import fields
 
 log = logging.getLogger(__name__)
 
@@ -134,7 +134,6 @@ def shown_progress(
     watcher = threading.Thread(
         target=_watch, args=(progress, console, stop), name="progress", daemon=True
     )
-    name_stage(name)
     if log.isEnabledFor(logging.INFO):
         watcher.start()
     try:
@@ -144,7 +143,6 @@ def shown_progress(
         # a look at a JVM that hangs must not keep us from ending
         if watcher.is_alive():
             watcher.join(timeout=2)
-        name_stage("")
 
 
 def running_tasks(spark: SparkSession) -> Tasks:

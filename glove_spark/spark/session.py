@@ -13,6 +13,7 @@ import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 from py4j.protocol import Py4JError
 from pyspark import SparkConf, SparkContext
@@ -21,7 +22,8 @@ from pyspark.sql import SparkSession
 
 from glove_spark.errors import SetupError
 from glove_spark.spark.class_archive import archive_options, delete_archive, java_command
-from glove_spark.spark.java_messages import start_java, stopping
+from glove_spark.spark.java_messages import JavaMessages, stopping
+from glove_spark.spark.troubles import refused_environment, remedy
 
 log = logging.getLogger(__name__)
 
@@ -89,6 +91,9 @@ def open_session(
         If Java or Spark does not start.
     """
     conf = tuple(conf)
+    refused = refused_environment()
+    if refused is not None:
+        raise SetupError(refused)
     submitted = "PYSPARK_GATEWAY_PORT" in os.environ
     if not submitted and SparkContext._gateway is None:
         check_java()
@@ -121,16 +126,23 @@ def open_session(
             _start_spark(settings)
         return SparkSession.builder.config(map={**settings}).getOrCreate()
     except (Py4JError, PySparkException, RuntimeError, OSError) as error:
-        reason = str(error).strip().splitlines() or [type(error).__name__]
-        raise SetupError(f"Spark does not start (master={master}): {reason[0]}") from error
+        said = getattr(error, "java_said", "")
+        first = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        why = remedy(f"{error}\n{said}") or " ".join([first, *said.splitlines()[-1:]])
+        raise SetupError(f"Spark does not start (master={master}): {why}") from error
 
 
 def _start_spark(settings: dict[str, str]) -> None:
     """Start Java and Spark in it, without an archive of classes where Java cannot use it."""
 
     def start() -> None:
-        conf = SparkConf().setAll(list(settings.items()))
-        SparkContext(conf=conf, gateway=start_java(conf))
+        conf, messages = SparkConf().setAll(list(settings.items())), JavaMessages()
+        try:
+            SparkContext(conf=conf, gateway=messages.start(conf))
+        except BaseException as error:
+            error.java_said = messages.held()  # type: ignore[attr-defined]
+            raise
+        messages.release()
 
     try:
         start()
@@ -259,5 +271,40 @@ def describe(spark: SparkSession, text: str) -> None:
 
 
 def cores(spark: SparkSession) -> int:
-    """Tell how many tasks run at once."""
-    return max(1, spark.sparkContext.defaultParallelism)
+    """Tell how many tasks run at once.
+
+    Spark's default parallelism says so, unless somebody set it, usually to many times the cores.
+    """
+    context = spark.sparkContext
+    if context.getConf().get("spark.default.parallelism") is None:
+        return max(1, context.defaultParallelism)
+    local = re.fullmatch(r"local(?:\[(\d+|\*)(?:,\d+)?\])?", str(context.master))
+    if local is not None:
+        jvm: Any = context._jvm
+        every = int(jvm.java.lang.Runtime.getRuntime().availableProcessors())
+        return every if local[1] == "*" else int(local[1] or 1)
+    per_executor = context.getConf().get("spark.executor.cores")
+    if per_executor is None:
+        return max(1, context.defaultParallelism)
+    jsc: Any = context._jsc
+    # the driver is among them
+    executors = len(jsc.sc().statusTracker().getExecutorInfos()) - 1
+    return max(1, executors) * int(per_executor)
+
+
+@contextmanager
+def sql_settings(spark: SparkSession, **values: str) -> Iterator[None]:
+    """Set settings of Spark SQL within the block; ``__`` in a name stands for a dot."""
+    names = {name: name.replace("__", ".") for name in values}
+    before = {name: spark.conf.get(key, None) for name, key in names.items()}
+    try:
+        for name, key in names.items():
+            spark.conf.set(key, values[name])
+        yield
+    finally:
+        for name, key in names.items():
+            old = before[name]
+            if old is None:
+                spark.conf.unset(key)
+            else:
+                spark.conf.set(key, old)

@@ -151,7 +151,7 @@ def run_stage(
         with shown_progress(spark, stage.dataset) as progress:
             return stage.build(Job(spark, settings, inputs, unfinished, timings, progress, hasher))
 
-    with task_errors():
+    with task_errors(None if spark is None else spark.sparkContext.pythonExec):
         dataset = bring_up_to_date(
             target,
             recipe,

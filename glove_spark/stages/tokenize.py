@@ -31,7 +31,7 @@ from glove_spark.corpus.tokenizers import (
 )
 from glove_spark.errors import DatasetError, EmptyInputError
 from glove_spark.settings.stages import TokenizeSettings
-from glove_spark.spark.session import describe, starting_workers
+from glove_spark.spark.session import cores, describe, sql_settings, starting_workers
 from glove_spark.stages import cooccurrence
 from glove_spark.stages.stage import Job, Stage
 from glove_spark.stages.token_files import sample_tokens, write_tokens
@@ -45,6 +45,10 @@ LONGEST_ROW = 4_000_000
 """Characters of a document in one row. A longer document is cut at white space into several rows,
 so that a file without line ends cannot exhaust the memory; no window crosses a cut."""
 
+OPEN_COST_BYTES = 256 << 10
+"""What opening a file costs, in bytes that could be read meanwhile; Spark's 4 MB is for slow
+stores."""
+
 LONG_TOKEN_BYTES = 20
 """Bytes of text per token above which its script is looked at; English has some 6."""
 
@@ -56,6 +60,16 @@ CUT_SEARCH = 10_000
 
 def build_tokens(job: Job) -> Mapping[str, Any]:
     """Write the tokens of the corpus to `Job.output`."""
+    # many small files: not a task for the listing of each, nor a task for each few of them
+    with sql_settings(
+        job.spark,
+        spark__sql__sources__parallelPartitionDiscovery__parallelism=str(4 * cores(job.spark)),
+        spark__sql__files__openCostInBytes=str(OPEN_COST_BYTES),
+    ):
+        return _build_tokens(job)
+
+
+def _build_tokens(job: Job) -> Mapping[str, Any]:
     settings: TokenizeSettings = job.settings
     if settings.lowercase:
         _load_case_mapping(job.spark)

@@ -22,7 +22,7 @@ from glove_spark.errors import ConfigurationError
 from glove_spark.kernels.blocks.grid import BlockGrid
 from glove_spark.kernels.training.held_out import HeldOutCost
 from glove_spark.kernels.training.objective import Objective, log_keep_factors
-from glove_spark.kernels.training.update import CellLoss, UpdateSettings
+from glove_spark.kernels.training.update import CellLoss, StepSettings
 from glove_spark.logs.lines import fields
 from glove_spark.settings.stages import TrainSettings
 from glove_spark.spark.session import describe
@@ -41,7 +41,13 @@ from glove_spark.training.checkpoints import (
     prune_epochs,
     write_metrics,
 )
-from glove_spark.training.epoch_plan import learning_rate_of, objective_of, rounds_of
+from glove_spark.training.epoch_files import EpochPlan, Placement
+from glove_spark.training.epoch_plan import (
+    learning_rate_of,
+    objective_of,
+    rounds_of,
+    schedule_of,
+)
 from glove_spark.training.held_out import held_out_cost
 from glove_spark.training.initial_state import write_initial_state
 from glove_spark.training.probe import describe_neighbors
@@ -51,8 +57,10 @@ from glove_spark.training.progress import (
     no_longer_improves,
     progress_line,
 )
-from glove_spark.training.rounds import EpochPlan, Placement, run_round
-from glove_spark.training.warm_start import open_warm_start, warm_start_fingerprint
+from glove_spark.training.published import Published, known_token_share
+from glove_spark.training.published_start import place_published, start_folder
+from glove_spark.training.rounds import run_round
+from glove_spark.training.warm_start import WarmStart, open_warm_start, warm_start_fingerprint
 from glove_spark.training.word_terms import AllTerms, measure_terms
 
 log = logging.getLogger(__name__)
@@ -64,9 +72,11 @@ def build_model(job: Job) -> Mapping[str, Any]:
     blocks, vocabulary = job.inputs["blocks"], Vocabulary.read(job.inputs["vocabulary"].location)
     grid = BlockGrid(len(vocabulary), int(blocks.facts["num_blocks"]))
     check_settings(settings, grid, vocabulary)
-    start = (
+    found = (
         None if settings.warm_start is None else open_warm_start(settings, vocabulary, job.hasher)
     )
+    schedule = schedule_of(settings, grid.num_blocks)
+    log.info("train: %s", schedule.described)
     model = job.output.make_folder()
     vocabulary.write(model)
     history = _resume(job, model)
@@ -74,6 +84,18 @@ def build_model(job: Job) -> Mapping[str, Any]:
     terms = job.spark.sparkContext.broadcast(
         _terms(job, objective, blocks, grid, vocabulary.counts)
     )
+    needs_start = not history or (settings.stay > 0 and history[-1].epoch < settings.epochs)
+    start = None
+    if isinstance(found, Published):
+        if needs_start:
+            start = place_published(
+                found, settings, model, blocks, grid, terms.value, vocabulary.counts
+            )
+    else:
+        start = found
+    near = None
+    if start is not None and settings.stay > 0:
+        near = job.spark.sparkContext.broadcast(start)
     if not history:
         first_state = write_initial_state(
             job.spark, settings, blocks, grid, model, start, job.hasher, objective, terms
@@ -87,6 +109,7 @@ def build_model(job: Job) -> Mapping[str, Any]:
             blocks,
             grid,
             terms,
+            near,
             history,
             epoch,
             # the margins were measured of cells that were checked
@@ -102,6 +125,7 @@ def build_model(job: Job) -> Mapping[str, Any]:
         if stopped:
             log.info("train: the cost improved by less than tolerance=%g", settings.tolerance)
             break
+    start_folder(model).delete()
     return {
         "epoch": history[-1].epoch,
         "cost": history[-1].cost,
@@ -118,8 +142,13 @@ def build_model(job: Job) -> Mapping[str, Any]:
         "vector_size": settings.vector_size,
         "adagrad": settings.accumulators,
         "num_blocks": grid.num_blocks,
+        "schedule": schedule.name,
+        "rounds": schedule.rounds,
         "vocabulary_size": grid.vocabulary_size,
-        "known_words": None if start is None else start.num_known,
+        "known_words": None if found is None else found.num_known,
+        "known_token_share": None
+        if found is None
+        else round(known_token_share(found.known, vocabulary.counts), 6),
     }
 
 
@@ -129,8 +158,8 @@ def check_settings(settings: TrainSettings, grid: BlockGrid, vocabulary: Vocabul
     Raises
     ------
     ConfigurationError
-        If a probe word is not in the vocabulary, or ``syncs_per_epoch`` exceeds
-        the number of blocks.
+        If a probe word is not in the vocabulary, or the number of blocks is too small for
+        ``syncs_per_epoch`` or ``row_tasks``.
     """
     for word in settings.probe:
         if word not in vocabulary:
@@ -138,11 +167,15 @@ def check_settings(settings: TrainSettings, grid: BlockGrid, vocabulary: Vocabul
                 f"probe={word!r} is not in the vocabulary of {len(vocabulary):,} words; "
                 "name a word that is, in the case that the tokenizer gives it"
             )
-    if settings.schedule == "averaging" and settings.syncs_per_epoch > grid.num_blocks:
-        raise ConfigurationError(
-            f"syncs_per_epoch={settings.syncs_per_epoch} must be at most "
-            f"num_blocks={grid.num_blocks}; lower it or make more blocks"
-        )
+    if settings.schedule == "stratified":
+        return
+    for name in ("syncs_per_epoch", "row_tasks"):
+        value = getattr(settings, name)
+        if value is not None and value > grid.num_blocks:
+            raise ConfigurationError(
+                f"{name}={value} must be at most num_blocks={grid.num_blocks}; "
+                "lower it or make more blocks"
+            )
 
 
 def _terms(
@@ -187,6 +220,7 @@ def _train_epoch(
     blocks: Dataset,
     grid: BlockGrid,
     terms: Broadcast[AllTerms],
+    near: Broadcast[WarmStart] | None,
     history: list[EpochRecord],
     epoch: int,
     *,
@@ -202,7 +236,7 @@ def _train_epoch(
         model=job.output,
         grid=grid,
         vector_size=settings.vector_size,
-        update=UpdateSettings(
+        update=StepSettings(
             learning_rate=rate,
             damping=settings.damping,
             objective=objective_of(settings),
@@ -210,11 +244,13 @@ def _train_epoch(
         ),
         terms=terms,
         check_cells=check_cells,
+        near=near,
     )
     plan.folder.make_folder()
     placement: Placement = placement_of(job.output, epoch - 1, grid.num_blocks)
     started = time.perf_counter()
     losses: list[CellLoss] = []
+    superseded: list[Location] = []
     nnz, share = 0, int(blocks.facts["nnz"])
     rounds = rounds_of(settings, grid, epoch)
     for number, tasks in enumerate(rounds, 1):
@@ -227,7 +263,7 @@ def _train_epoch(
             unit="nonzeros",
             note=where,
         )
-        results = run_round(job.spark.sparkContext, plan, tasks, placement)
+        results = run_round(job.spark.sparkContext, plan, tasks, placement, superseded)
         check_finite(results, epoch, blocks)
         losses += [loss for result in results for _, loss in result.losses]
         nnz = sum(loss.nnz for loss in losses)

@@ -8,6 +8,7 @@ word of a task, never for a token. Counts are shuffled by a hash of the word, ad
 from __future__ import annotations
 
 import logging
+import unicodedata
 import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
@@ -61,7 +62,9 @@ class BucketCounts(NamedTuple):
 def build_vocabulary(job: Job) -> Mapping[str, Any]:
     """Write the vocabulary of `Job.inputs` ``tokens`` to `Job.output`."""
     settings: VocabularySettings = job.settings
-    stop_words = read_stop_words(settings.stop_words)
+    stop_words = as_tokens(
+        read_stop_words(settings.stop_words), job.inputs["tokens"].manifest.recipe.settings
+    )
     buckets = count_all_words(job.spark, job.inputs["tokens"], settings.min_count)
     kept = pa.concat_tables([bucket.table() for bucket in buckets])
     vocabulary, facts = choose_words(
@@ -171,6 +174,15 @@ def choose_words(
     dropped = {UNKNOWN: int(counts[unknown].sum())}
     stopped = np.array([word in stop_words for word in words], bool) & ~unknown
     dropped["stop_words"] = int(counts[stopped].sum())
+    absent = sorted(stop_words.difference(words))
+    if absent:
+        log.warning(
+            "vocabulary: %s of %s stop words are no word of the corpus (or fewer than min_count): "
+            "%s",
+            f"{len(absent):,}",
+            f"{len(stop_words):,}",
+            ", ".join(absent[:3]) + (", ..." if len(absent) > 3 else ""),
+        )
     remaining = np.flatnonzero(~unknown & ~stopped)
     most_frequent = remaining[: settings.drop_most_frequent]
     dropped["drop_most_frequent"] = int(counts[most_frequent].sum())
@@ -252,6 +264,22 @@ def read_stop_words(path: str | None) -> frozenset[str]:
     except OSError as error:
         raise InputError(f"stop_words={path} cannot be read: {error.strerror or error}") from None
     return frozenset(word for line in lines if (word := line.strip()))
+
+
+def as_tokens(words: frozenset[str], settings: Mapping[str, Any]) -> frozenset[str]:
+    """Write stop words as the tokenizer wrote the corpus: in its case and normal form.
+
+    Parameters
+    ----------
+    settings
+        Those of the stage tokenize; none, of tokens that came from a DataFrame.
+    """
+    form = str(settings.get("normalize", "none"))
+    if form != "none":
+        words = frozenset(
+            unicodedata.normalize("NFKC" if form == "nfkc" else "NFC", word) for word in words
+        )
+    return frozenset(map(str.lower, words)) if settings.get("lowercase") else words
 
 
 def _stop_list_fingerprint(settings: VocabularySettings) -> Mapping[str, str]:

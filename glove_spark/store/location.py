@@ -65,7 +65,7 @@ class Location:
         """
         if isinstance(path, Location):
             return path
-        text = os.fspath(path)
+        text = _with_known_scheme(os.fspath(path))
         if "://" not in text:
             # the path is kept as it is, not percent-encoded: names may hold spaces and '%'
             text = "file://" + os.path.abspath(os.path.expanduser(text))
@@ -254,6 +254,52 @@ class Location:
             self.filesystem().open_output_stream(self.path, compression=None) as sink,
         ):
             yield sink
+
+
+_SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+):/+")
+"""One letter is a drive of Windows, or a strange name of a folder."""
+
+
+def _with_known_scheme(text: str) -> str:
+    """Write a URI as we know it: ``scheme:/path`` and ``scheme://path`` are one family.
+
+    Hadoop's ``s3a`` and ``s3n`` are ``s3``; files of this machine and of Databricks, which mounts
+    ``dbfs:/`` at ``/dbfs``, are paths.
+
+    Raises
+    ------
+    ConfigurationError
+        If it is not certain what is meant.
+    """
+    found = _SCHEME.match(text)
+    if found is None:
+        return text
+    scheme, rest = found[1].lower(), text[found.end() :]
+    slashes = found[0].count("/")
+    if scheme == "file":
+        if slashes == 2 and not rest.startswith("localhost/"):
+            raise ConfigurationError(
+                f"{text} names a machine {rest.partition('/')[0]!r}, and files are read here; "
+                f"write file:///{rest} or the path /{rest}"
+            )
+        return "/" + rest.removeprefix("localhost/" if slashes == 2 else "")
+    if scheme == "dbfs":
+        if os.path.isdir("/dbfs"):
+            return "/dbfs/" + rest
+        raise ConfigurationError(
+            f"{text} is a path of Databricks, which is not mounted here as /dbfs; write a path "
+            "under /Volumes or a URI of the object store, such as s3://bucket/path"
+        )
+    scheme = {"s3a": "s3", "s3n": "s3", "gcs": "gs"}.get(scheme, scheme)
+    if slashes == 1:
+        authority = "/" if scheme in ("hdfs", "viewfs") else ""
+        written = f"{scheme}://{authority}{rest}" if scheme in SCHEMES else f"./{text}"
+        meant = "" if scheme in SCHEMES else ", if a folder of that name is meant"
+        raise ConfigurationError(
+            f"{text} has one slash after its scheme, and would be a folder named "
+            f"{text.partition('/')[0]!r}; write {written}{meant}"
+        )
+    return f"{scheme}://{text[len(found[1]) + 3 :]}"
 
 
 def delete_files(files: Sequence[Location]) -> None:

@@ -19,7 +19,7 @@ from typing import Any
 from pyarrow import fs
 
 from glove_spark.errors import DatasetError
-from glove_spark.logs.lines import fields
+from glove_spark.logs.lines import fields, stage_of_records
 from glove_spark.store.checksums import Hasher, file_states
 from glove_spark.store.dataset import commit_dataset, manifest_of, name_some, refuse_followed
 from glove_spark.store.location import TEMPORARY, Location
@@ -73,6 +73,24 @@ def bring_up_to_date(
         If there is a dataset by another recipe, or a damaged one, and `overwrite` is not set; or
         one that grows by batches, which only the update changes.
     """
+    with stage_of_records(target.name):
+        return _brought_up_to_date(
+            target, recipe, build, lineage, hasher, verify, overwrite, resumable, lock, timings
+        )
+
+
+def _brought_up_to_date(
+    target: Location,
+    recipe: Recipe,
+    build: Callable[[Location], Mapping[str, Any]],
+    lineage: Mapping[str, str],
+    hasher: Hasher,
+    verify: bool,
+    overwrite: bool,
+    resumable: bool,
+    lock: RunLock | None,
+    timings: dict[str, float] | None,
+) -> Dataset:
     reasons = _reasons_to_make(target, recipe, hasher if verify else None)
     if isinstance(reasons, Manifest):
         log.info("%s: done already, skipped", target.name)

@@ -15,7 +15,7 @@ from typing import Any
 from glove_spark.datasets.model import SIDES, block_file, epoch_folder
 from glove_spark.errors import DatasetError
 from glove_spark.store.checksums import Hasher, file_states
-from glove_spark.store.location import TEMPORARY, Location
+from glove_spark.store.location import TEMPORARY, Location, delete_files
 from glove_spark.store.manifest import list_files
 
 METRICS = "metrics.jsonl"
@@ -77,9 +77,8 @@ def commit_epoch(
     folder = epoch_folder(model, record.epoch)
     for (side, block), file in placement.items():
         file.move_to(block_file(model, record.epoch, side, block))
-    for info in folder.walk():
-        if info.path.endswith(TEMPORARY):
-            (folder / info.base_name).delete()
+    left = [info.base_name for info in folder.walk() if info.path.endswith(TEMPORARY)]
+    delete_files([folder / name for name in left])
     files = {name: state._asdict() for name, state in list_files(folder, hasher).items()}
     content = asdict(record) | {"files": files}
     record_file(model, record.epoch).write_json(content)

@@ -10,7 +10,7 @@ from glove_spark.datasets.blocks import held_out_file, read_held_out
 from glove_spark.datasets.model import SIDES
 from glove_spark.kernels.blocks.grid import Cell
 from glove_spark.kernels.training.held_out import HeldOut, HeldOutCost, cost_of
-from glove_spark.training.rounds import EpochPlan, Placement
+from glove_spark.training.epoch_files import EpochPlan, Placement
 
 ROWS, COLUMNS = SIDES
 

@@ -42,7 +42,7 @@ def write_initial_state(
     places = [(side, block) for side in range(len(SIDES)) for block in range(grid.num_blocks)]
     seed, size, adagrad = settings.seed, settings.vector_size, settings.accumulators
     new_words = None
-    if settings.new_words == "average":
+    if start is not None and start.averages_new_words(settings.new_words):
         symmetric = bool(blocks.facts["symmetric"])
         new_words = NewWords(blocks.location, symmetric, grid, objective)
     shared = None if start is None else spark.sparkContext.broadcast(start)

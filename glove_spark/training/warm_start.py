@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 from glove_spark.datasets.blocks import cell_file, read_cell
 from glove_spark.datasets.model import SIDES, gather_parameters
 from glove_spark.datasets.vocabulary import Vocabulary
-from glove_spark.errors import ConfigurationError, InputError
+from glove_spark.errors import ConfigurationError
 from glove_spark.kernels.blocks.grid import BlockGrid
 from glove_spark.kernels.training.new_words import ContextAverage
-from glove_spark.kernels.training.objective import Objective
+from glove_spark.kernels.training.objective import Objective, References
 from glove_spark.kernels.training.parameters import Parameters
 from glove_spark.settings.stages import TrainSettings
 from glove_spark.store.checksums import Hasher
@@ -23,6 +23,7 @@ from glove_spark.store.dataset import manifest_of, open_dataset
 from glove_spark.store.location import Location
 from glove_spark.store.manifest import Dataset, Manifest
 from glove_spark.store.versions import resolved
+from glove_spark.training.published import Published, published_fingerprint, read_published
 
 log = logging.getLogger(__name__)
 
@@ -37,15 +38,27 @@ class WarmStart:
         The earlier model.
     ids
         int32 (V,), by our ids; -1 where it does not know the word.
+    published
+        Whether the model was made of published vectors.
     """
 
     model: Dataset
     ids: NDArray[np.int32]
+    published: bool = False
+
+    @property
+    def known(self) -> NDArray[np.bool_]:
+        """Which of our words it knows, bool (V,)."""
+        return self.ids >= 0
 
     @property
     def num_known(self) -> int:
         """How many of our words it knows."""
         return int(np.count_nonzero(self.ids >= 0))
+
+    def averages_new_words(self, new_words: str) -> bool:
+        """Tell what ``new_words`` means: whether new words start at their contexts' average."""
+        return new_words == "average" or (new_words == "auto" and self.published)
 
     def overwrite(self, parameters: Parameters, side: str, ids: NDArray[np.int64]) -> None:
         """Give those of some words that are known the earlier parameters of one side.
@@ -59,6 +72,14 @@ class WarmStart:
         earlier = gather_parameters(self.model, side, self.ids[ids[known]])
         for mine, theirs in zip(vars(parameters).values(), vars(earlier).values(), strict=True):
             mine[known] = theirs
+
+    def references(self, side: str, grid: BlockGrid, block: int) -> References:
+        """Return the earlier vectors of a block's words, which they are kept near."""
+        ids = self.ids[grid.global_ids(block)]
+        places = np.flatnonzero(ids >= 0)
+        earlier = gather_parameters(self.model, side, ids[places])
+        # an epoch visits a block once with each block of the other side
+        return References(places, earlier.vectors, 1 / grid.num_blocks)
 
 
 @dataclass(frozen=True)
@@ -127,25 +148,32 @@ def warm_start_fingerprint(settings: TrainSettings) -> Mapping[str, str]:
     """Name the model that training starts from, for the recipe."""
     if settings.warm_start is None:
         return {}
-    location = _locate(settings.warm_start)
+    location = locate_model(settings.warm_start)
+    if location is None:
+        return {"warm_start": published_fingerprint(settings.warm_start)}
     manifest = manifest_of(location)
     return {} if manifest is None else {"warm_start": manifest.fingerprint}
 
 
-def open_warm_start(settings: TrainSettings, vocabulary: Vocabulary, hasher: Hasher) -> WarmStart:
-    """Open the earlier model and find our words in it.
+def open_warm_start(
+    settings: TrainSettings, vocabulary: Vocabulary, hasher: Hasher
+) -> WarmStart | Published:
+    """Open the earlier model, or published vectors, and find our words in it.
 
     Raises
     ------
     InputError
-        If there is no model.
+        If there is neither.
     DatasetError
         If it is damaged.
     ConfigurationError
         If its vectors or accumulators are of another shape, or it knows none of our words.
     """
     shown = settings.warm_start
-    model = open_dataset(_locate(str(shown)), hasher=hasher)
+    location = locate_model(str(shown))
+    if location is None:
+        return read_published(settings, vocabulary)
+    model = open_dataset(location, hasher=hasher)
     given = {"vector_size": settings.vector_size, "adagrad": settings.accumulators}
     for name, wanted in given.items():
         found = model.facts[name]
@@ -171,15 +199,12 @@ def open_warm_start(settings: TrainSettings, vocabulary: Vocabulary, hasher: Has
     return start
 
 
-def _locate(path: str) -> Location:
-    """Find a model: the folder itself, or that of an output folder."""
+def locate_model(path: str) -> Location | None:
+    """Find a model, the folder itself or that of an output folder; None where there is none."""
     location = resolved(Location.of(path))
     inside = location / "model"
     if Manifest.location(inside).exists():
         return inside
     if location.name == "model" and Manifest.location(location).exists():
         return location
-    raise InputError(
-        f"warm_start={path} is no model; name an output folder that train has written, or the "
-        "folder model in it"
-    )
+    return None

@@ -142,21 +142,9 @@ def measure_drift(
         If they have no more words in common than dimensions: some rotation fits these whatever
         they are.
     """
-    if old.vector_size != new.vector_size:
-        raise ConfigurationError(
-            f"the old vectors have {old.vector_size} dimensions and the new ones "
-            f"{new.vector_size}; compare vectors of one size"
-        )
     weight = 1 / np.arange(1, len(new) + 1) if counts is None else counts.astype(np.float64)
-    before = np.array([old.key_to_index.get(word, -1) for word in new.words], np.int64)
     by_frequency = np.argsort(-weight, kind="stable")
-    after = by_frequency[before[by_frequency] >= 0]
-    before = before[after]
-    if len(after) <= new.vector_size:
-        raise InputError(
-            f"{len(after):,} words in common are too few to compare vectors of {new.vector_size} "
-            "dimensions; name models of one language and tokenizer"
-        )
+    before, after = _in_common(old, new, by_frequency)
     rotation = _rotation(old, new, before[:ALIGNED_WORDS], after[:ALIGNED_WORDS])
     cosines = np.concatenate(
         [
@@ -190,6 +178,38 @@ def measure_drift(
             for k in unknown[:shown]
         ],
     )
+
+
+def best_rotation(
+    old: WordVectors, new: WordVectors, counts: NDArray[np.int64] | None = None
+) -> NDArray[np.float64]:
+    """Return the rotation that brings old unit vectors nearest to the new ones, (d, d).
+
+    ``old @ rotation`` lies as ``new`` does, and ``new @ rotation.T`` as ``old``. `measure_drift`
+    says what is raised and what ``counts`` are.
+    """
+    weight = 1 / np.arange(1, len(new) + 1) if counts is None else counts.astype(np.float64)
+    before, after = _in_common(old, new, np.argsort(-weight, kind="stable"))
+    return _rotation(old, new, before[:ALIGNED_WORDS], after[:ALIGNED_WORDS])
+
+
+def _in_common(
+    old: WordVectors, new: WordVectors, by_frequency: NDArray[np.int64]
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return where the words of both are in the old and in the new set, the frequent ones first."""
+    if old.vector_size != new.vector_size:
+        raise ConfigurationError(
+            f"the old vectors have {old.vector_size} dimensions and the new ones "
+            f"{new.vector_size}; compare vectors of one size"
+        )
+    before = np.array([old.key_to_index.get(word, -1) for word in new.words], np.int64)
+    after = by_frequency[before[by_frequency] >= 0]
+    if len(after) <= new.vector_size:
+        raise InputError(
+            f"{len(after):,} words in common are too few to compare vectors of {new.vector_size} "
+            "dimensions; name models of one language and tokenizer"
+        )
+    return before[after], after
 
 
 def counts_beside(path: str | Location, words: Sequence[str]) -> NDArray[np.int64] | None:

@@ -11,21 +11,29 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from glove_spark.errors import InputError
+from glove_spark.errors import InputError, UnknownWordError
 from glove_spark.exchange.formats import convert, open_vectors
 from glove_spark.exchange.mapped_copy import open_mapped
-from glove_spark.exchange.source import MemorySource, VectorSource, checked, refuse_duplicates
+from glove_spark.exchange.source import (
+    MemorySource,
+    VectorSource,
+    checked,
+    refuse_duplicates,
+    repeated_positions,
+    warn_of_dropped,
+)
 from glove_spark.exchange.text import FULL
 from glove_spark.kernels.analogies import COSMUL_EPSILON, SMALLEST_NORM
+from glove_spark.settings.commands import VectorsFormatSettings
 from glove_spark.store.location import Location
 from glove_spark.vectors.spelling import unknown_word
 
-Query: TypeAlias = "str | NDArray[np.float32]"
+Query: TypeAlias = "str | int | NDArray[np.float32] | tuple[Any, float]"
 """A word that has a vector, or a vector."""
 
 BLOCK_ROWS = 1 << 16
@@ -59,6 +67,8 @@ class WordVectors:
         vocab: str | Location | None = None,
         center: bool = False,
         cache: str | Location | None = None,
+        repeated_words: str = VectorsFormatSettings.repeated_words,
+        encoding_errors: str = VectorsFormatSettings.encoding_errors,
     ) -> WordVectors:
         """Load vectors of any format, or an output folder.
 
@@ -71,6 +81,12 @@ class WordVectors:
             As `glove_spark.exchange.formats.open_vectors` takes them.
         cache
             A folder for a copy that can be mapped; it is made the first time.
+        repeated_words
+            ``"first"``: of a word that occurs again the first vector is taken, with one warning, as
+            gensim does; ``"refuse"``: it is an error.
+        encoding_errors
+            Of words that are not UTF-8: ``"strict"`` refuses the file, ``"replace"`` puts U+FFFD
+            for what is none, ``"skip"`` leaves the words out.
 
         Raises
         ------
@@ -79,24 +95,32 @@ class WordVectors:
         """
         if cache is not None:
             return cls.read(open_mapped(path, cache, format, side=side, vocab=vocab, center=center))
-        return cls.read(open_vectors(path, format, side=side, vocab=vocab, center=center))
+        source = open_vectors(
+            path, format, side=side, vocab=vocab, encoding_errors=encoding_errors, center=center
+        )
+        return cls.read(source, repeated_words=repeated_words)
 
     @classmethod
-    def read(cls, source: VectorSource) -> WordVectors:
+    def read(cls, source: VectorSource, *, repeated_words: str = "first") -> WordVectors:
         """Read a source: mapped where it can be."""
-        matrix = source.matrix()
-        if matrix is not None:
+        vectors = source.matrix()
+        if vectors is not None:
             words = [word for part in source.words() for word in part]
-            made = cls(words, matrix)
-            if len(made.key_to_index) != len(words):
-                refuse_duplicates(source, enumerate(words))
-            return made
-        words = []
-        vectors = np.empty((source.num_words, source.vector_size), np.float32)
-        for chunk in checked(source):
-            vectors[len(words) : len(words) + len(chunk.words)] = chunk.rows
-            words += chunk.words
-        return cls(words, vectors)
+        else:
+            words = []
+            vectors = np.empty((source.num_words, source.vector_size), np.float32)
+            for chunk in checked(source, repeated="first"):
+                vectors[len(words) : len(words) + len(chunk.words)] = chunk.rows
+                words += chunk.words
+        repeated = repeated_positions(words) if len(set(words)) < len(words) else []
+        if repeated and repeated_words == "refuse":
+            refuse_duplicates(source, enumerate(words))
+        dropped = {*repeated, *source.undecodable}
+        if not dropped:
+            return cls(words, vectors)
+        warn_of_dropped(source, len(source.undecodable), len(dropped) - len(source.undecodable))
+        kept = [position for position in range(len(words)) if position not in dropped]
+        return cls([words[position] for position in kept], np.asarray(vectors[kept]))
 
     def save(
         self,
@@ -152,26 +176,30 @@ class WordVectors:
     def __iter__(self) -> Iterator[str]:
         return iter(self.words)
 
-    def __getitem__(self, key: str | Sequence[str]) -> NDArray[np.float32]:
-        """Return the vector of a word, (d,), or of several, (n, d)."""
-        if isinstance(key, str):
+    def __getitem__(self, key: str | int | Sequence[str | int]) -> NDArray[np.float32]:
+        """Return the vector of a word or position, (d,), or of several, (n, d)."""
+        if isinstance(key, (str, int, np.integer)):
             return self.get_vector(key)
         return np.stack([self.get_vector(word) for word in key])
 
-    def index_of(self, word: str) -> int:
-        """Return the position of a word.
+    def index_of(self, word: str | int) -> int:
+        """Return the position of a word; a position is returned as it is.
 
         Raises
         ------
         UnknownWordError
             If it has no vector; near spellings are named.
         """
+        if isinstance(word, (int, np.integer)):
+            if not 0 <= word < len(self):
+                raise UnknownWordError(f"position {word} is not from 0 to {len(self) - 1:,}")
+            return int(word)
         position = self.key_to_index.get(word)
         if position is None:
             raise unknown_word(word, self.words, "with a vector")
         return position
 
-    def get_vector(self, word: str, norm: bool = False) -> NDArray[np.float32]:
+    def get_vector(self, word: str | int, norm: bool = False) -> NDArray[np.float32]:
         """Return a copy of a word's vector, (d,); with ``norm`` at length 1."""
         vector = np.array(self.vectors[self.index_of(word)], dtype=np.float32)
         return _unit(vector) if norm else vector
@@ -180,15 +208,19 @@ class WordVectors:
         self,
         positive: Query | Sequence[Query] = (),
         negative: Query | Sequence[Query] = (),
-        topn: int = 10,
+        topn: int | None = 10,
         restrict_vocab: int | None = None,
-    ) -> list[tuple[str, float]]:
+    ) -> Any:
         """Return the words nearest to the mean of some, less that of others (3CosAdd).
 
         Parameters
         ----------
         positive, negative
-            A word or vector, or several; each counts at length 1. Their words are no answers.
+            A word, position or vector, or several; each counts at length 1, or as the weight w in
+            a pair ``(word, w)`` says, whose sign is then its own, as in gensim. Their words are no
+            answers.
+        topn
+            How many; None returns the cosines of all words instead, float32 (V,).
         restrict_vocab
             Only so many of the first words may be answers.
 
@@ -205,17 +237,21 @@ class WordVectors:
         added, taken = _queries(positive), _queries(negative)
         if not added and not taken:
             raise InputError("nothing to be similar to; give a word or a vector")
-        query = sum((self._unit_of(item) for item in added), np.zeros(self.vector_size, np.float32))
-        query = query - sum(self._unit_of(item) for item in taken)
-        return self._best(self._cosines(_unit(query), restrict_vocab), added + taken, topn)
+        query = np.zeros(self.vector_size, np.float32)
+        for items, sign in ((added, 1.0), (taken, -1.0)):
+            for item in items:
+                word, weight = item if isinstance(item, tuple) else (item, sign)
+                query += np.float32(weight) * self._unit_of(word)
+        cosines = self._cosines(_unit(query), restrict_vocab)
+        return cosines if topn is None else self._best(cosines, added + taken, topn)
 
     def most_similar_cosmul(
         self,
         positive: Query | Sequence[Query] = (),
         negative: Query | Sequence[Query] = (),
-        topn: int = 10,
+        topn: int | None = 10,
         restrict_vocab: int | None = None,
-    ) -> list[tuple[str, float]]:
+    ) -> Any:
         """Return the words that are near to some and far from others by a product (3CosMul).
 
         Levy and Goldberg 2014: the product of the cosines to ``positive`` by that to ``negative``,
@@ -224,6 +260,8 @@ class WordVectors:
         added, taken = _queries(positive), _queries(negative)
         if not added:
             raise InputError("most_similar_cosmul needs a word or vector to be similar to")
+        if any(isinstance(item, tuple) for item in added + taken):
+            raise InputError("most_similar_cosmul takes no weights; give words alone")
         scores = np.ones(min(restrict_vocab or len(self), len(self)), np.float32)
         for item in added:
             scores *= (1 + self._cosines(self._unit_of(item), restrict_vocab)) / 2
@@ -232,23 +270,25 @@ class WordVectors:
             for item in taken:
                 far *= (1 + self._cosines(self._unit_of(item), restrict_vocab)) / 2
             scores /= far + COSMUL_EPSILON
-        return self._best(scores, added + taken, topn)
+        return scores if topn is None else self._best(scores, added + taken, topn)
 
     def analogy(
         self, a: str, b: str, c: str, topn: int = 10, method: str = "3cosadd"
     ) -> list[tuple[str, float]]:
         """Answer "a is to b as c is to ?", best first; by ``3cosadd`` or ``3cosmul``."""
         answer = {"3cosadd": self.most_similar, "3cosmul": self.most_similar_cosmul}[method]
-        return answer([b, c], [a], topn)
+        found: list[tuple[str, float]] = answer([b, c], [a], topn)
+        return found
 
     def similarity(self, first: str, second: str) -> float:
         """Return the cosine of two words."""
-        return float(self.get_vector(first, norm=True) @ self.get_vector(second, norm=True))
+        cosine = self.get_vector(first, norm=True) @ self.get_vector(second, norm=True)
+        return float(np.clip(cosine, -1, 1))
 
     def n_similarity(self, first: Iterable[str], second: Iterable[str]) -> float:
         """Return the cosine between the means of two sets of words."""
         one, other = (_unit(self[list(words)].mean(axis=0)) for words in (first, second))
-        return float(one @ other)
+        return float(np.clip(one @ other, -1, 1))
 
     def doesnt_match(self, words: Iterable[str]) -> str:
         """Return the word that is farthest from the mean of all, each at length 1."""
@@ -259,7 +299,7 @@ class WordVectors:
         return given[int(np.argmin(vectors @ vectors.mean(axis=0)))]
 
     def _unit_of(self, item: Query) -> NDArray[np.float32]:
-        if isinstance(item, str):
+        if isinstance(item, (str, int, np.integer)):
             return self.get_vector(item, norm=True)
         return _unit(np.asarray(item, np.float32))
 
@@ -273,12 +313,18 @@ class WordVectors:
             stop = min(start + BLOCK_ROWS, count)
             found[start:stop] = np.asarray(self.vectors[start:stop]) @ unit
         found /= np.maximum(self.norms[:count], SMALLEST_NORM)
-        return found
+        # rounding may go a little beyond
+        return np.clip(found, -1, 1, out=found)
 
     def _best(
         self, scores: NDArray[np.float32], asked: Sequence[Query], topn: int
     ) -> list[tuple[str, float]]:
-        own = [self.key_to_index[item] for item in asked if isinstance(item, str)]
+        words = [item[0] if isinstance(item, tuple) else item for item in asked]
+        own = [
+            self.index_of(word)  # type: ignore[arg-type]
+            for word in words
+            if isinstance(word, (str, int, np.integer))
+        ]
         own = [position for position in own if position < len(scores)]
         scores[own] = -np.inf
         count = min(topn, len(scores) - len(set(own)))
@@ -292,9 +338,14 @@ class WordVectors:
 
 
 def _queries(given: Query | Sequence[Query]) -> list[Query]:
-    if isinstance(given, str) or (isinstance(given, np.ndarray) and given.ndim == 1):
-        return [given]
-    return list(given)
+    one = isinstance(given, (str, int, np.integer))
+    if one or (isinstance(given, np.ndarray) and given.ndim == 1):
+        return [given]  # type: ignore[list-item]
+    items = list(given)  # type: ignore[arg-type]
+    for item in items:
+        if isinstance(item, tuple) and not (len(item) == 2 and np.isscalar(item[1])):
+            raise InputError(f"{item!r} is not a word, a vector, or a pair (word, weight)")
+    return items
 
 
 def _unit(vector: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -176,3 +176,12 @@ def test_compressed_text_needs_no_ending(write, pack, codec):
 )
 def test_text_is_taken_for_text(write, text):
     assert content_of(Location.of(write("a.txt", text))) == ("text", None, None, False)
+
+
+def test_a_zstd_window_that_is_too_long_is_named(write):
+    # a frame of one raw block whose window is 2 GB, as zstd --long=31 makes it
+    block = b"one two\n"
+    frame = b"\x28\xb5\x2f\xfd\x00" + bytes([21 << 3])
+    frame += ((len(block) << 3) | 1).to_bytes(3, "little") + block
+    with pytest.raises(InputError, match=r"a window of more than 128 MB.*--long=27 or less"):
+        content_of(Location.of(write("a.txt.zst", frame)))

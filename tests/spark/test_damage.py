@@ -10,8 +10,7 @@ import pytest
 from glove_spark.cli import main
 from glove_spark.store.location import Location
 from glove_spark.store.manifest import Manifest
-
-from .conftest import SMALL, contents
+from tests.spark_fixtures import SMALL, contents
 
 pytestmark = pytest.mark.spark
 

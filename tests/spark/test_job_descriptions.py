@@ -46,14 +46,18 @@ def table(spark, tmp_path):
 @pytest.mark.parametrize("schedule", ["stratified", "averaging"])
 def test_every_job_of_a_run_is_described(descriptions, table, tmp_path, schedule):
     options = ["--input", table, "--output", tmp_path / "out", "--held-out", "0.1"]
-    found = descriptions("run", *options, "--schedule", schedule, *SMALL)
+    merges = ["--syncs-per-epoch", "1"] if schedule == "averaging" else []
+    found = descriptions("run", *options, "--schedule", schedule, *merges, *SMALL)
     assert None not in found
     stages = [text.split(":")[0] for text in found if text != "start the Python workers"]
     assert list(dict.fromkeys(stages)) == list(STAGE_COMMANDS)
     trained = [text for text in found if text.startswith("train: epoch")]
     rounds = [text for text in trained if "round" in text]
     assert len(rounds) >= 3 * (4 if schedule == "stratified" else 1)
-    assert all(re.fullmatch(r"train: epoch [1-3]/3, round \d/\d", text) for text in rounds)
+    pattern = r"train: epoch [1-3]/3, round \d/\d(, merge)?"
+    assert all(re.fullmatch(pattern, text) for text in rounds)
+    merged = [text for text in rounds if text.endswith(", merge")]
+    assert len(merged) == (3 if schedule == "averaging" else 0)
     assert "train: epoch 2/3, held-out cost" in trained
     # no job of a stage goes by the name of the stage before
     assert found[0].startswith(("tokenize: ", "start"))

@@ -263,6 +263,23 @@ def test_a_fit_starts_from_another_model(documents, model, tmp_path):
         np.testing.assert_allclose(vectors[word], vector, atol=1e-6)
 
 
+def test_a_fit_starts_from_a_file_of_vectors_and_stays_near(documents, model, tmp_path):
+    file = str(tmp_path / "published.vec")
+    model.files.word_vectors.save(file)
+    near = GloVe(**SMALL, warmStart=file, stay=1e6).fit(documents).files.word_vectors
+    free = GloVe(**SMALL, warmStart=file).fit(documents).files.word_vectors
+    published = model.files.word_vectors
+
+    def least_cosine(found):
+        return min(
+            found[word] @ published[word]
+            / np.linalg.norm(found[word]) / np.linalg.norm(published[word])
+            for word in published.words
+        )  # fmt: skip
+
+    assert least_cosine(near) > 0.9999 > least_cosine(free)
+
+
 def test_null_and_empty_tokens_are_dropped_and_counted(spark, tmp_path):
     rows = [(["a", None, "b", "", "c d"],)] * 4 + [(None,), ([],), (["x\0y"],), (["x\0y"],)]
     frame = spark.createDataFrame(rows, "tokens array<string>")

@@ -12,8 +12,7 @@ from glove_spark.cli import main
 from glove_spark.store.location import Location
 from glove_spark.store.manifest import Manifest
 from glove_spark.vectors.word_vectors import WordVectors
-
-from .conftest import DATASETS, SMALL, contents
+from tests.spark_fixtures import DATASETS, SMALL, contents
 
 pytestmark = pytest.mark.spark
 
@@ -96,7 +95,7 @@ def test_a_run_tells_a_line_and_a_collector_what_it_did(run, books, tmp_path):
     # an error is told too, and what is there is as it was
     assert run(*arguments, "--window-size", 0)[0] == 2
     assert "glove_spark_run_exit_code" in metrics.read_text()
-    assert '"} 2\n' in metrics.read_text()
+    assert '"} 2.0\n' in metrics.read_text()
 
 
 def test_bytes_do_not_depend_on_how_the_corpus_is_cut(run, books, tmp_path):
@@ -135,7 +134,8 @@ def test_aristotle_is_learned_by_heart(run, tmp_path, rate, cost):
     out = tmp_path / "out"
     code, _ = run(
         "--input", corpus, "--output", out, "--min-count", 1, "--vector-size", 20,
-        "--epochs", 100, "--num-blocks", 1, *(["--learning-rate", rate] if rate else []),
+        "--epochs", 100, "--num-blocks", 1, "--unobserved", 0, "--biases", "trained",
+        "--x-max", 10, "--learning-rate", rate or 0.3,
     )  # fmt: skip
     assert code == 0
     assert len(WordVectors.load(str(out))) == 14

@@ -22,6 +22,7 @@ from glove_spark.stages.export import VECTORS, VECTORS_TEXT
 from glove_spark.stages.stage import run_stage
 from glove_spark.stages.train import MODEL
 from glove_spark.store.location import Location
+from glove_spark.training import rounds
 from glove_spark.training.checkpoints import METRICS, EpochRecord
 from glove_spark.training.epoch_plan import learning_rate_of
 from glove_spark.training.progress import check_growth
@@ -92,14 +93,16 @@ def test_planted_model_is_recovered(spark, tmp_path, blocks_at, num_blocks, adag
     assert np.corrcoef(fitted.ravel(), np.log(counts).ravel())[0, 1] > 0.99
 
 
-@pytest.mark.parametrize(("schedule", "syncs"), [("stratified", 1), ("averaging", 2)])
-def test_same_seed_same_bytes_and_another_seed_others(spark, tmp_path, blocks_at, schedule, syncs):
-    root = blocks_at(tmp_path, planted_counts(20, 2))
+AVERAGING = {"schedule": "averaging", "syncs_per_epoch": 2, "row_tasks": 2}
+"""Of four blocks: two rounds, in which every block of either side is trained by two tasks."""
+
+
+@pytest.mark.parametrize("schedule", [{"schedule": "stratified"}, AVERAGING])
+def test_same_seed_same_bytes_and_another_seed_others(spark, tmp_path, blocks_at, schedule):
+    root = blocks_at(tmp_path, planted_counts(20, 2), num_blocks=4)
     found = []
     for seed in (5, 5, 6):
-        settings = TrainSettings(
-            vector_size=4, epochs=2, seed=seed, schedule=schedule, syncs_per_epoch=syncs
-        )
+        settings = TrainSettings(vector_size=4, epochs=2, seed=seed, **schedule)
         # an explicit redo: the recipe of the second run is that of the first
         (root / "model.manifest.json").delete()
         found.append(model_bytes(run_stage(MODEL, spark, settings, root, overwrite=True)))
@@ -107,26 +110,97 @@ def test_same_seed_same_bytes_and_another_seed_others(spark, tmp_path, blocks_at
     assert found[0] != found[2]
 
 
-def test_averaging_lowers_the_cost(spark, tmp_path, blocks_at):
-    root = blocks_at(tmp_path, planted_counts(40, 3), num_blocks=3)
-    settings = TrainSettings(vector_size=6, epochs=20, schedule="averaging", subsample=0.0, **PAPER)
-    costs = run_stage(MODEL, spark, settings, root).facts["costs"]
-    assert costs[-1] < costs[0] / 5
+@pytest.mark.parametrize("adagrad", ["row", "element"])
+@pytest.mark.parametrize("objective", [PAPER, {}], ids=["paper", "default"])
+def test_averaging_ends_where_strata_do(spark, tmp_path, blocks_at, adagrad, objective):
+    root = blocks_at(tmp_path, planted_counts(40, 3), num_blocks=4)
+    costs = {}
+    for name, schedule in (
+        ("stratified", {"schedule": "stratified"}),
+        ("columns", AVERAGING | {"row_tasks": 1}),
+        ("both sides", AVERAGING),
+    ):
+        settings = TrainSettings(
+            vector_size=6, epochs=20, subsample=0.0, adagrad=adagrad, **objective, **schedule
+        )
+        facts = run_stage(MODEL, spark, settings, root, overwrite=True).facts
+        costs[name] = facts["cost"] + (facts["unobserved_cost"] or 0.0)
+        start = facts["costs"][0]
+        count = 4 if name == "stratified" else 2
+        assert (facts["schedule"], facts["rounds"]) == (settings.schedule, count)
+    for name in ("columns", "both sides"):
+        assert costs[name] - costs["stratified"] < 0.05 * start
 
 
+def test_as_many_merges_as_blocks_are_the_stratified_schedule(spark, tmp_path, blocks_at):
+    root = blocks_at(tmp_path, planted_counts(20, 2), num_blocks=3)
+    found = [
+        model_bytes(
+            run_stage(MODEL, spark, TrainSettings(vector_size=4, **given), root, overwrite=True)
+        )
+        for given in ({}, {"schedule": "averaging", "syncs_per_epoch": 3})
+    ]
+    assert found[0] == found[1]
+
+
+def test_anchored_biases_are_the_same_bytes_after_merges(spark, tmp_path, blocks_at):
+    root = blocks_at(tmp_path, planted_counts(20, 2), num_blocks=4)
+    settings = TrainSettings(vector_size=4, epochs=2, keep_epochs=3, **AVERAGING)
+    model = run_stage(MODEL, spark, settings, root)
+    for side in SIDES:
+        for block in range(4):
+            first, last = (
+                read_parameters(block_file(model.location, epoch, side, block), 4, "row")
+                for epoch in (0, 2)
+            )
+            assert first.biases.tobytes() == last.biases.tobytes()
+            assert not np.array_equal(first.vectors, last.vectors)
+
+
+@pytest.mark.parametrize("cores", [1, 3, 16])
+def test_averaging_has_the_same_bytes_for_any_cores(spark, tmp_path, blocks_at, monkeypatch, cores):
+    root = blocks_at(tmp_path, planted_counts(20, 2), num_blocks=4)
+    settings = TrainSettings(vector_size=4, epochs=2, **AVERAGING)
+    expected = model_bytes(run_stage(MODEL, spark, settings, root))
+    (root / "model.manifest.json").delete()
+    # into so many Spark tasks a round and a merge are cut
+    monkeypatch.setattr(type(spark.sparkContext), "defaultParallelism", cores)
+    assert model_bytes(run_stage(MODEL, spark, settings, root, overwrite=True)) == expected
+
+
+def test_a_merge_that_runs_again_has_the_same_bytes(spark, tmp_path, blocks_at, monkeypatch):
+    root = blocks_at(tmp_path, planted_counts(20, 2), num_blocks=4)
+    settings = TrainSettings(vector_size=4, epochs=2, **AVERAGING)
+    expected = model_bytes(run_stage(MODEL, spark, settings, root))
+    (root / "model.manifest.json").delete()
+    real, again = rounds.merge_files, []
+
+    def twice(*given):
+        # as a lost executor makes Spark do: what the first attempt read is still there
+        again.append(real(*given))
+        return real(*given)
+
+    monkeypatch.setattr(rounds, "merge_files", twice)
+    model = run_stage(MODEL, spark, settings, root, overwrite=True)
+    assert model_bytes(model) == expected
+    assert len(again) == 4
+    assert not [name for name in model.manifest.files if name.endswith(".tmp")]
+
+
+@pytest.mark.parametrize(("schedule", "num_blocks"), [({}, 2), (AVERAGING, 4)])
 def test_resumes_at_the_last_whole_epoch_with_the_same_bytes(
-    spark, tmp_path, blocks_at, dying_rounds
+    spark, tmp_path, blocks_at, dying_rounds, schedule, num_blocks
 ):
-    settings = TrainSettings(vector_size=4, epochs=4, keep_epochs=1)
+    settings = TrainSettings(vector_size=4, epochs=4, keep_epochs=1, **schedule)
     counts = planted_counts(20, 2)
-    undisturbed = run_stage(MODEL, spark, settings, blocks_at(tmp_path / "a", counts))
-    root = blocks_at(tmp_path / "b", counts)
-    with dying_rounds(5) as rounds:
+    undisturbed = run_stage(MODEL, spark, settings, blocks_at(tmp_path / "a", counts, num_blocks))
+    root = blocks_at(tmp_path / "b", counts, num_blocks)
+    with dying_rounds(5) as left:
         run_stage(MODEL, spark, settings, root)
     assert not (root / "model").exists()
     resumed = run_stage(MODEL, spark, settings, root)
     # two of four epochs were whole, an epoch has two rounds
-    assert len(rounds) == 4
+    assert len(left) == 4
     assert model_bytes(resumed) == model_bytes(undisturbed)
     assert resumed.facts["costs"] == undisturbed.facts["costs"]
     # records of epochs hold times, so only their sizes may differ
@@ -213,6 +287,10 @@ def test_probe_shows_neighbours_after_every_epoch(spark, tmp_path, blocks_at, lo
         (
             {"schedule": "averaging", "syncs_per_epoch": 3},
             "syncs_per_epoch=3 must be at most num_blocks=2",
+        ),
+        (
+            {"schedule": "averaging", "row_tasks": 3},
+            "row_tasks=3 must be at most num_blocks=2",
         ),
     ],
 )

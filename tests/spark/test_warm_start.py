@@ -250,14 +250,14 @@ def test_other_datasets_damaged_models_and_strange_words_are_refused(
         run_stage(MODEL, spark, settings(earlier), root)
 
 
-@pytest.mark.parametrize("start", ["out", "out/model", "./out/"])
+@pytest.mark.parametrize("start", ["out", "out/model", "./out/", "out/vectors", "out/vectors.txt"])
 def test_a_model_does_not_start_from_itself(start, capsys):
     given = {"run": {"output": "out"}, "tokenize": {"input": ()}, "train": {"warm_start": start}}
-    message = r"is the model that this run replaces.*name another output, with --reuse .+/out for"
+    message = r"is what this run replaces.*name another output, with --reuse .+/out for"
     with pytest.raises(ConfigurationError, match=message):
         pipeline_config(given)
     assert main(["train", "--output", "out", "--warm-start", start]) == 2
-    assert "is the model that this run replaces" in capsys.readouterr().err
+    assert "is what this run replaces" in capsys.readouterr().err
 
 
 def test_a_model_names_its_words_itself(tmp_path, earlier):

@@ -11,7 +11,7 @@ from glove_spark.kernels.training.adam import BETA_1, BETA_2, EPSILON, adam_step
 from glove_spark.kernels.training.objective import Objective, dense_gradients
 from glove_spark.kernels.training.parameters import adam_size, initial_parameters
 from glove_spark.kernels.training.schedule import derived_rng
-from glove_spark.kernels.training.update import UpdateSettings, train_cell
+from glove_spark.kernels.training.update import StepSettings, train_cell
 from glove_spark.settings.stages import TrainSettings
 
 PAPER = Objective(x_max=1.0, alpha=0.75)
@@ -62,7 +62,7 @@ def test_the_first_step_of_a_batch_is_eta_against_the_gradient(side, turned):
     w, u = (side.vectors.astype(np.float64) for side in old)
     b, c = (side.biases.astype(np.float64) for side in old)
     gradients = dense_gradients(w, b, u, c, logs, f)
-    train_cell(cell, *sides, UpdateSettings(0.01, 0.0, PAPER, "adam"), transposed=turned)
+    train_cell(cell, *sides, StepSettings(0.01, 0.0, PAPER, "adam"), transposed=turned)
     moved = (
         old[0].vectors - sides[0].vectors,
         old[0].biases - sides[0].biases,
@@ -84,7 +84,7 @@ def test_a_planted_model_is_found():
     costs = []
     for epoch in range(200):
         rate = 0.05 * 0.02 ** (epoch / 199)
-        update = UpdateSettings(rate, 0.0, PAPER, "adam")
+        update = StepSettings(rate, 0.0, PAPER, "adam")
         costs.append(train_cell(cell, *sides, update, rng=derived_rng(2, epoch)).cost_sum)
     assert costs[-1] < 1e-2 * costs[0]
 

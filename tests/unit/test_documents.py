@@ -42,7 +42,8 @@ def test_files_that_are_named_exist(file):
         if name.rpartition("/")[2] == "metrics.jsonl":
             # what a run writes
             continue
-        places = [PROJECT, PACKAGE, PROJECT / "benchmarks", file.parent, *PACKAGE.rglob("*/")]
+        reports = PROJECT / "tests" / "reports"
+        places = [PROJECT, PACKAGE, PROJECT / "benchmarks", reports, *PACKAGE.rglob("*/")]
         assert any((place / name).is_file() for place in places), f"{name} in {shown(file)}"
     for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", text):
         assert (file.parent / target).exists(), f"{target} in {shown(file)}"

@@ -170,7 +170,7 @@ def test_duplicates_and_nan_in_a_mapped_matrix_are_found(tmp_path):
     np.save(tmp_path / "v.npy", np.array([[1, 2], [np.nan, 1]], np.float32))
     (tmp_path / "v.words.txt").write_text("a\na\n")
     with pytest.raises(InputError, match="word 2: 'a' is there already, as word 1"):
-        WordVectors.load(str(tmp_path / "v.npy"))
+        WordVectors.load(str(tmp_path / "v.npy"), repeated_words="refuse")
     (tmp_path / "v.words.txt").write_text("a\nb\n")
     with pytest.raises(InputError, match="the vector of 'b' is not finite"):
         WordVectors.load(str(tmp_path / "v.npy")).most_similar("a")
@@ -222,7 +222,7 @@ def test_any_words_survive_or_one_is_refused_by_name(name, suffix, words):
 def test_wrong_text_is_refused_by_line(tmp_path, content, message):
     (tmp_path / "v.txt").write_bytes(content)
     with pytest.raises(InputError, match=message):
-        WordVectors.load(str(tmp_path / "v.txt"))
+        WordVectors.load(str(tmp_path / "v.txt"), repeated_words="refuse")
 
 
 @pytest.mark.parametrize(
@@ -297,7 +297,7 @@ def test_precision_of_text(tmp_path):
         (b"\x00\x01\x02", "does not begin with the line 'V d'"),
         (b"1 2\nab", "its header says 1 words, and it holds 0"),
         (b"1 1\n" + b"x" * 100_000, "word 1: no space ends it"),
-        (b"1 1\n\xff 1234", r"word 1: b'\\xff' is not UTF-8"),
+        (b"1 1\n\xff 1234", r"word 1: the word b'\\xff' is not UTF-8"),
         (b"1 1\na 1234b 1234", "holds more than the 1 words of its header"),
     ],
 )

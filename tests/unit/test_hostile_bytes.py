@@ -33,7 +33,7 @@ from glove_spark.kernels.blocks.batching import batch_cell
 from glove_spark.kernels.training.held_out import HeldOut
 from glove_spark.kernels.training.objective import Objective
 from glove_spark.kernels.training.parameters import initial_parameters
-from glove_spark.kernels.training.update import UpdateSettings, train_cell
+from glove_spark.kernels.training.update import StepSettings, train_cell
 from glove_spark.settings.config import pipeline_config
 from glove_spark.settings.toml import read_toml
 from glove_spark.stages.vocabulary import read_stop_words
@@ -143,7 +143,7 @@ def write_blocks(folder):
 def read_blocks(folder):
     cell = read_cell(folder / "cell", (40, 40))
     rows, cols = (initial_parameters(40, 4, np.random.default_rng(0), "row") for _ in range(2))
-    update = UpdateSettings(
+    update = StepSettings(
         learning_rate=0.3, damping=0.1, objective=Objective(x_max=10, alpha=0.75), adagrad="row"
     )
     train_cell(cell, rows, cols, update, rng=np.random.default_rng(0))

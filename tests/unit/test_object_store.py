@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from pyarrow import orc
 
 from glove_spark.corpus import python_source as object_store
+from glove_spark.corpus.files import codec_by_name
 from glove_spark.corpus.python_source import Part, _parts, _Reader, _values
 from glove_spark.errors import ConfigurationError, InputError
 from glove_spark.store.location import Location
@@ -61,10 +62,11 @@ def test_large_texts_are_several_tasks_and_compressed_ones_are_not(tmp_path, mon
     with pa.output_stream(str(tmp_path / "a.txt.zst"), compression="zstd") as sink:
         sink.write(text)
     for name, number in (("a.txt", 8), ("a.txt.gz", 1), ("a.txt.bz2", 1), ("a.txt.zst", 1)):
-        parts = list(_parts(Location.of(tmp_path / name), "lines", ""))
+        codec = codec_by_name(name)
+        parts = list(_parts(Location.of(tmp_path / name), "lines", "", codec))
         assert len(parts) == number
         assert read(parts) == text.splitlines()
-        assert read(_parts(Location.of(tmp_path / name), "whole", "")) == [text]
+        assert read(_parts(Location.of(tmp_path / name), "whole", "", codec)) == [text]
 
 
 @pytest.mark.parametrize("kind", ["parquet", "orc"])
@@ -97,4 +99,4 @@ def test_a_text_cut_short_is_named(tmp_path):
     file = tmp_path / "a.gz"
     file.write_bytes(gzip.compress(b"some text " * 1000)[:-12])
     with pytest.raises(InputError, match=r"a\.gz cannot be read \(.*\); is it whole"):
-        list(_Reader([]).read(Part(Location.of(file), "lines")))
+        list(_Reader([]).read(Part(Location.of(file), "lines", codec="gzip")))

@@ -14,7 +14,7 @@ import termios
 import pytest
 
 from glove_spark.logs.console import Console
-from glove_spark.logs.lines import configure_log, fields, name_stage
+from glove_spark.logs.lines import configure_log, fields, stage_of_records
 from glove_spark.spark.progress import StageProgress, State, Tasks, beside_the_bar, in_words
 
 
@@ -145,9 +145,8 @@ def test_json_is_an_object_a_line(monkeypatch):
     monkeypatch.setattr(sys, "stderr", io.StringIO())
     configure_log(0, "json")
     log = logging.getLogger("glove_spark.stages.stage")
-    name_stage("model")
-    log.info("epoch %d\nof many", 3, extra=fields(cost=0.5, epoch=3))
-    name_stage("")
+    with stage_of_records("model"):
+        log.info("epoch %d\nof many", 3, extra=fields(cost=0.5, epoch=3))
     try:
         raise ValueError("why")
     except ValueError:

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import doctest
+from collections import Counter
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from glove_spark.kernels.blocks.grid import BlockGrid
 from glove_spark.kernels.training import schedule
 from glove_spark.kernels.training.schedule import averaging_rounds, derived_rng, stratified_rounds
+from glove_spark.settings.stages import TrainSettings
+from glove_spark.training.epoch_plan import rounds_of, schedule_of
 
 seeds = st.integers(0, 2**63 - 1)
 
@@ -36,10 +40,26 @@ def test_stratified_rounds_cover_all_cells_without_sharing(num_blocks: int, seed
 @given(st.integers(1, 12), seeds, st.data())
 def test_averaging_rounds_cover_all_cells(num_blocks: int, seed: int, data: st.DataObject):
     syncs = data.draw(st.integers(1, num_blocks))
-    rounds = averaging_rounds(num_blocks, syncs, derived_rng(seed))
+    row_tasks = data.draw(st.integers(1, num_blocks))
+    rounds = averaging_rounds(num_blocks, syncs, derived_rng(seed), row_tasks)
     assert len(rounds) == syncs
     assert len(set(cells_of(rounds))) == len(cells_of(rounds)) == num_blocks**2
-    assert all([task.row_block for task in tasks] == list(range(num_blocks)) for tasks in rounds)
+    for tasks in rounds:
+        assert all(task.column_blocks for task in tasks)
+        visits = len(cells_of([tasks])) // num_blocks
+        assert num_blocks // syncs <= visits <= -(-num_blocks // syncs)
+        # every row block has as many tasks, and every column block as many visitors
+        for counted, times in (
+            ([task.row_block for task in tasks], min(row_tasks, visits)),
+            ([column for _, column in cells_of([tasks])], visits),
+        ):
+            assert Counter(counted) == dict.fromkeys(range(num_blocks), times)
+
+
+@given(st.integers(1, 12), seeds)
+def test_as_many_merges_as_blocks_are_the_strata(num_blocks: int, seed: int):
+    merged = averaging_rounds(num_blocks, num_blocks, derived_rng(seed))
+    assert merged == stratified_rounds(num_blocks, derived_rng(seed))
 
 
 def test_order_of_strata_changes_with_the_epoch_and_repeats_with_the_seed():
@@ -68,8 +88,36 @@ def test_derived_generators_differ_by_their_keys(seed: int, one: list[int], othe
             lambda: averaging_rounds(4, 5, np.random.default_rng(0)),
             r"syncs_per_epoch=5 must be in 1\.\.num_blocks=4; lower it",
         ),
+        (
+            lambda: averaging_rounds(4, 2, np.random.default_rng(0), 5),
+            r"row_tasks=5 must be in 1\.\.num_blocks=4; lower it",
+        ),
     ],
 )
 def test_errors_name_value_and_rule(call, message):
     with pytest.raises(ValueError, match=message):
         call()
+
+
+@pytest.mark.parametrize(
+    ("asked", "num_blocks", "name", "rounds"),
+    [
+        ({}, 2, "stratified", 2),
+        ({}, 64, "stratified", 64),
+        ({}, 65, "averaging", 8),
+        ({}, 128, "averaging", 16),
+        ({"schedule": "stratified"}, 128, "stratified", 128),
+        ({"schedule": "averaging"}, 2, "averaging", 2),
+        ({"schedule": "averaging"}, 8, "averaging", 4),
+        ({"schedule": "averaging"}, 32, "averaging", 4),
+        ({"schedule": "averaging"}, 64, "averaging", 8),
+        ({"schedule": "averaging", "syncs_per_epoch": 1}, 64, "averaging", 1),
+    ],
+)
+def test_the_number_of_blocks_decides_what_is_left_open(asked, num_blocks, name, rounds):
+    settings = TrainSettings(**asked)
+    schedule = schedule_of(settings, num_blocks)
+    assert (schedule.name, schedule.rounds) == (name, rounds)
+    assert name in schedule.described
+    assert ("schedule=auto" in schedule.described) == (not asked)
+    assert len(rounds_of(settings, BlockGrid(1000, num_blocks), 1)) == rounds

@@ -1,6 +1,7 @@
 """Java at the door, with made-up Javas; the settings of a driver that we start."""
 
 import os
+from types import SimpleNamespace
 
 import pytest
 
@@ -9,6 +10,7 @@ from glove_spark.spark.session import (
     _driver_settings,
     _master_is_configured,
     check_java,
+    cores,
     open_session,
 )
 
@@ -125,3 +127,37 @@ def test_java_is_never_given_two_collectors(defaults, monkeypatch):
     monkeypatch.delenv("JAVA_TOOL_OPTIONS")
     given = ["spark.driver.defaultJavaOptions=-XX:+UseG1GC"]
     assert "UseParallelGC" not in _driver_settings(given)["spark.driver.extraJavaOptions"]
+
+
+class FakeContext:
+    """What `cores` asks of a SparkContext, with somebody's parallelism of 200."""
+
+    defaultParallelism = 200
+
+    def __init__(self, master, executors=0, **settings):
+        self.master = master
+        self._settings = {"spark.default.parallelism": "200", **settings}
+        runtime = SimpleNamespace(availableProcessors=lambda: 6)
+        getter = SimpleNamespace(getRuntime=lambda: runtime)
+        self._jvm = SimpleNamespace(java=SimpleNamespace(lang=SimpleNamespace(Runtime=getter)))
+        tracker = SimpleNamespace(getExecutorInfos=lambda: [None] * (executors + 1))
+        context = SimpleNamespace(statusTracker=lambda: tracker)
+        self._jsc = SimpleNamespace(sc=lambda: context)
+
+    def getConf(self):
+        return self._settings
+
+
+@pytest.mark.parametrize(
+    ("context", "expected"),
+    [
+        (FakeContext("local[2]"), 2),
+        (FakeContext("local[3,4]"), 3),
+        (FakeContext("local[*]"), 6),
+        (FakeContext("local"), 1),
+        (FakeContext("spark://host:7077", 3, **{"spark.executor.cores": "4"}), 12),
+        (FakeContext("spark://host:7077", 3), 200),
+    ],
+)
+def test_cores_are_those_there_are_whatever_parallelism_somebody_set(context, expected):
+    assert cores(SimpleNamespace(sparkContext=context)) == expected

@@ -90,3 +90,42 @@ def test_a_refused_write_is_an_output_error(number, message):
         writing(Location.of("/x")),
     ):
         raise OSError(number, "odd")
+
+
+@pytest.mark.parametrize(
+    ("text", "uri"),
+    [
+        ("file:/data/x", "file:///data/x"),
+        ("file:///data/x", "file:///data/x"),
+        ("file://localhost/data/x", "file:///data/x"),
+        ("s3a://bucket/x", "s3://bucket/x"),
+        ("s3n://bucket/x", "s3://bucket/x"),
+        ("S3://bucket/x", "s3://bucket/x"),
+        ("hdfs:///x", "hdfs:///x"),
+    ],
+)
+def test_ways_to_write_one_uri(text, uri):
+    assert Location.of(text).uri == uri
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("dbfs:/FileStore/v", "is a path of Databricks, which is not mounted here as /dbfs"),
+        ("dbfs:///FileStore/v", "is a path of Databricks"),
+        ("s3:/bucket/x", "would be a folder named 's3:'; write s3://bucket/x"),
+        ("s3a:/bucket/x", "write s3://bucket/x"),
+        ("hdfs:/x", "write hdfs:///x"),
+        ("notes:/x", "write ./notes:/x, if a folder of that name is meant"),
+        ("file://host/x", "names a machine 'host', and files are read here; write file:///host/x"),
+    ],
+)
+def test_what_would_be_a_folder_by_mistake_is_refused(text, message):
+    with pytest.raises(ConfigurationError, match=message):
+        Location.of(text)
+
+
+def test_databricks_paths_are_those_of_its_mount(monkeypatch):
+    monkeypatch.setattr("os.path.isdir", lambda path: path == "/dbfs")
+    assert Location.of("dbfs:/FileStore/v").uri == "file:///dbfs/FileStore/v"
+    assert Location.of("./dbfs:/x").is_local

@@ -21,7 +21,7 @@ from glove_spark.kernels.training.unobserved import (
     gram_matrix,
     shrink,
 )
-from glove_spark.kernels.training.update import UpdateSettings, train_cell
+from glove_spark.kernels.training.update import StepSettings, train_cell
 
 NO_NONZEROS = batch_cell(np.array([], int), np.array([], int), np.float32([]))
 
@@ -115,7 +115,7 @@ def test_a_visit_draws_both_sides_from_the_others_old_values(adagrad):
         NO_NONZEROS,
         rows,
         columns,
-        UpdateSettings(eta, 0.1, both_terms(nu), adagrad),
+        StepSettings(eta, 0.1, both_terms(nu), adagrad),
         row_terms=WordTerms(share=g),
         col_terms=WordTerms(share=h),
     )
@@ -191,7 +191,7 @@ def test_training_finds_the_minimum_that_descent_finds(nu):
         train_cell(
             cell,
             *sides,
-            UpdateSettings(rate, 0.1, goal, "row"),
+            StepSettings(rate, 0.1, goal, "row"),
             rng=derived_rng(1, epoch),
             row_terms=terms[0],
             col_terms=terms[1],
@@ -233,7 +233,7 @@ def test_words_that_never_meet_are_drawn_to_independence():
             train_cell(
                 cell_of(counts),
                 *sides,
-                UpdateSettings(0.3, 0.1, goal, "row"),
+                StepSettings(0.3, 0.1, goal, "row"),
                 rng=derived_rng(2, epoch),
                 row_terms=terms[0],
                 col_terms=terms[1],
@@ -251,7 +251,7 @@ def test_anchored_biases_keep_their_bytes():
     train_cell(
         cell_of(counts),
         *sides,
-        UpdateSettings(0.3, 0.1, goal, "row"),
+        StepSettings(0.3, 0.1, goal, "row"),
         row_terms=terms[0],
         col_terms=terms[1],
     )
@@ -263,7 +263,7 @@ def test_anchored_biases_keep_their_bytes():
 def test_a_term_without_shares_is_refused():
     sides, _ = start(dense_matrix(4, 4, 1), 2, both_terms())
     with pytest.raises(ValueError, match="unobserved > 0 needs the share of every word"):
-        train_cell(NO_NONZEROS, *sides, UpdateSettings(0.3, 0.1, both_terms(), "row"))
+        train_cell(NO_NONZEROS, *sides, StepSettings(0.3, 0.1, both_terms(), "row"))
 
 
 def test_vectors_that_are_not_finite_are_flagged():
@@ -272,7 +272,7 @@ def test_vectors_that_are_not_finite_are_flagged():
     loss = train_cell(
         NO_NONZEROS,
         *sides,
-        UpdateSettings(0.3, 0.1, both_terms(), "row"),
+        StepSettings(0.3, 0.1, both_terms(), "row"),
         row_terms=terms[0],
         col_terms=terms[1],
     )
@@ -300,7 +300,7 @@ def test_the_other_words_of_a_visit_that_leaves_them_alone_keep_their_bytes():
     train_cell(
         NO_NONZEROS,
         *sides,
-        UpdateSettings(0.3, 0.1, both_terms(), "row"),
+        StepSettings(0.3, 0.1, both_terms(), "row"),
         row_terms=terms[0],
         col_terms=terms[1],
         draws=Draws(frequent=2, others=0),

@@ -17,17 +17,17 @@ from glove_spark.kernels.training import objective, products
 from glove_spark.kernels.training.objective import Objective, WordTerms
 from glove_spark.kernels.training.parameters import Parameters, initial_parameters
 from glove_spark.kernels.training.schedule import derived_rng
-from glove_spark.kernels.training.update import UpdateSettings, train_cell
+from glove_spark.kernels.training.update import StepSettings, train_cell
 
 OBJECTIVE = [field.name for field in fields(Objective)]
 
 
-def update_settings(**given) -> UpdateSettings:
+def update_settings(**given) -> StepSettings:
     """Take the usual constants where the test does not care."""
     usual = {"x_max": 10.0, "alpha": 0.75}
     terms = {name: given.pop(name) for name in OBJECTIVE if name in given}
     step = {"learning_rate": 0.5, "damping": 0.1, "adagrad": "row"}
-    return UpdateSettings(objective=Objective(**(usual | terms)), **(step | given))
+    return StepSettings(objective=Objective(**(usual | terms)), **(step | given))
 
 
 def dense_cell(log_counts: np.ndarray, **leaf_settings: float) -> BatchedCell:

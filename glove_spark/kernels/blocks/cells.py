@@ -204,6 +204,11 @@ class BatchedCell:
                 batch = batch.with_transpose()
             yield batch, transposed
 
+    @property
+    def num_visits(self) -> int:
+        """How many batches `visits` yields."""
+        return self.num_batches + int(np.count_nonzero(self.mirrored & ~self._joint()))
+
     def _joint(self) -> NDArray[np.bool_]:
         """Tell which mirrored batches are visited together with their transposes.
 

@@ -40,8 +40,10 @@ class Objective:
         Whether biases are fixed at their anchors (see `margins`); otherwise they are trained.
     context_smoothing
         s, the exponent of the column sums in the context words' anchors.
+    stay
+        mu, the weight at which words are kept near reference vectors (see `staying`); 0 is off.
 
-    Without the last three it is the paper's objective.
+    Without the last four it is the paper's objective.
     """
 
     x_max: float
@@ -49,6 +51,7 @@ class Objective:
     unobserved: float = 0.0
     anchored: bool = False
     context_smoothing: float = 1.0
+    stay: float = 0.0
 
     @property
     def needs_margins(self) -> bool:
@@ -69,6 +72,24 @@ class Objective:
         return f
 
 
+class References(NamedTuple):
+    """The vectors that some words of a block are kept near.
+
+    Attributes
+    ----------
+    places
+        int64 (k,), which words of the block have one, increasing.
+    vectors
+        float32 (k, d).
+    visit_share
+        What part of mu one visit of a cell takes: 1 divided by an epoch's visits of the block.
+    """
+
+    places: NDArray[np.int64]
+    vectors: Float32
+    visit_share: float = 1.0
+
+
 class WordTerms(NamedTuple):
     """What the objective knows of the n words of a block, on one side of the matrix.
 
@@ -78,10 +99,13 @@ class WordTerms(NamedTuple):
         float32 (n,), ``ln k`` (`log_keep_factors`); None where every word is kept in full.
     share
         float32 (n,), ``g / sqrt(G)`` (`margins`); None without the second term.
+    references
+        None where no word is kept near any.
     """
 
     log_keep: Float32 | None = None
     share: Float32 | None = None
+    references: References | None = None
 
 
 NO_TERMS = WordTerms()

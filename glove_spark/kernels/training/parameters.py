@@ -63,17 +63,20 @@ def initial_parameters(
 
     Adam's state starts at 0.
     """
-    states = {
-        "row": np.ones(num_words, dtype=np.float32),
-        "element": np.ones((num_words, vector_size), dtype=np.float32),
-        "adam": np.zeros((num_words, adam_size(vector_size)), dtype=np.float32),
-    }
     values = rng.random((num_words, vector_size + 1), dtype=np.float32)
     values -= np.float32(0.5)
     values /= np.float32(vector_size)
     return Parameters(
         vectors=np.ascontiguousarray(values[:, :vector_size]),
         biases=np.ascontiguousarray(values[:, vector_size]),
-        vector_gradsq=states[adagrad],
+        vector_gradsq=initial_state((num_words, vector_size), adagrad),
         bias_gradsq=np.ones(num_words, dtype=np.float32),
     )
+
+
+def initial_state(shape: tuple[int, int], accumulators: Accumulators) -> Float32:
+    """Return what (words, d) vectors have accumulated before their first step, by its kind."""
+    num_words, vector_size = shape
+    if accumulators == "adam":
+        return np.zeros((num_words, adam_size(vector_size)), dtype=np.float32)
+    return np.ones(shape if accumulators == "element" else num_words, dtype=np.float32)

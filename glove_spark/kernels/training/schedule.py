@@ -64,36 +64,41 @@ def stratified_rounds(num_blocks: int, rng: np.random.Generator) -> list[Round]:
 
 
 def averaging_rounds(
-    num_blocks: int, syncs_per_epoch: int, rng: np.random.Generator
+    num_blocks: int, syncs_per_epoch: int, rng: np.random.Generator, row_tasks: int = 1
 ) -> list[Round]:
-    """Return one epoch of `syncs_per_epoch` rounds in which tasks share columns as replicas.
+    """Return one epoch of `syncs_per_epoch` rounds in which tasks share blocks as replicas.
 
-    Each task of a round works through its share, 1 / `syncs_per_epoch`, of the cells of its row
-    block against its own replica of the context side; the columns of each row block are dealt in an
-    order of its own. Every cell is visited once an epoch.
+    A round is several strata together, as many as there are to a round: each row block visits as
+    many column blocks, and each column block has as many visitors. With P rounds they are those of
+    `stratified_rounds`.
 
     Parameters
     ----------
     num_blocks
         P.
     syncs_per_epoch
-        Merges an epoch, 1 to P.
+        Merges in an epoch, 1 to P.
     rng
-        Draws the order of the columns.
+        Draws the order of the strata.
+    row_tasks
+        Among how many tasks, each with a replica of its own, the column blocks that a row block
+        visits in a round are dealt out; no more than there are.
     """
     _check_num_blocks(num_blocks)
-    if not 1 <= syncs_per_epoch <= num_blocks:
-        raise ValueError(
-            f"syncs_per_epoch={syncs_per_epoch} must be in 1..num_blocks={num_blocks}; "
-            "lower it or raise num_blocks"
-        )
-    orders = [rng.permutation(num_blocks) for _ in range(num_blocks)]
+    for name, value in (("syncs_per_epoch", syncs_per_epoch), ("row_tasks", row_tasks)):
+        if not 1 <= value <= num_blocks:
+            raise ValueError(
+                f"{name}={value} must be in 1..num_blocks={num_blocks}; "
+                "lower it or raise num_blocks"
+            )
+    shifts = rng.permutation(num_blocks)
     return [
         [
-            Task(row, np.array_split(orders[row], syncs_per_epoch)[sync].tolist())
+            Task(row, ((row + part) % num_blocks).tolist())
             for row in range(num_blocks)
+            for part in np.array_split(together, min(row_tasks, len(together)))
         ]
-        for sync in range(syncs_per_epoch)
+        for together in np.array_split(shifts, syncs_per_epoch)
     ]
 
 

@@ -57,6 +57,14 @@ class Draws(NamedTuple):
     visits: int = 1
 
 
+ONE_DRAW = Draws()
+
+
+def num_frequent(num_words: int) -> int:
+    """Return how many words of a block, its first ones, are drawn at every step."""
+    return -(-num_words // FREQUENT)
+
+
 def draws_of(
     num_blocks: int, vector_size: int, row_block: int, column_block: int, epoch: int
 ) -> Draws:
@@ -154,8 +162,8 @@ class UnobservedPairs:
             _Side(words.block(number), words.vector_size, share_of(term))
             for number, term in enumerate(terms)
         ]
-        self._frequent = [side.part(slice(0, side.num_frequent)) for side in sides]
-        self._others = [side.part(slice(side.num_frequent, None)) for side in sides]
+        self._frequent = [side.part(slice(0, num_frequent(len(side.share)))) for side in sides]
+        self._others = [side.part(slice(num_frequent(len(side.share)), None)) for side in sides]
         self._of_others = [side.gram() for side in self._others]
         self._nu, self._draws = unobserved, draws
         self._strength = learning_rate * unobserved
@@ -206,11 +214,6 @@ class _Side(NamedTuple):
     words: Words
     vector_size: int
     share: Float32
-
-    @property
-    def num_frequent(self) -> int:
-        """How many of the words are drawn at every step."""
-        return -(-len(self.share) // FREQUENT)
 
     def part(self, which: slice) -> _Side:
         """Return some of them, as views."""

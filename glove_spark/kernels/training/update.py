@@ -30,19 +30,18 @@ from glove_spark.kernels.training.adam import adam_step
 from glove_spark.kernels.training.objective import NO_TERMS, Objective, WordTerms
 from glove_spark.kernels.training.parameters import Accumulators, Parameters
 from glove_spark.kernels.training.products import Products, SparseProducts, TileProducts
-from glove_spark.kernels.training.unobserved import Draws, UnobservedPairs
+from glove_spark.kernels.training.staying import StayingNear
+from glove_spark.kernels.training.unobserved import ONE_DRAW, Draws, UnobservedPairs
 from glove_spark.kernels.training.words import CellWords, Words
 from glove_spark.kernels.training.workspace import Workspace
 
 Float32 = NDArray[np.float32]
 
-ONE_DRAW = Draws()
-
 _ZERO, _ONE = np.float32(0), np.float32(1)
 
 
 @dataclass(frozen=True)
-class UpdateSettings:
+class StepSettings:
     """What one epoch's update needs to know.
 
     Parameters
@@ -89,7 +88,7 @@ def train_cell(
     cell: BatchedCell,
     rows: Parameters,
     columns: Parameters,
-    settings: UpdateSettings,
+    settings: StepSettings,
     *,
     transposed: bool = False,
     rng: np.random.Generator | None = None,
@@ -117,7 +116,7 @@ def train_cell(
     row_terms, col_terms
         What the objective knows of the blocks' words.
     draws
-        The steps of the pairs that never met.
+        The steps of the pairs that never met, and of the pull towards reference vectors.
     """
     objective = settings.objective
     # ln of (x k_i k_j / x_max)^alpha in three parts, x_max counted with the rows
@@ -137,6 +136,18 @@ def train_cell(
             draws,
             cell.num_batches,
         )
+    staying = None
+    if objective.stay > 0:
+        staying = StayingNear(
+            words,
+            (row_terms, col_terms),
+            settings.learning_rate,
+            objective.stay,
+            draws.frequent,
+            cell.num_visits,
+        )
+    # the pull comes last: with a large mu words end where they are kept
+    others = [each for each in (unobserved, staying) if each is not None]
     cost_sum = 0.0
     # An overflow shows in the cost, which the caller is told about.
     with np.errstate(over="ignore", invalid="ignore"):
@@ -144,11 +155,11 @@ def train_cell(
             cost_sum += trainer.train(batch, turned=turned != transposed)
             if not math.isfinite(cost_sum):
                 break
-            if unobserved is not None:
-                unobserved.after_batch()
+            for each in others:
+                each.after_batch()
         else:
-            if unobserved is not None:
-                unobserved.finish()
+            for each in others:
+                each.finish()
     words.store()
     unobserved_sum = 0.0 if unobserved is None else unobserved.cost
     return CellLoss(cost_sum, cell.total_nnz, unobserved_sum)
@@ -157,7 +168,7 @@ def train_cell(
 class _Trainer:
     """Updates batches, the words of both sides in one array, so that one call serves both."""
 
-    def __init__(self, settings: UpdateSettings, words: CellWords) -> None:
+    def __init__(self, settings: StepSettings, words: CellWords) -> None:
         self.words, self.vector_size = words, words.vector_size
         self.alpha, self.anchored = settings.objective.exponent, settings.objective.anchored
         self.eta, self.kappa = np.float32(settings.learning_rate), np.float32(settings.damping)
@@ -256,7 +267,8 @@ class _Trainer:
         bound = self._sums(products, f, squared_norm[np.newaxis])
         bound *= self.eta
         rates = self._rate(gradsq, bound)
-        gradsq += self._sums(products, squared_e, addends)
+        if len(addends):
+            gradsq += self._sums(products, squared_e, addends)
         of_biases = None if self.anchored else rates[0]
         if words.elements is None:
             return rates[-1], of_biases

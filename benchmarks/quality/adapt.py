@@ -1,0 +1,215 @@
+"""Going on from published vectors: the books of GLOVE_SPARK_DATA as the domain.
+
+    glove-spark run --input $GLOVE_SPARK_DATA/data/wiki --output std/ --vector-size 50
+    python -m benchmarks.quality.adapt books --published std/vectors.txt
+    python -m benchmarks.quality.adapt start
+
+`books` counts the 18 books once, a tenth of the nonzeros held out, and trains from nothing, from
+the published vectors, and from them with `--stay` at several mu. A row per training has its
+held-out cost, the accuracy of telling a paragraph's book (logistic regression on mean vectors, half
+of the paragraphs train), the neighbours of new words, and similarity scores. `published` is what
+the published vectors do as they are: the cost is that of the start. The similarity is of the
+vectors that a user holds in the end: the adapted ones for the books' words, and for all others the
+published ones; it is asked of the pairs with a word that is not in the books, and of all. `start`
+times the start from 400,000 random published words at d = 300, and what memory it takes. Records
+are appended to records/adapt.jsonl.
+"""
+
+from __future__ import annotations
+
+import argparse
+import gzip
+import resource
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import minimize
+from scipy.special import log_softmax, softmax
+
+from benchmarks.quality.scores import SIMILARITY, reference_data
+from benchmarks.records.record import HERE, Record, append_record, provenance
+from glove_spark.datasets.vocabulary import Vocabulary
+from glove_spark.evaluation import read_similarities, score_similarity
+from glove_spark.exchange.formats import convert, open_vectors
+from glove_spark.exchange.held_words import hold_words
+from glove_spark.exchange.source import MemorySource
+from glove_spark.pipeline import run_command
+from glove_spark.settings.config import pipeline_config
+from glove_spark.spark.session import open_session
+from glove_spark.store.dataset import open_dataset
+from glove_spark.store.location import Location
+from glove_spark.vectors.word_vectors import WordVectors
+
+NEW_WORDS = 6
+"""Whose neighbours are recorded: the most frequent words that were not published."""
+
+
+def main() -> None:
+    """Measure one thing."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("what", choices=("books", "start"))
+    parser.add_argument("--published", help="vectors of the standard corpus")
+    parser.add_argument("--output", help="where the books are counted; default: a temporary folder")
+    parser.add_argument("--stay", type=float, nargs="*", default=[0.01, 0.1, 1.0, 10.0])
+    parser.add_argument("--epochs", type=int, default=5)
+    parser.add_argument("--words", type=int, default=400_000)
+    parser.add_argument("--size", type=int, default=300)
+    parser.add_argument("--record", default=str(HERE / "adapt.jsonl"))
+    given = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        given.output = given.output or folder
+        measure = {"books": books, "start": start}[given.what]
+        options = {k: v for k, v in vars(given).items() if k in ("stay", "epochs", "words", "size")}
+        record = provenance() | {"what": given.what, "options": options} | measure(given)
+    append_record(given.record, record)
+
+
+def books(given: argparse.Namespace) -> Record:
+    """Train from nothing, from published vectors, and near them; score all."""
+    data = reference_data()
+    files = sorted((data / "data" / "political").glob("*.txt.gz"))
+    published = WordVectors.load(given.published)
+    size, root = published.vector_size, Path(given.output)
+    counted = root / "counted"
+    spark = open_session("local[2]")
+    base: dict[str, Any] = {
+        "tokenize": {"input": tuple(map(str, files))},
+        "blocks": {"num_blocks": 2, "held_out": 0.1},
+    }
+    config = pipeline_config({**base, "run": {"output": str(counted)}})
+    for stage in ("tokenize", "vocabulary", "cooccurrence", "blocks"):
+        run_command(spark, stage, config)
+    paragraphs = labelled_paragraphs(files)
+    train: dict[str, dict[str, Any]] = {"scratch": {}}
+    nothing = {"learning_rate": 1e-9, "final_learning_rate": 1e-9, "epochs": 1}
+    warm = {"warm_start": given.published}
+    train["published"] = warm | nothing
+    train["start"] = warm
+    train |= {f"stay {mu:g}": warm | {"stay": mu} for mu in given.stay}
+    rows: list[Record] = []
+    fresh: list[str] = []
+    for name, options in train.items():
+        place = root / name.replace(" ", "-")
+        values = {"vector_size": size, "epochs": given.epochs} | options
+        config = pipeline_config(
+            {**base, "run": {"output": str(place), "reuse": str(counted)}, "train": values}
+        )
+        started = time.perf_counter()
+        for stage in ("train", "export"):
+            run_command(spark, stage, config)
+        seconds = time.perf_counter() - started
+        adapted = WordVectors.load(str(place))
+        model = open_dataset(Location.of(place / "model"), hasher=None)
+        fresh = fresh or [word for word in adapted.words if word not in published][:NEW_WORDS]
+        vectors = published if name == "published" else adapted
+        everything = published if name == "published" else joined(adapted, published)
+        row: Record = {
+            "name": name,
+            "held_out": model.facts["held_out_costs"][-1],
+            "held_out_unobserved": model.facts["held_out_unobserved_costs"][-1],
+            "accuracy": accuracy(vectors, *paragraphs),
+            "known": model.facts["known_words"],
+            "known_tokens": model.facts["known_token_share"],
+            "seconds": round(seconds, 1),
+            "similarity": similarities(everything, data, set(adapted.words)),
+        }
+        if name not in ("scratch", "published"):
+            row["neighbors"] = {
+                word: [other for other, _ in adapted.most_similar(word, topn=5)] for word in fresh
+            }
+        rows.append(row)
+        print(row, flush=True)
+    return {"vocabulary": len(adapted.words), "published_words": len(published), "rows": rows}
+
+
+def start(given: argparse.Namespace) -> Record:
+    """Time reading published vectors of our words out of a text file, and the most memory."""
+    words = [f"w{k}" for k in range(given.words)]
+    file = Path(given.output) / "published.txt"
+    rng = np.random.default_rng(0)
+    vectors = rng.standard_normal((given.words, given.size), dtype=np.float32)
+    convert(MemorySource(words, vectors), str(file), precision="5")
+    size = file.stat().st_size
+    del vectors
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    started = time.perf_counter()
+    held = hold_words(open_vectors(str(file)), Vocabulary(words, np.arange(len(words))), "exact")
+    seconds = time.perf_counter() - started
+    after = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    found = {
+        "seconds": round(seconds, 1),
+        "file_bytes": size,
+        "most_memory_mb": round(max(before, after) / 1024),
+        "held": int(held.known.sum()),
+    }
+    print(found)
+    return found
+
+
+def joined(adapted: WordVectors, published: WordVectors) -> WordVectors:
+    """Return the adapted vectors, and the published ones of all other words."""
+    others = [k for k, word in enumerate(published.words) if word not in adapted]
+    words = [*adapted.words, *(published.words[k] for k in others)]
+    return WordVectors(words, np.vstack([adapted.vectors, published.vectors[others]]))
+
+
+def similarities(vectors: WordVectors, data: Path, in_books: set[str]) -> Record:
+    """Score word similarity: all pairs, and those with a word that is not in the books."""
+    found: Record = {}
+    for name in ("MEN", "WS353"):
+        pairs = read_similarities(data / "eval" / "similarity" / f"{SIMILARITY[name]}.txt")
+        outside = [pair for pair in pairs if not {pair[0], pair[1]} <= in_books]
+        for what, some in (("all", pairs), ("outside", outside)):
+            score = score_similarity(vectors, some)
+            found[f"{name} {what}"] = {"value": round(score.value, 2), "covered": score.covered}
+    return found
+
+
+def labelled_paragraphs(files: list[Path]) -> tuple[list[list[str]], NDArray[np.int64]]:
+    """Read the books' lines of at least ten words, and which book each is of."""
+    lines, labels = [], []
+    for label, file in enumerate(files):
+        for line in gzip.decompress(file.read_bytes()).decode().lower().splitlines():
+            words = line.split()
+            if len(words) >= 10:
+                lines.append(words)
+                labels.append(label)
+    return lines, np.array(labels)
+
+
+def accuracy(vectors: WordVectors, lines: list[list[str]], labels: NDArray[np.int64]) -> float:
+    """Return the share of paragraphs whose book is told, in percent."""
+    means = np.zeros((len(lines), vectors.vector_size))
+    unit = vectors.vectors / np.maximum(vectors.norms, 1e-9)[:, None]
+    for row, line in zip(means, lines, strict=True):
+        ids = [vectors.key_to_index[word] for word in line if word in vectors]
+        if ids:
+            row[:] = unit[ids].mean(axis=0)
+    means = (means - means.mean(axis=0)) / means.std(axis=0)
+    means = np.hstack([means, np.ones((len(means), 1))])
+    is_train = np.random.default_rng(1).random(len(lines)) < 0.5
+    x, y = means[is_train], labels[is_train]
+    shape = (means.shape[1], int(labels.max()) + 1)
+    wanted = np.eye(shape[1])[y]
+
+    def cost(flat: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
+        weights = flat.reshape(shape)
+        logits = x @ weights
+        value = -np.sum(wanted * log_softmax(logits, axis=1)) + 0.5 * np.sum(flat**2)
+        return float(value), (x.T @ (softmax(logits, axis=1) - wanted) + weights).ravel()
+
+    found = minimize(
+        cost, np.zeros(shape).ravel(), jac=True, method="L-BFGS-B", options={"maxiter": 200}
+    )
+    told = (means[~is_train] @ found.x.reshape(shape)).argmax(axis=1)
+    return round(100 * float(np.mean(told == labels[~is_train])), 2)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,51 @@
+"""``NAME.kv``, vectors as gensim saves them; read only, and only where gensim is installed.
+
+Such a file is a pickle: reading it runs what is in it. Read none that you do not trust.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from glove_spark.errors import InputError
+from glove_spark.exchange.source import CHUNK_ROWS, Chunk, SliceableSource
+from glove_spark.extras import require
+from glove_spark.store.location import Location
+
+SUFFIX = ".kv"
+
+
+class GensimSource(SliceableSource):
+    """KeyedVectors on this machine's disk, their matrix mapped where it is in a file of its own.
+
+    Raises
+    ------
+    SetupError
+        If gensim is not installed.
+    InputError
+        If it is no such file, or not on this machine.
+    """
+
+    def __init__(self, location: Location) -> None:
+        self.shown = location.shown
+        if not location.is_local:
+            raise InputError(f"{self.shown}: gensim reads files of this machine; copy it first")
+        models = require("gensim.models", "gensim", f"reading {self.shown}")
+        try:
+            found = models.KeyedVectors.load(location.path, mmap="r")
+            self._words, self._vectors = list(found.index_to_key), found.vectors
+            self.num_words, self.vector_size = self._vectors.shape
+        # a pickle that is damaged fails in any way
+        except Exception as error:
+            raise InputError(
+                f"{self.shown} is no file that gensim's KeyedVectors.save wrote, or is cut short "
+                f"({type(error).__name__}: {error})"
+            ) from None
+
+    def rows(self, start: int, stop: int) -> Iterator[Chunk]:
+        """Slice."""
+        for first in range(start, stop, CHUNK_ROWS):
+            part = slice(first, min(first + CHUNK_ROWS, stop))
+            yield Chunk(self._words[part], np.asarray(self._vectors[part], np.float32))

@@ -1,0 +1,152 @@
+"""The vectors of some words out of a file of any size: nothing else of it is held in memory."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from glove_spark.datasets.vocabulary import Vocabulary
+from glove_spark.errors import InputError
+from glove_spark.exchange.source import Chunk, VectorSource
+
+log = logging.getLogger(__name__)
+
+CASES = ("exact", "lower")
+"""How a word of a file is recognised: as it is spelt, or else without regard to case."""
+
+_NONE, _FOLDED, _EXACT = 0, 1, 2
+
+
+@dataclass(frozen=True)
+class HeldWords:
+    """The vectors of those of our words that a file has.
+
+    Attributes
+    ----------
+    place
+        int64 (V,), which of the rows is the vector of each of our words; -1 where it has none.
+    rows
+        float32 (n, d).
+    repeated, zero
+        How many more vectors of our words were there, and how many were zero; neither is held.
+    """
+
+    place: NDArray[np.int64]
+    rows: NDArray[np.float32]
+    repeated: int
+    zero: int
+
+    @property
+    def known(self) -> NDArray[np.bool_]:
+        """Which of our words have a vector, bool (V,)."""
+        return self.place >= 0
+
+    def of(self, ids: NDArray[np.int64]) -> NDArray[np.float32]:
+        """Gather the vectors of words that have one, float32 (n, d), a copy."""
+        return self.rows[self.place[ids]]
+
+
+def hold_words(source: VectorSource, vocabulary: Vocabulary, case: str) -> HeldWords:
+    """Read a source once and hold the vectors of some words.
+
+    Of several vectors of a word the first counts. With ``case="lower"`` a word that is not in the
+    file as it is spelt takes the first vector that differs in case only. A vector of zeros says
+    nothing, and its word counts as unknown.
+
+    Raises
+    ------
+    InputError
+        If a number in the source is not finite, or there are fewer or more words than it said.
+    """
+    # a word's row in `rows` is given out when it is first met: no room for words that are not there
+    place = np.full(len(vocabulary), -1, np.int64)
+    rows = np.empty((min(len(vocabulary), source.num_words), source.vector_size), np.float32)
+    level = np.full(len(vocabulary), _NONE, np.int8)
+    folded = _folded_ids(vocabulary) if case == "lower" else None
+    repeated = zero = position = used = 0
+    for chunk in source.chunks():
+        _check_finite(source, chunk, position)
+        position += len(chunk.words)
+        if position > source.num_words:
+            raise InputError(
+                f"{source.shown} holds more than the {source.num_words:,} words it says"
+            )
+        for ids, numbers, rank in _matches(chunk.words, vocabulary, folded):
+            if rank == _EXACT:
+                repeated += int(np.count_nonzero(level[ids] == _EXACT))
+            fresh = level[ids] < rank
+            ids, numbers = ids[fresh], numbers[fresh]
+            filled = chunk.rows[numbers].any(axis=1)
+            zero += int(np.count_nonzero(~filled)) if rank == _EXACT else 0
+            ids, numbers = ids[filled], numbers[filled]
+            first = np.unique(ids, return_index=True)[1]
+            if rank == _EXACT:
+                repeated += len(ids) - len(first)
+            ids, numbers = ids[first], numbers[first]
+            new = ids[place[ids] < 0]
+            if used + len(new) > len(rows):
+                # several of our words may share a vector of the file
+                rows = np.resize(rows, (len(vocabulary), source.vector_size))
+            place[new] = used + np.arange(len(new))
+            used += len(new)
+            rows[place[ids]] = chunk.rows[numbers]
+            level[ids] = rank
+    if position < source.num_words:
+        raise InputError(
+            f"{source.shown} is cut short: it says {source.num_words:,} words and holds "
+            f"{position:,}"
+        )
+    _warn(source, repeated, zero)
+    return HeldWords(place, rows, repeated, zero)
+
+
+def _warn(source: VectorSource, repeated: int, zero: int) -> None:
+    if repeated:
+        log.warning(
+            "%s: %s more vectors of words that have one already; the first counts",
+            source.shown,
+            f"{repeated:,}",
+        )
+    if zero:
+        log.warning(
+            "%s: %s words have a vector of zeros and count as unknown", source.shown, f"{zero:,}"
+        )
+
+
+def _folded_ids(vocabulary: Vocabulary) -> dict[str, list[int]]:
+    found: dict[str, list[int]] = {}
+    for number, word in enumerate(vocabulary.words):
+        found.setdefault(word.lower(), []).append(number)
+    return found
+
+
+def _matches(
+    words: list[str], vocabulary: Vocabulary, folded: dict[str, list[int]] | None
+) -> list[tuple[NDArray[np.int64], NDArray[np.int64], int]]:
+    """Return our ids of a chunk's words and the words' positions in it, exact ones first."""
+    ids = vocabulary.ids_of(words).astype(np.int64)
+    numbers = np.flatnonzero(ids >= 0)
+    matches = [(ids[numbers], numbers, _EXACT)]
+    if folded is not None:
+        pairs = [
+            (mine, number)
+            for number, word in enumerate(words)
+            for mine in folded.get(word.lower(), ())
+        ]
+        both = np.array(pairs, np.int64).reshape(-1, 2)
+        matches.append((both[:, 0], both[:, 1], _FOLDED))
+    return matches
+
+
+def _check_finite(source: VectorSource, chunk: Chunk, position: int) -> None:
+    finite = np.isfinite(chunk.rows).all(axis=1)
+    if not finite.all():
+        first = int(np.argmin(finite))
+        value = chunk.rows[first][~np.isfinite(chunk.rows[first])][0]
+        raise InputError(
+            f"{source.shown}, {source.place(position + first)}: the vector of "
+            f"{chunk.words[first]!r} holds {value}; vectors must be finite"
+        )

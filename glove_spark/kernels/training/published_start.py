@@ -1,0 +1,116 @@
+"""Where a word starts that has a published vector: at its right length, for both sides.
+
+Published vectors r are one per word; a model has two, w and u. Both start at ``s r``, so that the
+product of two words is ``s^2 r_i . r_j``. The scale minimises the objective over known words::
+
+    sum f (a + s^2 q - t)^2 + nu s^4 sum_ij (g_i g_j / G) q_ij^2
+
+with ``q_ij = r_i . r_j`` and ``t = ln x - b_i - c_j``; the first sum is over a sample of the
+nonzeros, scaled up, and the second, over all pairs, is a product of two Gram matrices. Anchored
+biases are what they are, and a is 0. Trained ones start from the words' frequencies, and half of a
+is added to each.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from glove_spark.kernels.training.parameters import Accumulators, Parameters, initial_state
+
+Float32 = NDArray[np.float32]
+Float64 = NDArray[np.float64]
+
+KNOWN_GRADSQ = 10.0
+"""Accumulators of known words: what five epochs leave the most frequent words with. New words start
+at 1, so that they move about three times as fast."""
+
+
+class Sample(NamedTuple):
+    """Some nonzeros between known words: (n,) each.
+
+    Attributes
+    ----------
+    weights, products, targets
+        f, q and t.
+    """
+
+    weights: Float64
+    products: Float64
+    targets: Float64
+
+
+class Fit(NamedTuple):
+    """The scale s of the vectors, and half of the intercept a."""
+
+    scale: float
+    bias: float
+
+
+def fit_scale(
+    samples: Iterable[Sample],
+    *,
+    unobserved: float,
+    sample_share: float,
+    with_intercept: bool,
+) -> Fit | None:
+    """Find the scale by weighted least squares.
+
+    Parameters
+    ----------
+    samples
+        Parts of the sample.
+    unobserved
+        ``nu sum_ij (g_i g_j / G) q_ij^2`` over all pairs of known words.
+    sample_share
+        The sample's share of the nonzeros.
+    with_intercept
+        Whether a is fitted; otherwise it is 0.
+
+    Returns
+    -------
+    `Fit` or None
+        None where the vectors' products do not rise with the counts, and no scale fits.
+    """
+    f = fq = fqq = ft = fqt = 0.0
+    for weights, q, t in samples:
+        f += float(weights.sum())
+        fq += float(weights @ q)
+        fqq += float(weights @ (q * q))
+        ft += float(weights @ t)
+        fqt += float(weights @ (q * t))
+    fqq += unobserved * sample_share
+    if with_intercept and f > 0:
+        fqq -= fq * fq / f
+        fqt -= fq * ft / f
+    if not (fqq > 0 and fqt > 0):
+        return None
+    square = fqt / fqq
+    intercept = (ft - square * fq) / f if with_intercept else 0.0
+    return Fit(float(np.sqrt(square)), float(intercept / 2))
+
+
+def frequency_biases(counts: NDArray[np.int64]) -> Float64:
+    """Return ``ln(n_i / sqrt N)`` of words that occur n_i times, N the sum: independent words'."""
+    found = np.maximum(counts, 1).astype(np.float64)
+    logs: Float64 = np.log(found / np.sqrt(found.sum()))
+    return logs
+
+
+def published_parameters(vectors: Float32, biases: Float32, adagrad: Accumulators) -> Parameters:
+    """Return the parameters of known words from their scaled vectors (n, d) and biases (n,).
+
+    Adam's moments start at 0, as those of any other word.
+    """
+    gradsq = initial_state(vectors.shape, adagrad)
+    if adagrad != "adam":
+        gradsq[...] = KNOWN_GRADSQ
+    return Parameters(
+        vectors=vectors,
+        biases=biases,
+        vector_gradsq=gradsq,
+        bias_gradsq=np.full(len(vectors), KNOWN_GRADSQ, np.float32),
+    )

@@ -1,0 +1,37 @@
+"""Files that say by their first bytes what they are, and that it is no text."""
+
+from __future__ import annotations
+
+OTHERS = {
+    b"PK\x03\x04": "a zip archive; unpack it",
+    b"7z\xbc\xaf\x27\x1c": "a 7z archive; unpack it",
+    b"Rar!": "a RAR archive; unpack it",
+    b"\x04\x22\x4d\x18": "compressed by lz4; recompress it by gzip or zstd",
+    b"LZIP": "compressed by lzip; recompress it by gzip or zstd",
+    b"ARROW1": "an Arrow file; write the column as Parquet",
+    b"Obj\x01": "an Avro file; write the column as Parquet",
+    b"%PDF": "a PDF document; extract its text",
+    b"\xff\xd8\xff": "a JPEG picture",
+    b"\x89PNG": "a PNG picture",
+    b"GIF8": "a GIF picture",
+    b"RIFF": "a sound, film or picture",
+    b"OggS": "a sound or film",
+    b"ID3": "a sound",
+    b"\x7fELF": "a program",
+    b"MZ\x90": "a program",
+    b"SQLite format 3": "an SQLite database; export the column",
+    b"\xd0\xcf\x11\xe0": "an office document; extract its text",
+    b"\x89HDF": "an HDF5 file",
+    b"\x93NUMPY": "a numpy array",
+}
+"""How other files begin, what they are, and what to do with them."""
+
+
+def signed_as(head: bytes) -> str | None:
+    """Say what a file is that begins so, and what to do with it; None where it may be text.
+
+    >>> signed_as(b"%PDF-1.7")
+    'a PDF document; extract its text'
+    """
+    found = next((name for magic, name in OTHERS.items() if head.startswith(magic)), None)
+    return "a tar archive; unpack it" if found is None and head[257:262] == b"ustar" else found

@@ -1,0 +1,111 @@
+"""What the tasks of an epoch need to know, and the files that hold its parameters."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from pyspark import Broadcast
+
+from glove_spark.datasets.blocks import CellFile
+from glove_spark.datasets.model import (
+    SIDES,
+    block_file,
+    epoch_folder,
+    read_parameters,
+    write_parameters,
+)
+from glove_spark.datasets.replicas import read_replica, write_replica
+from glove_spark.kernels.blocks.grid import BlockGrid
+from glove_spark.kernels.training.merge import Replica
+from glove_spark.kernels.training.objective import WordTerms
+from glove_spark.kernels.training.parameters import Parameters
+from glove_spark.kernels.training.update import StepSettings
+from glove_spark.store.location import Location
+from glove_spark.training.warm_start import WarmStart
+from glove_spark.training.word_terms import AllTerms
+
+ROWS, COLUMNS = SIDES
+
+Place = tuple[str, int]
+"""A side and one of its blocks."""
+
+Placement = dict[Place, Location]
+"""The file that holds each place's parameters now."""
+
+
+@dataclass(frozen=True)
+class EpochPlan:
+    """What the tasks of one epoch need to know; small, for it travels with each.
+
+    Attributes
+    ----------
+    blocks, symmetric
+        The folder of the cells, and whether one file serves a cell and its transpose.
+    model
+        The folder of the model; this epoch's files go to its folder there.
+    update
+        The epoch's learning rate and the objective.
+    terms
+        What the objective knows of every word.
+    check_cells
+        Whether to look through the cells before they are trained, as in a run's first epoch.
+    near
+        Whose vectors words are kept near; None where they are not.
+    """
+
+    epoch: int
+    seed: int
+    blocks: Location
+    symmetric: bool
+    model: Location
+    grid: BlockGrid
+    vector_size: int
+    update: StepSettings
+    terms: Broadcast[AllTerms]
+    check_cells: bool
+    near: Broadcast[WarmStart] | None = None
+
+    @property
+    def folder(self) -> Location:
+        """Where this epoch's files go."""
+        return epoch_folder(self.model, self.epoch)
+
+    def read(self, file: Location) -> Parameters:
+        """Read a parameter block to work on."""
+        return read_parameters(file, self.vector_size, self.update.adagrad)
+
+    def read_replica(self, file: Location) -> Replica:
+        """Open a replica, to be looked at."""
+        return read_replica(file, self.vector_size, self.update.adagrad)
+
+    def write(self, parameters: Parameters, side: str, block: int) -> Location:
+        """Write a parameter block under a name that no other attempt uses."""
+        file = block_file(self.model, self.epoch, side, block).temporary_sibling()
+        write_parameters(parameters, file)
+        return file
+
+    def write_replica(self, replica: Replica, side: str, block: int) -> Location:
+        """Write what a merge is to read under a name that no other attempt uses."""
+        file = block_file(self.model, self.epoch, side, block).temporary_sibling()
+        write_replica(replica, file)
+        return file
+
+    def stored_shape(
+        self, row_block: int, column_block: int, source: CellFile
+    ) -> tuple[int, int] | None:
+        """Return the shape that a cell's file is to be checked for; None once that was done."""
+        if not self.check_cells:
+            return None
+        shape = self.grid.block_size(row_block), self.grid.block_size(column_block)
+        return shape[::-1] if source.transposed else shape
+
+    def terms_of(self, side: str, block: int) -> WordTerms:
+        """Return what the objective knows of a block's words on one side."""
+        return self.terms.value.of(side, self.grid.global_ids(block))
+
+    def trained_terms_of(self, side: str, block: int) -> WordTerms:
+        """Return these and the vectors that the words are kept near."""
+        terms = self.terms_of(side, block)
+        if self.near is None:
+            return terms
+        return terms._replace(references=self.near.value.references(side, self.grid, block))

@@ -1,0 +1,65 @@
+"""The merge of a round: blocks that several tasks trained, each merged by one task from files."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from pyspark import SparkContext
+
+from glove_spark.kernels.training.merge import Replica, merge_replicas
+from glove_spark.kernels.training.schedule import Round
+from glove_spark.store.location import Location
+from glove_spark.training.epoch_files import COLUMNS, ROWS, EpochPlan, Place, Placement
+
+
+def places_of_several(tasks: Round) -> frozenset[Place]:
+    """Find the blocks, of either side, that more than one task of a round trains."""
+    rows = Counter((ROWS, task.row_block) for task in tasks)
+    columns = Counter((COLUMNS, block) for task in tasks for block in task.column_blocks)
+    return frozenset(place for place, times in (rows + columns).items() if times > 1)
+
+
+def merge_files(
+    context: SparkContext,
+    plan: EpochPlan,
+    replicas: dict[Place, list[Location]],
+    placement: Placement,
+) -> dict[Place, Location]:
+    """Merge the replicas of every place by a job; return the file of each merged block.
+
+    Parameters
+    ----------
+    replicas
+        The files of each place's replicas, in the order of their tasks: sums are the same wherever
+        and however often a merge runs.
+    placement
+        Where what they started from is.
+    """
+    if not replicas:
+        return {}
+    parts = [(place, placement[place], files) for place, files in replicas.items()]
+
+    def merge(part: tuple[Place, Location, list[Location]]) -> tuple[Place, Location]:
+        place, base, files = part
+        merged = merge_replicas(
+            plan.read(base), ReplicaFiles(plan, files), plan.update.learning_rate
+        )
+        return place, plan.write(merged, *place)
+
+    round_words = context.getLocalProperty("spark.job.description")
+    context.setJobDescription(f"{round_words}, merge")
+    slices = min(len(parts), context.defaultParallelism)
+    return dict(context.parallelize(parts, slices).map(merge).collect())
+
+
+@dataclass(frozen=True)
+class ReplicaFiles:
+    """Replicas in files, each opened when it is asked for."""
+
+    plan: EpochPlan
+    files: list[Location]
+
+    def __iter__(self) -> Iterator[Replica]:
+        return map(self.plan.read_replica, self.files)
