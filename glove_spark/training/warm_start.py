@@ -178,7 +178,10 @@ def open_warm_start(
     for name, wanted in given.items():
         found = model.facts[name]
         if wanted != found:
-            flag = "--optimizer" if found == "adam" else "--" + name.replace("_", "-")
+            flag = "--" + name.replace("_", "-")
+            if "adam" in (wanted, found):
+                name, flag = "optimizer", "--optimizer"
+                wanted, found = (each if each == "adam" else "adagrad" for each in (wanted, found))
             raise ConfigurationError(
                 f"{name}={wanted} is not that of warm_start={shown}, which has {found}; "
                 f"give {flag} {found}, or start from another model"
