@@ -130,9 +130,9 @@ def test_a_planted_model_is_found():
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({}, "optimizer=adam has no accumulator .* unobserved=2 may draw a word; give --unobs"),
-        ({"unobserved": 0.0, "stay": 1.0, "warm_start": "m"}, "far stay=1 may draw a word"),
-        ({"unobserved": 0.0, "schedule": "averaging"}, "of which replicas have no sum"),
+        ({}, "combined with unobserved=2, .* give --unobserved 0, or --opt"),
+        ({"unobserved": 0.0, "stay": 1.0, "warm_start": "m"}, "combined with stay=1, "),
+        ({"unobserved": 0.0, "schedule": "averaging"}, "replicas cannot be added up"),
         ({"unobserved": -1.0}, "unobserved=-1.0 must be from 0 to 1000"),
     ],
 )

@@ -10,6 +10,7 @@ import re
 import struct
 import sys
 import termios
+import threading
 
 import pytest
 
@@ -160,6 +161,42 @@ def test_json_is_an_object_a_line(monkeypatch):
     assert (first["cost"], first["epoch"]) == (0.5, 3)
     assert second["stage"] is None
     assert "ValueError: why" in second["traceback"]
+
+
+def test_runs_in_two_threads_keep_their_stages(monkeypatch):
+    monkeypatch.setattr(sys, "stderr", io.StringIO())
+    configure_log(0, "json")
+    log = logging.getLogger("glove_spark.stages.stage")
+    first_entered, second_entered, first_left = (threading.Event() for _ in range(3))
+
+    def first():
+        with stage_of_records("tokens"):
+            first_entered.set()
+            assert second_entered.wait(10)
+            log.info("in the first")
+        first_left.set()
+
+    def second():
+        assert first_entered.wait(10)
+        with stage_of_records("model"):
+            second_entered.set()
+            assert first_left.wait(10)
+            log.info("in the second")
+        log.info("after both")
+
+    threads = [threading.Thread(target=target) for target in (first, second)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    log.info("in the main thread")
+    records = [json.loads(line) for line in sys.stderr.getvalue().splitlines()]
+    assert {record["message"]: record["stage"] for record in records} == {
+        "in the first": "tokens",
+        "in the second": "model",
+        "after both": None,
+        "in the main thread": None,
+    }
 
 
 @pytest.mark.parametrize(
