@@ -23,6 +23,7 @@ from pyspark.sql import functions as F
 
 from glove_spark.exchange.safetensors import SafetensorsSource
 from glove_spark.kernels.document_averages import average_vectors, frequency_weights, unit_weights
+from glove_spark.stages.dataframe import repaired_tokens
 from glove_spark.store.location import Location
 
 END = b"\xff"
@@ -104,10 +105,12 @@ def averaged(tokens: str, shipped: ShippedVectors, weighting: Weighting) -> Colu
 def joined_tokens(tokens: str) -> Column:
     """Make the column of documents, binary, of a column of tokens, an ``array<string>``."""
     end = F.unhex(F.lit(END.hex())).cast("string")
+    given = F.col(f"`{tokens}`")
+    text = F.array_join(given, " ")
+    is_damaged = F.contains(text, F.lit("\0")) | ~F.is_valid_utf8(text)
+    found = F.when(is_damaged, repaired_tokens(given)).otherwise(given)
     # array_join of pyspark takes no column as the separator
-    joined = F.call_function("array_join", F.col(f"`{tokens}`"), end)
-    # a fit reads NUL characters as blanks too
-    return F.replace(F.concat(joined, end), F.lit("\0"), F.lit(" ")).cast("binary")
+    return F.concat(F.call_function("array_join", found, end), end).cast("binary")
 
 
 def words_of(ids: Column, shipped: ShippedVectors) -> Column:

@@ -310,7 +310,12 @@ def test_bytes_that_are_not_utf8_are_repaired(spark):
     frame = spark.range(4).select(
         F.array(F.lit("a"), F.unhex(F.lit("62FF")).cast("string")).alias("tokens")
     )
-    assert set(GloVe(**SMALL).fit(frame).files.word_vectors.words) == {"a", "b\ufffd"}
+    model = GloVe(**SMALL).fit(frame)
+    assert set(model.files.word_vectors.words) == {"a", "b\ufffd"}
+    # a transform looks for the token that the fit made of it
+    row = model.transform(frame).first()
+    expected = model.files.word_vectors.vectors.mean(axis=0)
+    np.testing.assert_allclose(row["vector"].toArray(), expected, atol=1e-6)
 
 
 def test_estimator_round_trip(tmp_path):
