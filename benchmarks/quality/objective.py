@@ -3,11 +3,13 @@
     glove-spark run --input TEXTS --output RUN --window-size 15 --num-blocks 2 --epochs 1
     python -m benchmarks.quality.objective --run RUN --vector-size 50 --set unobserved=0.3 1 2 5
     python -m benchmarks.quality.objective --run RUN --option biases=trained --set unobserved=0
+    python -m benchmarks.quality.objective --run RUN --draws 4 1
 
 trains once for every value of each ``--set``, other options at their defaults or as ``--option``
-says, scores w + w~ and appends a record each to records/objective.jsonl. Cells are trained as
-`glove-spark train` with the same options trains them, so the vectors are the same: the stratified
-schedule, two processes, whatever the number of blocks. Times are processor time of the update.
+says, scores w + w~ and appends a record each to records/objective.jsonl. ``--draws`` says how often
+an epoch draws frequent words, and others. Cells are trained as `glove-spark train` with the same
+options trains them, so the vectors are the same: the stratified schedule, two processes, whatever
+the number of blocks. Times are processor time of the update.
 """
 
 from __future__ import annotations
@@ -35,9 +37,8 @@ from glove_spark.kernels.training.margins import Margins, added_up, anchors, row
 from glove_spark.kernels.training.objective import log_keep_factors
 from glove_spark.kernels.training.parameters import Parameters, initial_parameters
 from glove_spark.kernels.training.schedule import derived_rng
-from glove_spark.kernels.training.unobserved import draws_of
+from glove_spark.kernels.training.unobserved import Draws, draws_of
 from glove_spark.kernels.training.update import CellLoss, StepSettings, train_cell
-from glove_spark.settings.option import OptionSpec
 from glove_spark.settings.stages import TrainSettings
 from glove_spark.store.dataset import open_dataset
 from glove_spark.store.location import Location
@@ -48,6 +49,8 @@ from glove_spark.training.word_terms import AllTerms
 from glove_spark.vectors.word_vectors import WordVectors
 
 PROCESSES = 2
+
+_SPECS = {spec.name: spec for spec in TrainSettings.specs()}
 
 
 @dataclass(frozen=True)
@@ -81,10 +84,14 @@ class Trained:
     ----------
     run
         Its matrix must be symmetric.
+    draws
+        How often an epoch draws a frequent word and any other, instead of what training has.
     """
 
-    def __init__(self, run: Run, settings: TrainSettings) -> None:
-        self.run, self.settings = run, settings
+    def __init__(
+        self, run: Run, settings: TrainSettings, draws: tuple[int, int] | None = None
+    ) -> None:
+        self.run, self.settings, self.draws = run, settings, draws
         self.objective = objective_of(settings)
         self.terms = self._measured()
         self.parameters = {
@@ -147,7 +154,7 @@ class Trained:
     def _start(self, number: int, side: str, block: int) -> Parameters:
         size, grid = self.settings.vector_size, self.run.grid
         rng = derived_rng(self.settings.seed, INITIAL, number, block)
-        drawn = initial_parameters(grid.block_size(block), size, rng, self.settings.adagrad)  # type: ignore[arg-type]
+        drawn = initial_parameters(grid.block_size(block), size, rng, self.settings.accumulators)  # type: ignore[arg-type]
         if self.objective.anchored:
             drawn.biases[...] = self.terms.fixed_biases(side, grid.global_ids(block))
         return Parameters(*map(_shared, vars(drawn).values()))
@@ -160,7 +167,7 @@ class Trained:
             learning_rate_of(settings, epoch),
             settings.damping,
             self.objective,
-            settings.adagrad,  # type: ignore[arg-type]
+            settings.accumulators,  # type: ignore[arg-type]
         )
         started = time.process_time()
         loss = train_cell(
@@ -172,9 +179,15 @@ class Trained:
             rng=derived_rng(settings.seed, BATCH_ORDER, epoch, row_block, column_block),
             row_terms=self.terms.of(SIDES[0], grid.global_ids(row_block)),
             col_terms=self.terms.of(SIDES[1], grid.global_ids(column_block)),
-            draws=draws_of(grid.num_blocks, settings.vector_size, row_block, column_block, epoch),
+            draws=self._draws(row_block, column_block, epoch),
         )
         return loss, time.process_time() - started
+
+    def _draws(self, row_block: int, column_block: int, epoch: int) -> Draws:
+        num_blocks = self.run.grid.num_blocks
+        if self.draws is not None:
+            return Draws(*(max(1, round(number / num_blocks)) for number in self.draws))
+        return draws_of(num_blocks, self.settings.vector_size, row_block, column_block, epoch)
 
 
 def _shared(values: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -203,9 +216,10 @@ def _in_processes(function: Any, items: list[Any]) -> Iterable[Any]:
     return found
 
 
-def _value(specs: dict[str, OptionSpec], text: str) -> tuple[str, Any]:
+def option_value(text: str) -> tuple[str, Any]:
+    """Read ``NAME=VALUE``, an option of training."""
     name, _, value = text.partition("=")
-    return name, specs[name].type(value)
+    return name, _SPECS[name].type(value)
 
 
 def main() -> None:
@@ -218,23 +232,24 @@ def main() -> None:
     parser.add_argument("--vector-size", type=int, default=50)
     parser.add_argument("--set", nargs="+", action="append", default=[], metavar="NAME=VALUE")
     parser.add_argument("--option", nargs="+", default=[], metavar="NAME=VALUE")
+    parser.add_argument("--draws", nargs=2, type=int, metavar=("FREQUENT", "OTHERS"))
     parser.add_argument("--record", default=str(HERE / "objective.jsonl"))
     given = parser.parse_args()
     if os.environ.get("OMP_NUM_THREADS") != "1":
         print("OMP_NUM_THREADS is not 1: BLAS may use more than one core")
-    specs = {spec.name: spec for spec in TrainSettings.specs()}
     base = TrainSettings(vector_size=given.vector_size)
-    base = dataclasses.replace(base, **dict(_value(specs, text) for text in given.option))
+    base = dataclasses.replace(base, **dict(map(option_value, given.option)))
     run, data = Run.open(given.run), reference_data()
     for chosen in given.set or [[]]:
         name, values = (chosen[0].partition("=")[0], chosen) if chosen else ("", [""])
         for text in values:
             full = text if "=" in text or not text else f"{name}={text}"
-            settings = dataclasses.replace(base, **dict([_value(specs, full)] if full else []))
-            trained = Trained(run, settings)
+            settings = dataclasses.replace(base, **dict([option_value(full)] if full else []))
+            trained = Trained(run, settings, given.draws and tuple(given.draws))
             record = provenance() | {
                 "corpus": given.corpus or given.run.name,
                 "num_blocks": run.grid.num_blocks,
+                **({"draws": given.draws} if given.draws else {}),
                 "options": settings.as_dict(only_result=True),
                 **trained.train(),
             }

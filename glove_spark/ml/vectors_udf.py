@@ -22,7 +22,7 @@ from pyspark.sql import Column
 from pyspark.sql import functions as F
 
 from glove_spark.exchange.safetensors import SafetensorsSource
-from glove_spark.kernels.document_averages import average_vectors, frequency_weights
+from glove_spark.kernels.document_averages import average_vectors, frequency_weights, unit_weights
 from glove_spark.stages.dataframe import repaired_tokens
 from glove_spark.store.location import Location
 
@@ -50,6 +50,21 @@ class ShippedVectors(NamedTuple):
     counts: str
 
 
+class Weighting(NamedTuple):
+    """What a word's vector is multiplied with in an average.
+
+    Attributes
+    ----------
+    frequency_weight
+        a of ``a / (a + p)``; None is 1 for every word.
+    unit_vectors
+        Whether vectors are scaled to length 1.
+    """
+
+    frequency_weight: float | None = None
+    unit_vectors: bool = False
+
+
 class _Mapped(NamedTuple):
     words: pa.StringArray
     matrix: Matrix
@@ -75,12 +90,12 @@ def opened(shipped: ShippedVectors) -> _Mapped:
     return _mapped(SparkFiles.get(shipped.vectors), SparkFiles.get(shipped.counts))
 
 
-def averaged(tokens: str, shipped: ShippedVectors, frequency_weight: float | None) -> Column:
+def averaged(tokens: str, shipped: ShippedVectors, weighting: Weighting) -> Column:
     """Make the column of the averaged vectors of a column of tokens, an ``array<string>``."""
 
     def average(documents: pa.Array) -> Matrix:
         mapped = opened(shipped)
-        weights = None if frequency_weight is None else _weights(shipped, frequency_weight)
+        weights = _weights(shipped, weighting)
         ids, ends = token_ids(documents, mapped.ended_words)
         return average_vectors(ids, ends, mapped.matrix, weights)
 
@@ -148,8 +163,14 @@ def token_ids(
 
 
 @lru_cache(maxsize=2)
-def _weights(shipped: ShippedVectors, frequency_weight: float) -> Matrix:
-    return frequency_weights(np.asarray(opened(shipped).counts), frequency_weight)
+def _weights(shipped: ShippedVectors, weighting: Weighting) -> Matrix | None:
+    mapped, found = opened(shipped), None
+    if weighting.frequency_weight is not None:
+        found = frequency_weights(np.asarray(mapped.counts), weighting.frequency_weight)
+    if weighting.unit_vectors:
+        units = unit_weights(mapped.matrix)
+        found = units if found is None else found * units
+    return found
 
 
 def _vector_column(function: Callable[[pa.Array], Matrix], argument: Column) -> Column:

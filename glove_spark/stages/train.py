@@ -43,6 +43,7 @@ from glove_spark.training.checkpoints import (
 )
 from glove_spark.training.epoch_files import EpochPlan, Placement
 from glove_spark.training.epoch_plan import (
+    idle_cores_hint,
     learning_rate_of,
     objective_of,
     rounds_of,
@@ -77,6 +78,8 @@ def build_model(job: Job) -> Mapping[str, Any]:
     )
     schedule = schedule_of(settings, grid.num_blocks)
     log.info("train: %s", schedule.described)
+    if hint := idle_cores_hint(schedule, job.spark.sparkContext.defaultParallelism):
+        log.info("train: %s", hint)
     model = job.output.make_folder()
     vocabulary.write(model)
     history = _resume(job, model)
@@ -140,7 +143,7 @@ def build_model(job: Job) -> Mapping[str, Any]:
         ],
         "stopped_early": stopped,
         "vector_size": settings.vector_size,
-        "adagrad": settings.adagrad,
+        "adagrad": settings.accumulators,
         "num_blocks": grid.num_blocks,
         "schedule": schedule.name,
         "rounds": schedule.rounds,
@@ -240,7 +243,7 @@ def _train_epoch(
             learning_rate=rate,
             damping=settings.damping,
             objective=objective_of(settings),
-            adagrad=settings.adagrad,  # type: ignore[arg-type]
+            adagrad=settings.accumulators,  # type: ignore[arg-type]
         ),
         terms=terms,
         check_cells=check_cells,
