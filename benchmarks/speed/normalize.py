@@ -4,7 +4,7 @@
 
 The books on politics are tokenized by `words` in each normal form by turns, the first turn of all
 being a warm-up. The seconds are those that the JVM, in which this tokenizer works, had of the
-processor: they hardly change with what else the machine does. The record, in normalize.jsonl, has the
+processor: they hardly change with what else the machine does. The record, normalize.jsonl, has the
 median of each and its ratio to none.
 """
 
