@@ -12,7 +12,7 @@ _TROUBLES = (
         "to /etc/hosts",
     ),
     (
-        r"invalid null input: name|LoginException",
+        r"invalid null input: name|LoginException|basedir must be absolute: \?",
         "the user id that runs this has no name, which Hadoop asks for; run as a user that "
         "/etc/passwd has (in a container, add it there or run with --user of one that exists)",
     ),
