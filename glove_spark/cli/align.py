@@ -1,4 +1,4 @@
-"""The command that turns new vectors onto old ones: align."""
+"""The command align, which rotates new vectors to fit old ones."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def add_align(commands: Any) -> None:
     add_settings_command(
         commands,
         "align",
-        "turn new vectors onto old ones by the best rotation, and show what moved",
+        "rotate new vectors so that they fit old ones best (Procrustes), and list words that moved",
         AlignSettings,
         _align,
         EXAMPLES,

@@ -1,4 +1,4 @@
-"""The command that lists the batches of a corpus that is followed."""
+"""The command batches, which lists the batches of incremental updates."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def add_batches(commands: Any) -> None:
     add_settings_command(
         commands,
         "batches",
-        "list the batches that the counts are the sum of",
+        "list the batches that glove-spark update has added",
         BatchesSettings,
         _list,
         EXAMPLES,

@@ -23,11 +23,11 @@ def add_completion(commands: Any) -> None:
     command = add_command(
         commands,
         "completion",
-        "a script by which a shell completes commands and flags",
+        "print a script that lets your shell complete commands and flags",
         _completion,
         EXAMPLES,
     )
-    command.add_argument("shell", choices=SHELLS)
+    command.add_argument("shell", choices=SHELLS, help="your shell")
 
 
 def _completion(given: argparse.Namespace) -> None:

@@ -1,4 +1,4 @@
-"""The command that shows what there is: a real corpus made on the spot, and vectors from it."""
+"""The command demo, which writes a real corpus and trains vectors on it."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def add_demo(commands: Any) -> None:
     add_settings_command(
         commands,
         "demo",
-        "write a corpus of Python's documentation and train on it",
+        "write a small corpus from Python's documentation, train on it and show neighbours",
         DemoSettings,
         lambda settings: run_demo(Path(settings.output), settings.master),
         EXAMPLES,

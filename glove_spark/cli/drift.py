@@ -1,4 +1,4 @@
-"""The command that compares two models of one corpus on different days: drift."""
+"""The command drift, which compares two models of the same corpus from different days."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def add_drift(commands: Any) -> None:
     add_settings_command(
         commands,
         "drift",
-        "what moved from one model to the next, and its new words",
+        "compare two models: list the words that moved, and the new words",
         DriftSettings,
         _drift,
         EXAMPLES,

@@ -1,4 +1,4 @@
-"""The command line: flags made from the options, one library call a command."""
+"""The command line: flags made from the options, and one library call per command."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = parser.parse_args(arguments)
     configure_log(given.verbose - given.quiet, given.log_format)
     signal.signal(signal.SIGTERM, _interrupt)
-    # what escapes is a defect
+    # an exception that passes through here is a bug
     started, exit_code = time.time(), 1
     try:
         exit_code = _run(given)
@@ -87,20 +87,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _run(given: argparse.Namespace) -> int:
-    """Run a command, turning errors of ours into a line and an exit code."""
+    """Run a command, and turn our own errors into a log message and an exit code."""
     try:
         given.run(given)
     except BaseException as error:
-        # an interrupt in the middle of a call may surface as what the call's clean-up stumbled on
+        # an interrupt during a call may surface as an error of the call's clean-up
         if _follows_interrupt(error):
-            log.error("interrupted; run the same command again to go on")
+            log.error("interrupted; run the same command again to continue")
             return INTERRUPTED_EXIT_CODE
         if isinstance(error, GloveSparkError):
             log.error("%s", error)
             log.debug("traceback:", exc_info=True)
             return error.exit_code
         if isinstance(error, BrokenPipeError):
-            # the reader of our output (head, less) went away
+            # the program that reads our output (head, less) has ended
             sys.stderr.close()
             return 0
         raise
@@ -108,7 +108,7 @@ def _run(given: argparse.Namespace) -> int:
 
 
 def _follows_interrupt(error: BaseException | None) -> bool:
-    """Tell whether an interrupt is the error or what it was raised in the handling of."""
+    """Tell whether the error is an interrupt, or was raised while an interrupt was handled."""
     while error is not None:
         if isinstance(error, KeyboardInterrupt):
             return True
@@ -120,7 +120,7 @@ def build_parser() -> argparse.ArgumentParser:
     """Make the parser of all commands."""
     parser = argparse.ArgumentParser(
         prog="glove-spark",
-        description="GloVe word vectors from any corpus, on Apache Spark.",
+        description="Train GloVe word vectors on your own text, with Apache Spark.",
         epilog="examples:\n"
         "  glove-spark demo\n"
         "  glove-spark run --input books/ --output out/\n"
@@ -132,7 +132,11 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"glove-spark {__version__}")
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
     everything = add_command(
-        commands, "run", "the whole pipeline: corpus to vectors", _run_pipeline, RUN_EXAMPLES
+        commands,
+        "run",
+        "run all six stages, from a corpus to word vectors",
+        _run_pipeline,
+        RUN_EXAMPLES,
     )
     _add_options(everything, {name: SETTINGS[name] for name in ("run", *STAGE_COMMANDS)})
     for stage, text in STAGE_COMMANDS.items():
@@ -142,7 +146,7 @@ def build_parser() -> argparse.ArgumentParser:
     update = add_command(
         commands,
         "update",
-        "add a batch of text to counts that follow a corpus, or take one out",
+        "incremental updates: add a batch of text to existing counts, or remove one",
         _run_update,
         UPDATE_EXAMPLES,
     )
@@ -173,17 +177,19 @@ def _interrupt(signum: int, frame: Any) -> None:
 
 def _add_options(command: argparse.ArgumentParser, tables: Any) -> None:
     command.add_argument(
-        "--config", metavar="FILE", help="options in TOML, one table a stage; flags win"
+        "--config",
+        metavar="FILE",
+        help="read options from this TOML file, with one table per stage; flags override it",
     )
     for table, settings in tables.items():
         group = command.add_argument_group(table, settings.__doc__)
         for spec in settings.specs():
-            # a destination per table; what is not given leaves the TOML file's value
+            # one destination per table; a flag that is not given keeps the TOML file's value
             add_option(group, f"{table}.{spec.name}", spec)
 
 
 def _values(given: argparse.Namespace) -> dict[str, dict[str, Any]]:
-    """Merge the TOML file and the flags; flags win."""
+    """Merge the TOML file and the flags; flags override the file."""
     values = read_toml(given.config) if given.config else {}
     for key, value in vars(given).items():
         table, dot, name = key.partition(".")
@@ -195,7 +201,7 @@ def _values(given: argparse.Namespace) -> dict[str, dict[str, Any]]:
 def _config(given: argparse.Namespace) -> PipelineConfig:
     values = _values(given)
     if given.stage not in (None, "tokenize"):
-        # later stages do not read the corpus; the option is required by tokenize alone
+        # later stages do not read the corpus; only tokenize requires the option
         values.setdefault("tokenize", {}).setdefault("input", ())
     return pipeline_config(values)
 

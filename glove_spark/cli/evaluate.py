@@ -26,7 +26,7 @@ def add_evaluate(commands: Any) -> None:
     add_settings_command(
         commands,
         "evaluate",
-        "score vectors by analogies (3CosAdd, 3CosMul) and word similarity (Spearman)",
+        "score vectors on analogies (3CosAdd, 3CosMul) and word similarity (Spearman)",
         EvaluateSettings,
         _evaluate,
         EXAMPLES,

@@ -1,4 +1,4 @@
-"""The commands that exchange work with other programs: convert, import-c and export-c."""
+"""The commands that exchange files with other programs: convert, import-c and export-c."""
 
 from __future__ import annotations
 
@@ -16,8 +16,9 @@ CONVERT_EXAMPLES = """  glove-spark convert out/ vectors.bin                    
   glove-spark convert vectors.npy vectors.txt.gz --precision 6
   glove-spark convert vectors.bin sums.parquet --vocab vocab.txt   (from the C program)
 
-formats by ending: .txt glove, .vec word2vec, .bin word2vec-binary, .parquet parquet, .npy npy,
-.safetensors safetensors, .tsv projector; the first three also packed, such as .txt.gz
+formats and their file extensions: glove .txt, word2vec .vec, word2vec-binary .bin,
+parquet .parquet, npy .npy, safetensors .safetensors, projector .tsv; the first three can also be
+compressed, such as .txt.gz
 """
 IMPORT_EXAMPLES = """\
   glove-spark import-c --vocab vocab.txt --cooccurrence cooccurrence.bin --output out/
@@ -36,7 +37,7 @@ def add_convert(commands: Any) -> None:
     add_settings_command(
         commands,
         "convert",
-        "vectors from one format to another, a bounded number of words at a time",
+        "convert vectors to another file format; files may be larger than the memory",
         ConvertSettings,
         _convert,
         CONVERT_EXAMPLES,
@@ -48,7 +49,7 @@ def add_import_c(commands: Any) -> None:
     add_settings_command(
         commands,
         "import-c",
-        "what Stanford's C program counted or trained, as datasets to go on from",
+        "import files of Stanford's C program: its counts or its trained parameters",
         ImportCSettings,
         _import_c,
         IMPORT_EXAMPLES,
@@ -60,7 +61,7 @@ def add_export_c(commands: Any) -> None:
     add_settings_command(
         commands,
         "export-c",
-        "datasets as the files of Stanford's C program",
+        "write datasets as files for Stanford's C program",
         ExportCSettings,
         _export_c,
         EXPORT_EXAMPLES,

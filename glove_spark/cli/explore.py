@@ -1,4 +1,4 @@
-"""The commands to look at vectors and counts: neighbors, analogy and ratio."""
+"""The commands that look into vectors and counts: neighbors, analogy and ratio."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def add_neighbors(commands: Any) -> None:
     add_settings_command(
         commands,
         "neighbors",
-        "the words nearest to each word",
+        "list the nearest neighbours of words, with their cosines",
         NeighborsSettings,
         _neighbors,
         NEIGHBORS_EXAMPLES,
@@ -37,7 +37,12 @@ def add_neighbors(commands: Any) -> None:
 def add_analogy(commands: Any) -> None:
     """Add the command."""
     add_settings_command(
-        commands, "analogy", "A is to B as C is to ?", AnalogySettings, _analogy, ANALOGY_EXAMPLES
+        commands,
+        "analogy",
+        "answer an analogy: A is to B as C is to which word?",
+        AnalogySettings,
+        _analogy,
+        ANALOGY_EXAMPLES,
     )
 
 
@@ -46,7 +51,8 @@ def add_ratio(commands: Any) -> None:
     add_settings_command(
         commands,
         "ratio",
-        "co-occurrence probabilities P(k|i), P(k|j) and their ratio, as ice and steam in the paper",
+        "show the co-occurrence probabilities P(k|i), P(k|j) and their ratio, as the GloVe paper "
+        "does for ice and steam",
         RatioSettings,
         _ratio,
         RATIO_EXAMPLES,

@@ -12,7 +12,7 @@ from glove_spark.settings.option import OptionSpec, Settings
 
 SettingsT = TypeVar("SettingsT", bound=Settings)
 
-EXIT_CODES = """exit codes: 0 done, 1 a defect in glove_spark, 2 a setting is wrong,
+EXIT_CODES = """exit codes: 0 success, 1 a bug in glove_spark, 2 a setting is wrong,
 3 an input is wrong, 4 the output cannot be written, 5 a dataset is damaged or was made with other
 settings, 6 Java or Spark does not start, 7 training diverged, 8 a new version is worse than the
 current one, 130 interrupted"""
@@ -25,7 +25,15 @@ def add_command(
     run: Callable[[argparse.Namespace], None],
     examples: str = "",
 ) -> argparse.ArgumentParser:
-    """Add a command; ``text`` is a line without a full stop, ``examples`` are command lines."""
+    """Add a command to the parser.
+
+    Parameters
+    ----------
+    text
+        Its description, one sentence without a full stop.
+    examples
+        Command lines, for the end of the help text.
+    """
     command: argparse.ArgumentParser = commands.add_parser(
         name,
         help=text,
@@ -34,14 +42,14 @@ def add_command(
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     command.set_defaults(run=run, command=name, stage=None)
-    command.add_argument("-v", "--verbose", action="count", default=0, help="say more")
-    command.add_argument("-q", "--quiet", action="count", default=0, help="say less")
+    command.add_argument("-v", "--verbose", action="count", default=0, help="log more details")
+    command.add_argument("-q", "--quiet", action="count", default=0, help="log less")
     command.add_argument(
         "--log-format",
         choices=FORMATS,
         default="text",
-        help="the log on standard error: lines for people, with bars on a terminal (text, the "
-        "default), or a JSON object a line",
+        help="the format of the log on standard error: text with progress bars (text, the "
+        "default) or one JSON object per line (json)",
     )
     return command
 
@@ -54,7 +62,7 @@ def add_settings_command(
     run: Callable[[SettingsT], None],
     examples: str = "",
 ) -> None:
-    """Add a command whose options are those of one class; ``run`` gets its settings."""
+    """Add a command that takes the options of one settings class, and passes them to ``run``."""
     command = add_command(
         commands, name, text, lambda given: run(_settings(kind, vars(given))), examples
     )
@@ -63,12 +71,12 @@ def add_settings_command(
 
 
 def _settings(kind: type[SettingsT], given: Mapping[str, Any]) -> SettingsT:
-    """Make settings of what was given; the rest has its default."""
+    """Make settings from the given values; the others have their defaults."""
     return kind.from_mapping({s.name: given[s.name] for s in kind.specs() if s.name in given})
 
 
 def add_option(group: Any, destination: str, spec: OptionSpec) -> None:
-    """Add the flag of an option; what is not given is not in the namespace."""
+    """Add the flag of an option; a flag that is not given is absent from the namespace."""
     help = spec.help
     if spec.default is False:
         help += " (default: off)"
@@ -80,7 +88,8 @@ def add_option(group: Any, destination: str, spec: OptionSpec) -> None:
         group.add_argument(spec.flag, action="store_true", **common)
         if spec.default is True:
             off = spec.opposite or "--no-" + spec.flag[2:]
-            group.add_argument(off, action="store_false", **common | {"help": f"not {spec.flag}"})
+            turned_off = {"help": f"turn off {spec.flag}"}
+            group.add_argument(off, action="store_false", **common | turned_off)
         return
     if spec.rule is not None and spec.rule.choices:
         common["metavar"] = "|".join(spec.rule.choices)

@@ -1,4 +1,4 @@
-"""The command that makes later starts of Java faster."""
+"""The command prepare, which makes later starts of Java faster."""
 
 from __future__ import annotations
 
@@ -26,7 +26,8 @@ def add_prepare(commands: Any) -> None:
     add_command(
         commands,
         "prepare",
-        "once a machine: archive the classes that Spark's Java loads, so that it starts sooner",
+        "write a class-data archive (AppCDS) for Spark's Java, so that it starts faster; run this "
+        "once per machine",
         _prepare,
         EXAMPLES,
     )

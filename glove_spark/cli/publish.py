@@ -1,4 +1,4 @@
-"""The command that makes a version current, if it is whole and good enough."""
+"""The command publish, which makes a version the current one if it is complete and good enough."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ def add_publish(commands: Any) -> None:
     add_settings_command(
         commands,
         "publish",
-        "make a version (DIR/versions/NAME) the current one (DIR/current), if it is whole and not "
-        "worse than the one before",
+        "make a version (DIR/versions/NAME) the current one (DIR/current), if it is complete and "
+        "not worse than the one before",
         PublishSettings,
         _publish,
         EXAMPLES,

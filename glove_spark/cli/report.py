@@ -1,4 +1,4 @@
-"""The commands that make things to look at: report and plot-neighbors."""
+"""The commands that draw: report and plot-neighbors."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ REPORT_EXAMPLES = """  glove-spark report out/
   glove-spark report out/ --map pca --map-words 5000
   glove-spark report today/ --compare-with yesterday/
 
-needs plotly, which installs with: pip install 'glove_spark[plot]'
+This command needs plotly: pip install 'glove_spark[plot]'
 """
 PLOT_EXAMPLES = """  glove-spark plot-neighbors liberty war --vectors out/ --output plots/
   glove-spark plot-neighbors frog --vectors glove.6B.300d.txt -n 20 --theme dark
 
-PNG needs matplotlib, which installs with: pip install 'glove_spark[plot]'
+PNG files need matplotlib: pip install 'glove_spark[plot]'
 """
 
 
@@ -31,7 +31,7 @@ def add_report(commands: Any) -> None:
     add_settings_command(
         commands,
         "report",
-        "an output folder as one web page: how it went, a map of the words, scores",
+        "write a web page about an output folder: the run, a map of the words, neighbours, scores",
         ReportSettings,
         _report,
         REPORT_EXAMPLES,
@@ -43,7 +43,7 @@ def add_plot_neighbors(commands: Any) -> None:
     add_settings_command(
         commands,
         "plot-neighbors",
-        "a word and its nearest words as a picture: HTML and PNG",
+        "draw a word and its nearest neighbours, as HTML and PNG",
         PlotNeighborsSettings,
         _plot_neighbors,
         PLOT_EXAMPLES,

@@ -1,4 +1,4 @@
-"""The command that reads an output folder's files and says whether they are as written."""
+"""The command verify, which compares the files of an output folder with their checksums."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def add_verify(commands: Any) -> None:
     add_settings_command(
         commands,
         "verify",
-        "read every dataset of an output folder and compare its checksums",
+        "read every dataset in an output folder and verify its checksums",
         VerifySettings,
         _verify,
         EXAMPLES,

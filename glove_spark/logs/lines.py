@@ -9,6 +9,7 @@ import json
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from datetime import datetime, timezone
 from typing import Any
 
@@ -19,7 +20,8 @@ FORMATS = ("text", "json")
 
 _LEVELS = {-1: logging.WARNING, 0: logging.INFO}
 
-_stage = ""
+# of its own in every thread: two runs of one process do not mix up their records
+_stage: ContextVar[str | None] = ContextVar("stage", default=None)
 
 
 def fields(**values: Any) -> dict[str, Any]:
@@ -30,12 +32,11 @@ def fields(**values: Any) -> dict[str, Any]:
 @contextmanager
 def stage_of_records(name: str) -> Iterator[None]:
     """Say of records within the block which dataset is being made."""
-    global _stage
-    before, _stage = _stage, name
+    before = _stage.set(name)
     try:
         yield
     finally:
-        _stage = before
+        _stage.reset(before)
 
 
 def configure_log(verbosity: int, log_format: str = "text") -> None:
@@ -74,7 +75,7 @@ class JsonFormatter(logging.Formatter):
         content = {
             "time": created.isoformat(timespec="milliseconds"),
             "level": record.levelname.lower(),
-            "stage": _stage or None,
+            "stage": _stage.get(),
             "message": record.getMessage(),
             **getattr(record, "fields", {}),
         }

@@ -32,18 +32,18 @@ SPARK_NAMES = {
 
 @dataclass(frozen=True)
 class MlSettings(Settings):
-    """What only the Estimator and its model have."""
+    """The options that only the Estimator and its model have."""
 
     work_dir: str | None = option(
         None,
-        "a folder that the driver and all executors see, a path or URI; what a fit made there is "
-        "used again by the next on the same rows and Params, and what it left unfinished resumed; "
-        "default: a temporary folder, deleted after the fit",
+        "a folder that the driver and all executors can see, a path or a URI; a fit keeps its "
+        "datasets there, and the next fit on the same rows and Params uses them again or resumes "
+        "unfinished work; default: a temporary folder, deleted after the fit",
     )
     frequency_weight: float | None = option(
         None,
-        "a of a / (a + p): transform weighs a word by it, p being the word's share of all tokens; "
-        "default: every token weighs the same",
+        "transform weights each word by a / (a + p), where a is this value and p is the word's "
+        "share of all tokens; default: all tokens have the same weight",
         above(0),
     )
 

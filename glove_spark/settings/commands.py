@@ -1,7 +1,7 @@
-"""The options of the commands beside the stages, defined as those of the stages are.
+"""The options of all other commands, defined in the same way as the options of the stages.
 
-Each class has the options of one command, or of several that share them. The functions behind the
-commands take their defaults from here.
+Each class has the options of one command, or options that several commands share. The functions
+that the commands call take their defaults from here.
 """
 
 from __future__ import annotations
@@ -15,118 +15,139 @@ from glove_spark.settings.stages import COMBINATIONS, TrainSettings, metrics_opt
 
 @dataclass(frozen=True, kw_only=True)
 class VectorsFormatSettings(Settings):
-    """What a file of vectors is."""
+    """How to read a file of vectors."""
 
     format: str | None = option(
-        None, "the file's format, where its ending does not say it", metavar="NAME"
+        None, "the format of the file, if its extension does not tell it", metavar="NAME"
     )
     vocab: str | None = option(
         None,
-        "vocab.txt: the file holds parameters of the C program, float64",
+        "the C program's vocab.txt; needed if the file contains the C program's binary parameters "
+        "(float64)",
         metavar="FILE",
     )
     repeated_words: str = option(
         "first",
-        "of a word that has several vectors, take the first with a warning (first), or refuse the "
-        "file",
+        "if a word has several vectors: use its first vector and warn (first), or stop with an "
+        "error (refuse)",
         one_of("first", "refuse"),
     )
     encoding_errors: str = option(
         "strict",
-        "words that are not UTF-8: refuse the file (strict), put U+FFFD for what is none "
-        "(replace), or leave them out with a warning (skip)",
+        "if a word is not valid UTF-8: stop with an error (strict), replace the invalid bytes by "
+        "U+FFFD (replace), or omit the word and warn (skip)",
         one_of("strict", "replace", "skip"),
     )
 
 
 @dataclass(frozen=True, kw_only=True)
 class VectorsSettings(VectorsFormatSettings):
-    """Which vectors a command reads."""
+    """The vectors to read."""
 
     vectors: str = option(
-        MISSING, "an output folder, or a file in any format that convert reads", metavar="PATH"
+        MISSING,
+        "the vectors to read: an output folder, or a file in any format that convert reads",
+        metavar="PATH",
     )
 
 
 @dataclass(frozen=True, kw_only=True)
 class QuestionsSettings(Settings):
-    """The questions by which vectors are scored."""
+    """The questions that vectors are scored with."""
 
     analogies: str | None = option(
         None,
-        "a file, or a folder of .txt files, with four words per line; files whose names begin "
-        "with gram are syntactic",
+        "analogy questions: a file, or a folder of .txt files, with four words per line; files "
+        "whose names begin with gram count as syntactic, others as semantic",
         metavar="PATH",
     )
     similarity: tuple[str, ...] = option(
-        (), "files of 'word word score', or folders of .txt files", metavar="PATH"
+        (),
+        "word similarities: files, or folders of .txt files, with 'word word score' on each line",
+        metavar="PATH",
     )
 
 
 @dataclass(frozen=True, kw_only=True)
 class EvaluateSettings(QuestionsSettings, VectorsSettings):
-    """What is scored, and how."""
+    """What to score, and how."""
 
     missing: str = option(
         "skip",
-        "a question or pair with a word that has no vector is left out (skip), or counts as "
-        "answered wrongly and as of cosine 0 (wrong)",
+        "if a word of a question or pair has no vector: omit the question (skip), or count an "
+        "analogy as wrong and a similarity as cosine 0 (wrong)",
         one_of("skip", "wrong"),
     )
     sides: tuple[str, ...] = option(
         (),
-        "score these vectors of a model side by side: word + context, word or context vectors, "
-        "or concat (both, one after the other); default: the vectors that were exported",
+        "score these vectors of a model and show them side by side: sum (word + context vector), "
+        "word, context, or concat (both concatenated); default: the exported vectors",
         one_of(*COMBINATIONS),
     )
-    center: bool = option(False, "subtract the mean vector of all words first")
-    keep_case: bool = option(False, "ask for words in the case they are written in")
+    center: bool = option(False, "subtract the mean vector of all words before scoring")
+    keep_case: bool = option(False, "do not convert the words of the questions to lower case")
     json: bool = option(False, "print JSON instead of a table")
-    on_spark: bool = option(False, "spread the work over Spark's tasks, for millions of words")
-    master: str | None = option(None, "Spark's master, with --on-spark", metavar="URL")
+    on_spark: bool = option(False, "distribute the work with Spark, for millions of words")
+    master: str | None = option(None, "the Spark master, with --on-spark", metavar="URL")
 
     def check_together(self) -> None:
-        """Check that there is something to score."""
+        """Check that there are questions, and that ``master`` comes with ``on_spark``."""
         if not self.analogies and not self.similarity:
             raise ConfigurationError("nothing to score; give --analogies PATH or --similarity PATH")
         if self.master and not self.on_spark:
-            raise ConfigurationError(f"master={self.master} is of use with --on-spark only")
+            raise ConfigurationError(
+                f"master={self.master} has no effect without --on-spark; add --on-spark, or omit "
+                "--master"
+            )
 
 
 @dataclass(frozen=True, kw_only=True)
 class NeighborsSettings(VectorsSettings):
-    """Which words are asked for."""
+    """The words whose neighbours to list."""
 
-    words: tuple[str, ...] = option(MISSING, "words", metavar="WORD", positional=True)
+    words: tuple[str, ...] = option(
+        MISSING, "the words whose neighbours to list", metavar="WORD", positional=True
+    )
     cache: str | None = option(
         None,
-        "map a copy of the vectors in this folder into memory instead of reading them; the copy "
-        "is made the first time",
+        "keep a memory-mapped copy of the vectors in this folder; the first use writes the copy, "
+        "and later uses start faster",
         metavar="DIR",
     )
-    number: int = option(10, "how many words to list", at_least(1), short="-n", metavar="N")
+    number: int = option(
+        10, "the number of neighbours to list", at_least(1), short="-n", metavar="N"
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
 class AnalogySettings(NeighborsSettings):
-    """The analogy that is asked for."""
+    """The analogy to answer."""
 
     words: tuple[str, ...] = option(
-        MISSING, "A, B and C: A is to B as C is to ?", metavar="WORD", positional=True, count=3
+        MISSING,
+        "the three words A, B and C of the question: A is to B as C is to which word?",
+        metavar="WORD",
+        positional=True,
+        count=3,
     )
     method: str = option(
-        "3cosadd", "add cosines (3cosadd) or multiply them", one_of("3cosadd", "3cosmul")
+        "3cosadd",
+        "the scoring method: add cosines (3cosadd) or multiply them (3cosmul)",
+        one_of("3cosadd", "3cosmul"),
     )
 
 
 @dataclass(frozen=True, kw_only=True)
 class RatioSettings(Settings):
-    """The words whose co-occurrence probabilities are compared."""
+    """The words whose co-occurrence probabilities to compare."""
 
-    i: str = option(MISSING, "a word", metavar="I", positional=True)
-    j: str = option(MISSING, "another word", metavar="J", positional=True)
+    i: str = option(MISSING, "the first word, such as ice", metavar="I", positional=True)
+    j: str = option(MISSING, "the second word, such as steam", metavar="J", positional=True)
     probes: tuple[str, ...] = option(
-        MISSING, "words that occur with both", metavar="K", positional=True
+        MISSING,
+        "context words, such as solid, gas, water",
+        metavar="K",
+        positional=True,
     )
     counts: str = option(
         MISSING, "an output folder with the datasets vocabulary and cooccurrence", metavar="DIR"
@@ -135,106 +156,124 @@ class RatioSettings(Settings):
 
 @dataclass(frozen=True, kw_only=True)
 class PageSettings(QuestionsSettings):
-    """What a report shows."""
+    """What the report page shows."""
 
-    reuse: str | None = option(None, "where to find datasets that the folder lacks", metavar="DIR")
-    title: str = option("", "the page's title; default: the folder's name")
+    reuse: str | None = option(
+        None,
+        "read datasets that are missing in the output folder from this output folder",
+        metavar="DIR",
+    )
+    title: str = option("", "the title of the page; default: the name of the folder")
     neighbors: tuple[str, ...] = option(
-        (), "list the neighbours of these words; default: some are chosen", metavar="WORD"
+        (),
+        "list the nearest neighbours of these words; default: words chosen from the vocabulary",
+        metavar="WORD",
     )
     ratio: tuple[str, ...] = option(
         (),
-        "words I J K...: the ratios of P(K|I) and P(K|J); default: those of ice and steam",
+        "words I J K...: show P(K|I) / P(K|J) for every K; default: the paper's example, ice and "
+        "steam",
         metavar="WORD",
     )
     map: str = option(
         "auto",
-        "how words are placed on the map; auto is UMAP where it is installed "
-        "(pip install 'glove_spark[umap]'), and else PCA",
+        "how to place words on the map; auto is UMAP if it is installed "
+        "(pip install 'glove_spark[umap]'), otherwise PCA",
         one_of("auto", "umap", "pca"),
     )
-    # browsers draw a dot per word, and the page takes some 160 bytes per word
+    # browsers draw one dot per word, and the page needs some 160 bytes per word
     map_words: int = option(
-        3000, "how many of the most frequent words are on the map", between(2, 10_000)
+        3000, "show this number of the most frequent words on the map", between(2, 10_000)
     )
-    seed: int = option(1, "UMAP's seed", between(0, 2**32 - 1))
+    seed: int = option(1, "the random seed of UMAP", between(0, 2**32 - 1))
     compare_with: str | None = option(
         None,
-        "show what moved since, and new words: an output folder, or vectors in any format",
+        "show new words, and words that moved since these older vectors: an output folder, or a "
+        "file in any format that convert reads",
         metavar="OLD",
     )
-    keep_case: bool = option(False, "ask questions in the case they are written in")
+    keep_case: bool = option(False, "do not convert the words of the questions to lower case")
 
     def check_together(self) -> None:
-        """Check that a ratio has the words it needs."""
+        """Check that a ratio has at least three words."""
         if 0 < len(self.ratio) < 3:
             raise ConfigurationError(
-                f"ratio={' '.join(self.ratio)} must be at least three words: I, J and one or more K"
+                f"ratio={' '.join(self.ratio)} must be at least three words: I, J and one or more "
+                "K; add words, or omit --ratio"
             )
 
 
 @dataclass(frozen=True, kw_only=True)
 class ReportSettings(PageSettings):
-    """Which folder is reported on, and where the page goes."""
+    """The folder to report on, and the page to write."""
 
-    folder: str = option(MISSING, "an output folder", metavar="DIR", positional=True)
+    folder: str = option(MISSING, "the output folder to report on", metavar="DIR", positional=True)
     output: str | None = option(
-        None, "the page to write; default: report.html in DIR", metavar="FILE"
+        None, "the file to write; default: report.html in DIR", metavar="FILE"
     )
 
 
 @dataclass(frozen=True, kw_only=True)
 class PlotNeighborsSettings(VectorsSettings):
-    """Which words are drawn, and how."""
+    """The words to draw, and how."""
 
-    words: tuple[str, ...] = option(MISSING, "words", metavar="WORD", positional=True)
-    number: int = option(12, "how many neighbours to draw", at_least(1), short="-n", metavar="N")
-    output: str = option(".", "the folder to write to", metavar="DIR")
+    words: tuple[str, ...] = option(
+        MISSING, "the words to draw; each gets its own files", metavar="WORD", positional=True
+    )
+    number: int = option(
+        12, "the number of neighbours to draw", at_least(1), short="-n", metavar="N"
+    )
+    output: str = option(".", "the folder to write the pictures to", metavar="DIR")
     theme: str = option(
         "both",
-        "of PNG files; HTML follows the reader's and can be switched",
+        "the colours of PNG files; HTML files follow the browser's theme, and the reader can "
+        "switch it",
         one_of("light", "dark", "both"),
     )
     only: str | None = option(
-        None, "write one of the two kinds of files; default: both", one_of("html", "png")
+        None, "write only HTML files or only PNG files; default: both", one_of("html", "png")
     )
 
 
 @dataclass(frozen=True, kw_only=True)
 class DriftSettings(Settings):
-    """Which two sets of vectors are compared."""
+    """The two sets of vectors to compare."""
 
     old: str = option(
         MISSING,
-        "an output folder, or a file in any format that convert reads",
+        "the older vectors: an output folder, or a file in any format that convert reads",
         metavar="OLD",
         positional=True,
     )
-    new: str = option(MISSING, "the same, of a later day", metavar="NEW", positional=True)
+    new: str = option(
+        MISSING, "the newer vectors: also a folder or file", metavar="NEW", positional=True
+    )
     number: int = option(
         20,
-        "how many words that moved, and new words, to list at most",
+        "list at most this number of words that moved, and of new words",
         at_least(1),
         short="-n",
         metavar="N",
     )
     among: int = option(
-        10_000, "look for words that moved among so many of the most frequent", at_least(1)
+        10_000,
+        "look for words that moved only among this number of the most frequent words",
+        at_least(1),
     )
     json: bool = option(False, "print JSON instead of text")
 
 
 @dataclass(frozen=True, kw_only=True)
 class WrittenVectorsSettings(Settings):
-    """How vectors are written."""
+    """How to write vectors."""
 
     to: str | None = option(
-        None, "the format of TARGET, where its ending does not say it", metavar="NAME"
+        None, "the format of TARGET, if its extension does not tell it", metavar="NAME"
     )
     precision: str = option(
         "full",
-        "of text: the fewest digits that give the same float32 back (full), or the number of "
-        "decimals; the C program writes 6",
+        "text formats: write as many digits as are needed to read back the same float32 (full), "
+        "or this number of decimals; the C program writes 6",
         metavar="full|N",
     )
     overwrite: bool = option(False, "replace TARGET if it exists")
@@ -242,58 +281,78 @@ class WrittenVectorsSettings(Settings):
 
 @dataclass(frozen=True, kw_only=True)
 class ConvertSettings(WrittenVectorsSettings, VectorsFormatSettings):
-    """What is converted, and into what."""
+    """What to convert, and to which format."""
 
-    source: str = option(MISSING, "an output folder, or a file", metavar="SOURCE", positional=True)
+    source: str = option(
+        MISSING,
+        "the vectors to convert: an output folder, or a file",
+        metavar="SOURCE",
+        positional=True,
+    )
     target: str = option(MISSING, "the file to write", metavar="TARGET", positional=True)
     side: str | None = option(
         None,
-        "take word + context, word or context vectors of the model in an output folder, or concat "
-        "(both, one after the other); default: the vectors that were exported",
+        "of the model in an output folder, take sum (word + context vector), word, context, or "
+        "concat (both concatenated); default: the exported vectors",
         one_of(*COMBINATIONS),
     )
-    center: bool = option(False, "subtract the mean vector of all words")
+    center: bool = option(False, "subtract the mean vector of all words from every vector")
 
 
 @dataclass(frozen=True, kw_only=True)
 class AlignSettings(WrittenVectorsSettings):
-    """Which vectors are turned onto which."""
+    """The vectors to align."""
 
     old: str = option(
         MISSING,
-        "an output folder, or a file in any format that convert reads",
+        "the vectors to align to: an output folder, or a file in any format that convert reads",
         metavar="OLD",
         positional=True,
     )
     new: str = option(
-        MISSING, "the same; the vectors that are turned", metavar="NEW", positional=True
+        MISSING,
+        "the vectors to rotate: also a folder or file",
+        metavar="NEW",
+        positional=True,
     )
-    target: str = option(MISSING, "the file to write", metavar="TARGET", positional=True)
+    target: str = option(
+        MISSING, "the file to write the rotated vectors to", metavar="TARGET", positional=True
+    )
     number: int = option(
         20,
-        "how many words that moved, and new words, to list",
+        "list at most this number of words that moved, and of new words",
         at_least(1),
         short="-n",
         metavar="N",
     )
     among: int = option(
-        10_000, "look for words that moved among so many of the most frequent", at_least(1)
+        10_000,
+        "look for words that moved only among this number of the most frequent words",
+        at_least(1),
     )
 
 
 @dataclass(frozen=True, kw_only=True)
 class ImportCSettings(Settings):
-    """Which files of the C program become datasets."""
+    """The files of the C program to import."""
 
-    vocab: str = option(MISSING, "the program's vocab.txt", metavar="FILE")
-    cooccurrence: str | None = option(None, "cooccurrence.bin, shuffled or not", metavar="FILE")
-    parameters: str | None = option(None, "float64, of -binary 1 or 2", metavar="FILE")
-    gradsq: str | None = option(None, "accumulators, with --parameters", metavar="FILE")
-    output: str = option(MISSING, "the output folder", metavar="DIR")
+    vocab: str = option(MISSING, "the C program's vocab.txt", metavar="FILE")
+    cooccurrence: str | None = option(
+        None, "the C program's cooccurrence.bin, shuffled or not", metavar="FILE"
+    )
+    parameters: str | None = option(
+        None,
+        "the C program's binary parameters (float64), written with its option -binary 1 or 2",
+        metavar="FILE",
+    )
+    gradsq: str | None = option(
+        None, "the C program's AdaGrad accumulators; needs --parameters", metavar="FILE"
+    )
+    output: str = option(MISSING, "the output folder to write datasets to", metavar="DIR")
     overwrite: bool = option(False, "replace existing datasets")
 
     def check_together(self) -> None:
-        """Check that there is something to import."""
+        """Check that there is a file to import."""
         if not self.cooccurrence and not self.parameters:
             raise ConfigurationError(
                 "nothing to import; give --cooccurrence FILE or --parameters FILE"
@@ -302,79 +361,100 @@ class ImportCSettings(Settings):
 
 @dataclass(frozen=True, kw_only=True)
 class ExportCSettings(Settings):
-    """Which files are written for the C program."""
+    """The files to write for the C program."""
 
-    source: str = option(MISSING, "an output folder", metavar="DIR", positional=True)
-    vocab: str | None = option(None, "write vocab.txt", metavar="FILE")
-    cooccurrence: str | None = option(None, "write cooccurrence.bin", metavar="FILE")
-    parameters: str | None = option(None, "write the last epoch's parameters", metavar="FILE")
-    gradsq: str | None = option(None, "write the last epoch's accumulators", metavar="FILE")
+    source: str = option(
+        MISSING, "the output folder to read datasets from", metavar="DIR", positional=True
+    )
+    vocab: str | None = option(
+        None, "write the vocabulary to this file (vocab.txt)", metavar="FILE"
+    )
+    cooccurrence: str | None = option(
+        None, "write the co-occurrence matrix to this file (cooccurrence.bin)", metavar="FILE"
+    )
+    parameters: str | None = option(
+        None, "write the parameters of the last epoch to this file", metavar="FILE"
+    )
+    gradsq: str | None = option(
+        None, "write the AdaGrad accumulators of the last epoch to this file", metavar="FILE"
+    )
     overwrite: bool = option(False, "replace existing files")
 
 
 @dataclass(frozen=True, kw_only=True)
 class PublishSettings(QuestionsSettings):
-    """Which version becomes the current one, and on what condition."""
+    """The version to publish, and the quality that it must have."""
 
-    output: str = option(MISSING, "the folder of the counts and the versions", metavar="DIR")
-    version: str = option(MISSING, "the version's folder in DIR/versions", metavar="NAME")
+    output: str = option(
+        MISSING, "the output folder, which contains the folder versions", metavar="DIR"
+    )
+    version: str = option(MISSING, "the name of a folder in DIR/versions", metavar="NAME")
     keep: int | None = option(
         None,
-        "delete all but the N latest published versions; default: none is deleted",
+        "keep the N latest published versions and delete the others; default: delete none",
         at_least(1),
         metavar="N",
     )
     margin: float = option(
         1.0,
-        "how many points the analogies, or the mean of the similarities, may fall below the "
-        "current version's; less than 0 demands progress",
+        "refuse the version if its analogy accuracy, or the mean of its similarity scores, is more "
+        "than this number of points below the current version; a negative number requires an "
+        "improvement",
         metavar="POINTS",
     )
     rollback: bool = option(
-        False, "publish a version older than the current one; its quality is not compared"
+        False, "publish a version older than the current one, without comparing the quality"
     )
     metrics: str | None = metrics_option()
 
 
 @dataclass(frozen=True, kw_only=True)
 class BatchesSettings(Settings):
-    """Whose batches are listed."""
+    """The folder whose batches to list."""
 
     folder: str = option(
-        MISSING, "the output folder of the updates", metavar="DIR", positional=True
+        MISSING,
+        "the output folder that glove-spark update wrote to",
+        metavar="DIR",
+        positional=True,
     )
     json: bool = option(False, "print one JSON object per batch")
 
 
 @dataclass(frozen=True, kw_only=True)
 class VerifySettings(Settings):
-    """What is verified."""
+    """The folder to verify."""
 
-    folder: str = option(MISSING, "an output folder", metavar="DIR", positional=True)
+    folder: str = option(MISSING, "the output folder to verify", metavar="DIR", positional=True)
 
 
 @dataclass(frozen=True, kw_only=True)
 class DemoSettings(Settings):
-    """Where the demonstration works."""
+    """Where the demonstration runs."""
 
     output: str = option("demo-output", "the folder to write to", metavar="DIR")
-    master: str | None = option(None, "Spark's master; default: local[*]", metavar="URL")
+    master: str | None = option(None, "the Spark master; default: local[*]", metavar="URL")
 
 
 @dataclass(frozen=True, kw_only=True)
 class DailySettings(Settings):
-    """A day's run by scripts/daily.sh or conf/airflow/glove_daily.py: GLOVE_DAILY_<NAME>.
+    """The variables GLOVE_DAILY_<NAME> of scripts/daily.sh and conf/airflow/glove_daily.py.
 
-    Neither can import this where it runs; a test holds that their defaults are these.
+    Neither can import this module where it runs; a test checks that their defaults are the same.
     """
 
-    margin: float = option(PublishSettings.margin, "points that the scores may fall by")
-    keep: int = option(7, "published versions that stay", at_least(1))
+    margin: float = option(
+        PublishSettings.margin, "the number of points by which the scores may be lower"
+    )
+    keep: int = option(7, "the number of published versions to keep", at_least(1))
     epochs: int = option(
-        TrainSettings.epochs, "epochs of a model that starts from nothing", at_least(1)
+        TrainSettings.epochs, "epochs of a model that starts from random vectors", at_least(1)
     )
     warm_epochs: int = option(
-        3, "epochs of a model that starts from the current version; 0: none does", at_least(0)
+        3,
+        "epochs of a model that starts from the current version; 0: always start from random "
+        "vectors",
+        at_least(0),
     )
 
 
@@ -395,4 +475,4 @@ COMMANDS: dict[str, type[Settings]] = {
     "publish": PublishSettings,
     "demo": DemoSettings,
 }
-"""The commands beside the stages and their options."""
+"""All other commands and their options."""

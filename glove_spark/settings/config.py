@@ -62,14 +62,14 @@ COUNTING = ("tokenize", "vocabulary", "cooccurrence")
 
 
 STAGE_COMMANDS: dict[str, str] = {
-    "tokenize": "corpus to one row of tokens a document",
-    "vocabulary": "tokens to the words that get a vector",
-    "cooccurrence": "tokens to the co-occurrence matrix",
-    "blocks": "co-occurrence matrix to training blocks",
-    "train": "training blocks to a model",
-    "export": "model to vectors",
+    "tokenize": "stage 1: read a corpus and split each document into tokens",
+    "vocabulary": "stage 2: count tokens and choose the words that get a vector",
+    "cooccurrence": "stage 3: count co-occurrences of words in windows of tokens",
+    "blocks": "stage 4: divide the co-occurrence matrix into blocks for training",
+    "train": "stage 5: train a model on the blocks",
+    "export": "stage 6: write word vectors from the model",
 }
-"""The single-stage commands and what each does."""
+"""The single-stage commands and a description of each."""
 
 
 def settings_for(stage: str, values: Mapping[str, Mapping[str, Any]]) -> Settings:
@@ -78,7 +78,9 @@ def settings_for(stage: str, values: Mapping[str, Mapping[str, Any]]) -> Setting
     given = values.get(stage, {})
     for spec in kind.specs():
         if spec.default is MISSING and spec.name not in given:
-            raise ConfigurationError(f"{spec.name} is not given; add {spec.flag} {spec.metavar}")
+            raise ConfigurationError(
+                f"{spec.name} is required but not given; add {spec.flag} {spec.metavar}"
+            )
     return kind.from_mapping(given)
 
 

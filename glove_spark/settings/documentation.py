@@ -14,20 +14,22 @@ def as_markdown() -> str:
     """Write one table per table of the configuration file, then one per further command."""
     parts = [
         "# Options",
-        "Flags of the command line, and keys of the TOML file that `--config` names: one table per "
-        "section below, names with underscores. Flags win. Made by `make docs` from the one "
-        "definition of each option in `glove_spark/settings/`.",
+        "You can give every option as a flag on the command line or as a key in a TOML file "
+        "(`--config FILE`). The file has one table per section below, and its keys have "
+        "underscores: `--min-count 10` becomes `min_count = 10` in the table `[vocabulary]`. A "
+        "flag overrides the file.\n\n"
+        "`make docs` writes this page from the definitions in `glove_spark/settings/`.",
     ]
     for table, settings in SETTINGS.items():
         parts += _section(f"[{table}]", settings)
-    parts += ["# Commands beside the stages", "Flags of the command line only."]
+    parts += ["# Options of all other commands", "These are flags of the command line only."]
     for command, settings in COMMANDS.items():
         parts += _section(f"glove-spark {command}", settings)
     return "\n\n".join(parts) + "\n"
 
 
 def _section(title: str, settings: type[Settings]) -> list[str]:
-    lines = ["| flag | default | rule | |", "|---|---|---|---|"]
+    lines = ["| flag | default | rule | meaning |", "|---|---|---|---|"]
     lines += [_row(spec) for spec in settings.specs()]
     return [f"## {title}", settings.__doc__ or "", "\n".join(lines)]
 

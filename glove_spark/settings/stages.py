@@ -1,6 +1,6 @@
-"""The options of every stage: the one definition of type, default, rule and help.
+"""The options of every stage: the only definition of type, default, rule and help.
 
-The settings of one stage are one dataclass, and one table of a configuration file.
+The settings of one stage are one dataclass here, and one table in a configuration file.
 """
 
 from __future__ import annotations
@@ -13,18 +13,18 @@ from glove_spark.errors import ConfigurationError
 from glove_spark.settings.option import Settings, above, at_least, between, matching, one_of, option
 
 COMBINATIONS = ("sum", "word", "context", "concat")
-"""Which vectors are made of a model's two sides: word + context, one of them, or one after the
-other."""
+"""How to combine the word and context vectors of a model: their sum, one of them, or both
+concatenated."""
 
 _BATCH = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
-"""It becomes the name of a folder."""
+"""A batch name; it is also the name of a folder."""
 
 _HALF_LIFE = re.compile(r"(?!0+(\.0*)?d)\d+(\.\d+)?d")
 
 
 def _is_encoding(value: str) -> bool:
     try:
-        # not every codec is one of text
+        # some Python codecs do not encode text
         "".encode(value)
     except (LookupError, ValueError):
         return False
@@ -43,8 +43,11 @@ def metrics_option() -> Any:
     """Define the option ``metrics``, which several commands have."""
     return option(
         None,
-        "write what the run did, also if it failed, to this file, for Prometheus",
-        matching(lambda path: path.endswith(".prom"), "end in .prom, as its collector wants"),
+        "write metrics of the run for Prometheus to this file, also if the run fails",
+        matching(
+            lambda path: path.endswith(".prom"),
+            "end in .prom, because Prometheus's textfile collector ignores other files",
+        ),
         changes_result=False,
         metavar="FILE",
     )
@@ -52,150 +55,174 @@ def metrics_option() -> Any:
 
 @dataclass(frozen=True)
 class RunSettings(Settings):
-    """Where a run reads, writes and computes; the same for every stage."""
+    """Input and output folders, and Spark; the same options for every stage."""
 
-    output: str = option(MISSING, "the folder of all results; a path or URI", metavar="DIR")
+    output: str = option(MISSING, "the folder for all results; a path or a URI", metavar="DIR")
     reuse: str | None = option(
         None,
-        "single stages: where to find inputs that output lacks, so that models share one count",
+        "single-stage commands: read datasets that are missing in the output folder from this "
+        "output folder, so that several models can share the same counts",
         metavar="DIR",
     )
     master: str | None = option(
         None,
-        "Spark's master; default: what spark-submit or spark-defaults.conf set, else local[*]",
+        "the Spark master; default: the value from spark-submit or spark-defaults.conf, "
+        "otherwise local[*]",
         metavar="URL",
     )
     spark_conf: tuple[str, ...] = option(
         (),
-        "a setting of Spark, such as spark.driver.memory=4g; repeatable",
+        "a Spark setting, such as spark.driver.memory=4g; you can give several",
         matching(lambda text: "=" in text.strip("="), "be KEY=VALUE"),
         metavar="KEY=VALUE",
     )
     overwrite: bool = option(
         False,
-        "single stages: redo a dataset that other settings made or that is damaged, "
-        "instead of refusing",
+        "single-stage commands: replace a dataset that is damaged or was made with other "
+        "settings, instead of stopping with an error",
     )
-    verify: bool = option(True, "compare the checksums of what earlier runs made before it is used")
+    verify: bool = option(True, "verify the checksums of datasets from earlier runs before use")
     metrics: str | None = metrics_option()
 
 
 @dataclass(frozen=True)
 class TokenizeSettings(Settings):
-    """From a corpus to one row of tokens a document."""
+    """Read the corpus and split each document into tokens."""
 
     input: tuple[str, ...] = option(
-        MISSING, "files, folders or globs of text; repeatable", metavar="PATH"
+        MISSING,
+        "text to read: files, folders or glob patterns; you can give several",
+        metavar="PATH",
     )
     format: str = option(
         "auto",
-        "what the input holds; auto goes by the file's ending",
+        "the format of the input files; auto decides by the file extension",
         one_of("auto", "text", "jsonl", "parquet", "orc"),
     )
     encoding: str = option(
         "utf-8",
-        "the text's encoding, a name of Python's such as latin-1, cp1252 or gb18030; UTF-16 and "
-        "UTF-32 with a byte order mark are recognised by themselves",
-        matching(_is_encoding, "be an encoding of text that Python knows"),
+        "the text encoding, under its Python name, such as latin-1, cp1252 or gb18030; UTF-16 and "
+        "UTF-32 are detected by their byte order mark",
+        matching(_is_encoding, "be a text encoding that Python knows, such as utf-8 or latin-1"),
         metavar="NAME",
     )
-    text_column: str = option("text", "the column or JSON field that holds the text")
+    text_column: str = option("text", "the column or JSON field that contains the text")
     document: str = option(
         "line",
-        "plain text: one document a line, or one a file; windows never cross a document",
+        "plain text: each line is a document, or each file is; windows never cross the end of a "
+        "document",
         one_of("line", "file"),
     )
     tokenizer: str = option(
         "words",
-        "words (letters and digits with inner apostrophes), whitespace, regex:PATTERN, "
-        "or module:function from str to a list of str",
+        "how text is split: words (letters and digits, with apostrophes inside), whitespace, "
+        "regex:PATTERN (every match is a token), or module:function (takes a str, returns a list "
+        "of str)",
         matching(_is_tokenizer, "be words, whitespace, regex:PATTERN or module:function"),
     )
     normalize: str = option(
         "nfc",
-        "the text's Unicode normal form, so that a word has one spelling: nfc joins letters and "
-        "accents, nfkc also folds wide letters, ligatures and the like; none leaves it as it is",
+        "Unicode normalization, so that each word has only one spelling: nfc composes letters and "
+        "accents; nfkc also replaces ligatures, full-width letters and similar characters; none "
+        "does not change the text",
         one_of("none", "nfc", "nfkc"),
     )
-    lowercase: bool = option(True, "fold to lower case")
-    strip_punctuation: bool = option(False, "strip punctuation from both ends of every token")
-    min_token_length: int = option(1, "drop tokens of fewer characters", at_least(1))
+    lowercase: bool = option(True, "convert text to lower case")
+    strip_punctuation: bool = option(False, "remove punctuation from both ends of every token")
+    min_token_length: int = option(
+        1, "drop tokens that have fewer characters than this", at_least(1)
+    )
 
 
 @dataclass(frozen=True)
 class VocabularySettings(Settings):
-    """Which words get a vector."""
+    """Choose the words that get a vector."""
 
-    min_count: int = option(5, "drop words seen fewer times", at_least(1))
-    max_vocabulary: int | None = option(None, "keep only so many most frequent words", at_least(2))
-    drop_most_frequent: int = option(0, "drop so many of the most frequent words", at_least(0))
-    stop_words: str | None = option(None, "a file of words to drop, one a line", metavar="FILE")
+    min_count: int = option(5, "drop words that occur fewer times than this", at_least(1))
+    max_vocabulary: int | None = option(
+        None, "keep at most this number of words, the most frequent ones", at_least(2)
+    )
+    drop_most_frequent: int = option(0, "drop this number of the most frequent words", at_least(0))
+    stop_words: str | None = option(
+        None, "a file with words to drop, one word per line", metavar="FILE"
+    )
     unk: str | None = option(
         None,
-        "out-of-vocabulary tokens: keep (they become the word <unk>), drop, or average (dropped; "
-        "<unk> gets the mean vector of the rarest words at export); default drop, "
-        "and a corpus that holds <unk> itself is refused",
+        "what to do with out-of-vocabulary tokens: keep (replace them by the word <unk>), drop, or "
+        "average (drop them, and export the mean vector of the rarest words as <unk>); default: "
+        "drop, with an error if the corpus contains the token <unk>",
         one_of("keep", "drop", "average"),
     )
 
 
 @dataclass(frozen=True)
 class CooccurrenceSettings(Settings):
-    """What counts as occurring together."""
+    """Count co-occurrences in windows of text."""
 
-    window_size: int = option(10, "context words on each side", between(1, 1000))
+    window_size: int = option(
+        10, "the number of context words on each side of a word", between(1, 1000)
+    )
     symmetric: bool = option(
-        True, "count context on both sides, or only on the left", opposite="--left-only"
+        True,
+        "symmetric window: count context words on both sides; --left-only counts only those "
+        "before the word",
+        opposite="--left-only",
     )
     weighting: str = option(
         "harmonic",
-        "a pair at distance d counts 1/d (harmonic) or 1 (flat)",
+        "a pair of words at distance d adds 1/d (harmonic) or 1 (flat) to its count",
         one_of("harmonic", "flat"),
     )
     out_of_vocabulary: str = option(
         "close",
-        "windows close up over out-of-vocabulary tokens, or these keep their place",
+        "out-of-vocabulary tokens: remove them before windows are formed (close), or let them "
+        "take up a position in the window (keep)",
         one_of("close", "keep"),
     )
     subsample_tokens: float | None = option(
         None,
-        "drop tokens of words with a larger share of all tokens before windows are formed, as "
-        "word2vec does, who uses 1e-3 to 1e-5; windows treat them as out of vocabulary; default: "
-        "drop none",
+        "before windows are formed, randomly drop tokens of words whose share of all tokens is "
+        "larger than this, as word2vec does with 1e-3 to 1e-5; windows treat dropped tokens as "
+        "out-of-vocabulary tokens; default: drop none",
         between(1e-12, 1),
     )
     subsample_seed: int | None = option(
-        None, "seed of that draw; default: 1", between(0, 2**63 - 1)
+        None, "the random seed for --subsample-tokens; default: 1", between(0, 2**63 - 1)
     )
 
 
 @dataclass(frozen=True)
 class BlocksSettings(Settings):
-    """How the nonzeros are dealt to cells and cut into batches."""
+    """Divide the co-occurrence matrix into a grid of cells and each cell into batches."""
 
     num_blocks: int | None = option(
         None,
-        "the nonzeros are dealt into a grid of so many by so many cells, trained in parallel; "
-        "default: Spark's cores, at most 128, and more for very large matrices",
+        "divide the matrix into a grid of this number of row blocks and as many column blocks; "
+        "the cells of the grid are trained in parallel; default: the number of Spark's cores, at "
+        "most 128, but more for very large matrices",
         between(1, 4096),
     )
     held_out: float = option(
         0.0,
-        "share of the nonzeros kept out of training; train reports their cost after every epoch; "
-        "0 is none",
+        "the share of the nonzeros that is not used for training; train reports their cost after "
+        "every epoch; 0: none",
         between(0, 0.5),
     )
     half_life: str | None = option(
         None,
-        "batches (glove-spark update) of so many days before the newest count half, of twice as "
-        "many a quarter, and so on; default: all count in full",
-        matching(lambda text: _HALF_LIFE.fullmatch(text) is not None, "be days, such as 90d"),
+        "for counts made by glove-spark update: give older batches less weight; a batch this many "
+        "days older than the newest one counts half, a batch twice as old a quarter, and so on; "
+        "default: all batches count in full",
+        matching(
+            lambda text: _HALF_LIFE.fullmatch(text) is not None,
+            "be a number of days above 0, such as 90d",
+        ),
         metavar="DAYS",
     )
 
 
 def half_life_days(text: str) -> float:
-    """Read the days of a half-life.
+    """Return the number of days in a half-life.
 
     >>> half_life_days("90d")
     90.0
@@ -205,117 +232,142 @@ def half_life_days(text: str) -> float:
 
 @dataclass(frozen=True)
 class TrainSettings(Settings):
-    """The objective, the update and the order of work."""
+    """Train the model: the objective, the optimizer and the schedule."""
 
-    vector_size: int = option(100, "dimensions of a vector", between(1, 4096))
-    epochs: int = option(5, "passes over the nonzeros", at_least(1))
-    learning_rate: float = option(0.5, "step size of the first epoch", above(0))
+    vector_size: int = option(100, "the number of dimensions of a vector", between(1, 4096))
+    epochs: int = option(
+        5, "the number of passes over the nonzeros of the co-occurrence matrix", at_least(1)
+    )
+    learning_rate: float = option(0.5, "the learning rate in the first epoch", above(0))
     final_learning_rate: float = option(
-        0.05, "step size of the last epoch; falls by equal factors an epoch", above(0)
+        0.05,
+        "the learning rate in the last epoch; between the first and the last epoch it decays "
+        "exponentially",
+        above(0),
     )
     damping: float = option(
-        0.1, "how much a step shrinks with its row's curvature in the batch; 0 is none", at_least(0)
+        0.1,
+        "reduce the update of a row where its curvature in the batch is large; a larger value "
+        "reduces it more; 0: no damping",
+        at_least(0),
     )
-    x_max: float = option(20.0, "counts from here on have full weight", above(0))
-    alpha: float = option(0.75, "exponent of the weight of smaller counts", between(0, 2))
+    x_max: float = option(
+        20.0, "co-occurrence counts of at least this value get full weight", above(0)
+    )
+    alpha: float = option(
+        0.75, "counts x below x_max get the weight (x / x_max) ** alpha", between(0, 2)
+    )
     subsample: float = option(
-        1e-4, "words with a larger share of all tokens weigh less; 0 is off", between(0, 1)
+        1e-4,
+        "reduce the weight of words whose share of all tokens is larger than this; 0: do not",
+        between(0, 1),
     )
     unobserved: float = option(
         2.0,
-        "weight of the term that draws every word to independence from all others, met or not; "
-        "0 leaves the term out",
+        "the weight of the term of the cost that pulls all pairs of words, also those that never "
+        "co-occur, towards statistical independence; 0: omit the term",
         between(0, 1000),
     )
     biases: str = option(
         "anchored",
-        "anchored (fixed by the words' total counts, so that vectors model pointwise mutual "
+        "anchored (fixed by the total counts of the words, so that vectors model pointwise mutual "
         "information) or trained",
         one_of("anchored", "trained"),
     )
     context_smoothing: float = option(
         0.75,
-        "anchored biases: the exponent of a context word's total count",
+        "anchored biases: the exponent of the total count of a context word",
         between(0, 1),
     )
     adagrad: str = option(
-        "row", "one accumulator a word (row) or a coordinate (element)", one_of("row", "element")
+        "row",
+        "AdaGrad keeps one accumulator per word (row) or one per coordinate of its vector "
+        "(element)",
+        one_of("row", "element"),
     )
     schedule: str = option(
         "auto",
-        "stratified (as if one after another, as many rounds as blocks), averaging (few rounds, "
-        "after which replicas are merged) or auto (stratified up to 64 blocks)",
+        "stratified (the result equals sequential training; one round per block), averaging (few "
+        "rounds; replicas of a block are merged after each) or auto (stratified up to 64 "
+        "blocks, averaging above)",
         one_of("auto", "stratified", "averaging"),
     )
     syncs_per_epoch: int | None = option(
         None,
-        "averaging: merges in an epoch, at most as many as blocks; default: an eighth of the "
-        "blocks, at least 4",
+        "averaging: how often replicas are merged per epoch, at most once per block; default: "
+        "the number of blocks / 4, at least 4 and at most 16",
         at_least(1),
     )
     row_tasks: int = option(
         1,
-        "averaging: tasks that share a block of words in a round, for more cores than blocks",
+        "averaging: the number of tasks that train the same row block at the same time; use it if "
+        "there are more cores than blocks",
         at_least(1),
     )
     tolerance: float = option(
-        0.0, "stop when an epoch lowers the cost by less than this share; 0 is never", at_least(0)
+        0.0,
+        "stop early if an epoch lowers the cost by less than this share; 0: never stop early",
+        at_least(0),
     )
-    seed: int = option(1, "seed of everything random", between(0, 2**63 - 1))
+    seed: int = option(1, "the random seed", between(0, 2**63 - 1))
     warm_start: str | None = option(
         None,
-        "start from another model (an output folder, or the model in it), or from published "
-        "vectors in any format that convert reads; words are recognised by their spelling; "
-        "default: from random vectors",
+        "start from another model (its output folder, or the dataset model in it) or from "
+        "published vectors in any format that convert reads; words are matched by their spelling; "
+        "default: start from random vectors",
         metavar="MODEL|FILE",
         external=True,
     )
     warm_start_case: str = option(
         "exact",
-        "published vectors: recognise words as they are spelt (exact), or words that are not found "
-        "so without regard to case (lower)",
+        "warm start from published vectors: match words by their exact spelling (exact), or also "
+        "ignore case if there is no exact match (lower)",
         one_of("exact", "lower"),
     )
     new_words: str = option(
         "auto",
-        "warm start: words that are new start at random, or at the average of their contexts' "
-        "vectors; auto is average after published vectors and random after a model",
+        "warm start: how to initialize words that the other model does not have: with random "
+        "vectors (random) or with the average vector of their context words (average); auto is "
+        "average for published vectors and random for a model",
         one_of("auto", "random", "average"),
     )
     stay: float = option(
         0.0,
-        "warm start: mu of mu |v - r|^2, which keeps a known word's vector v near the vector r "
-        "that it starts from; 0 is off",
+        "warm start: the factor mu of the penalty mu |v - r|^2, which keeps the vector v of a "
+        "known word near the vector r that it starts from; 0: no penalty",
         between(0, 1e6),
     )
     probe: tuple[str, ...] = option(
         (),
-        "show these words' neighbours after every epoch",
+        "show the nearest neighbours of these words after every epoch",
         changes_result=False,
         metavar="WORD",
         comma_separated=True,
     )
     keep_epochs: int = option(
-        2, "how many of the last epochs stay on disk", at_least(1), changes_result=False
+        2,
+        "the number of checkpoints to keep on disk; there is one per epoch",
+        at_least(1),
+        changes_result=False,
     )
 
     def check_together(self) -> None:
-        """Check that words have something to stay near."""
+        """Check that ``stay`` comes with a warm start."""
         if self.stay > 0 and self.warm_start is None:
             raise ConfigurationError(
-                f"stay={self.stay:g} keeps words near the vectors that they start from, and there "
-                "are none; give --warm-start, or omit --stay"
+                f"stay={self.stay:g} needs a warm start: it keeps words near the vectors that they "
+                "start from; give --warm-start, or omit --stay"
             )
 
 
 @dataclass(frozen=True)
 class ExportSettings(Settings):
-    """Which vectors are written, and how."""
+    """Write vectors from the model."""
 
     vectors: str = option(
         "sum",
-        "sum (word + context), word or context vectors, or concat (word and context vector one "
-        "after the other, twice as many numbers)",
+        "the vectors to write: sum (word + context vector), word, context, or concat (word and "
+        "context vector concatenated, with twice as many dimensions)",
         one_of(*COMBINATIONS),
     )
     center: bool = option(False, "subtract the mean vector of all words from every vector")
@@ -323,41 +375,45 @@ class ExportSettings(Settings):
 
 @dataclass(frozen=True)
 class UpdateSettings(Settings):
-    """What an update does to the counts of a corpus that is followed batch by batch."""
+    """Incremental updates: add a batch of text to the counts, or remove one."""
 
     batch: str | None = option(
         None,
-        "add the input as a batch of this name; best a day, such as 2026-11-20",
+        "add the input as a batch with this name; a date is a good name, such as 2026-11-20",
         matching(
             lambda text: _BATCH.fullmatch(text) is not None,
-            "be of letters, digits, '.', '_' and '-', at most 100, a letter or digit first",
+            "consist of at most 100 letters, digits, '.', '_' and '-', and begin with a letter or "
+            "digit",
         ),
         metavar="NAME",
     )
     replace: bool = option(
-        False, "take out the batch of that name, if there is one, and count anew"
+        False, "if a batch with this name exists, remove it and count the input again"
     )
     skip_existing: bool = option(
-        False, "a batch that is there with the same text is done, not an error"
+        False, "skip a batch that was already added with the same text, instead of an error"
     )
     remove: str | None = option(
-        None, "take the batch of this name out of the counts", metavar="NAME"
+        None, "remove the batch with this name from the counts", metavar="NAME"
     )
-    compact: bool = option(False, "add all batches up, so that later stages open fewer files")
+    compact: bool = option(
+        False, "merge the files of all batches, so that later stages open fewer files"
+    )
     rerank: bool = option(
         False,
-        "give ids by frequency again, as a vocabulary counted at once has them; words that are "
-        "below min_count by now leave it",
+        "assign new word ids in order of frequency, as in a vocabulary that was counted at once; "
+        "words that now occur fewer than min_count times are removed",
     )
     compact_after: int = option(
-        64, "do so whenever so many batches are not added up; 0 is never", at_least(0)
+        64, "compact after this many new batches; 0 disables it", at_least(0)
     )
     grow: bool = option(
-        True, "let words enter the vocabulary once all batches hold min_count of them"
+        True,
+        "add a new word to the vocabulary when all batches together contain it min_count times",
     )
 
     def check_together(self) -> None:
-        """Check that one thing is asked for."""
+        """Check that exactly one action is given."""
         asked = [
             name
             for name, value in (
@@ -370,7 +426,7 @@ class UpdateSettings(Settings):
         ]
         if len(asked) != 1:
             raise ConfigurationError(
-                "an update adds a --batch, or takes one out by --remove, or adds all up by "
-                "--compact, or orders ids by --rerank; give one of them, given: "
-                f"{', '.join(asked) or 'none'}"
+                "update takes exactly one of --batch (add a batch), --remove (remove one), "
+                "--compact (merge files) and --rerank (assign new ids); given: "
+                f"{', '.join('--' + name for name in asked) or 'none of them'}; give one"
             )

@@ -12,6 +12,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from contextvars import copy_context
 from typing import NamedTuple
 
 from py4j.protocol import Py4JError
@@ -131,8 +132,12 @@ def shown_progress(
     """Show how far the block is, which makes the dataset ``name``."""
     progress = StageProgress(name, lambda: running_tasks(spark))
     stop = threading.Event()
+    # in a copy of the context: the lines of the thread name the stage, as all others do
     watcher = threading.Thread(
-        target=_watch, args=(progress, console, stop), name="progress", daemon=True
+        target=copy_context().run,
+        args=(_watch, progress, console, stop),
+        name="progress",
+        daemon=True,
     )
     if log.isEnabledFor(logging.INFO):
         watcher.start()

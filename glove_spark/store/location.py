@@ -21,7 +21,7 @@ from typing import Any
 import pyarrow as pa
 from pyarrow import fs
 
-from glove_spark.errors import ConfigurationError, InputError, OutputError
+from glove_spark.errors import ConfigurationError, InputError, StorageError
 
 OBJECT_STORES = ("s3", "gs", "gcs", "abfs", "abfss")
 """Schemes whose files come whole or not at all, and cannot be renamed."""
@@ -143,7 +143,8 @@ class Location:
 
     def kind(self) -> fs.FileType:
         """Tell file, directory or not found."""
-        return self.filesystem().get_file_info(self.path).type
+        with reading(self):
+            return self.filesystem().get_file_info(self.path).type
 
     def exists(self) -> bool:
         """Tell whether a file or folder is there."""
@@ -152,7 +153,9 @@ class Location:
     def walk(self, *, recursive: bool = True) -> list[fs.FileInfo]:
         """List what is inside, by path; paths are relative to this folder."""
         selector = fs.FileSelector(self.path, recursive=recursive, allow_not_found=True)
-        return sorted(self.filesystem().get_file_info(selector), key=lambda info: info.path)
+        with reading(self):
+            found = self.filesystem().get_file_info(selector)
+        return sorted(found, key=lambda info: info.path)
 
     def make_folder(self) -> Location:
         """Create the folder and those above it."""
@@ -167,12 +170,13 @@ class Location:
 
     def delete(self, attempts: int = S3_ATTEMPTS) -> None:
         """Remove a file or a whole folder; nothing happens where there is none."""
-        system = self.filesystem(attempts)
-        kind = system.get_file_info(self.path).type
-        if kind == fs.FileType.Directory:
-            system.delete_dir(self.path)
-        elif kind != fs.FileType.NotFound:
-            system.delete_file(self.path)
+        with writing(self):
+            system = self.filesystem(attempts)
+            kind = system.get_file_info(self.path).type
+            if kind == fs.FileType.Directory:
+                system.delete_dir(self.path)
+            elif kind != fs.FileType.NotFound:
+                system.delete_file(self.path)
 
     def temporary_sibling(self) -> Location:
         """Name a hidden, unique neighbour to write to before publishing."""
@@ -202,11 +206,12 @@ class Location:
 
     def copy_to(self, target: Location) -> None:
         """Copy this file within its file system."""
-        system = self.filesystem()
-        if system.get_file_info(self.path).size <= _LARGEST_SERVER_COPY:
-            system.copy_file(self.path, target.path)
-        else:
-            fs.copy_files(self.path, target.path, system, system, use_threads=False)
+        with writing(target):
+            system = self.filesystem()
+            if system.get_file_info(self.path).size <= _LARGEST_SERVER_COPY:
+                system.copy_file(self.path, target.path)
+            else:
+                fs.copy_files(self.path, target.path, system, system, use_threads=False)
 
     @contextmanager
     def written_whole(self) -> Iterator[Location]:
@@ -226,7 +231,10 @@ class Location:
     def read_bytes(self) -> bytes:
         """Read a whole small file."""
         try:
-            with self.filesystem().open_input_stream(self.path, compression=None) as source:
+            with (
+                reading(self),
+                self.filesystem().open_input_stream(self.path, compression=None) as source,
+            ):
                 return bytes(source.read())
         except FileNotFoundError:
             raise InputError(f"{self.shown} does not exist") from None
@@ -242,13 +250,14 @@ class Location:
 
     def open_input(self) -> pa.NativeFile:
         """Open for random access: memory-mapped where the file system is local."""
-        if self.is_local:
-            return pa.memory_map(self.path, "r")
-        return self.filesystem().open_input_file(self.path)
+        with reading(self):
+            if self.is_local:
+                return pa.memory_map(self.path, "r")
+            return self.filesystem().open_input_file(self.path)
 
     @contextmanager
     def open_output(self) -> Iterator[pa.NativeFile]:
-        """Open for writing, translating a full disk into `OutputError`."""
+        """Open for writing, translating a full disk into `StorageError`."""
         with (
             writing(self),
             self.filesystem().open_output_stream(self.path, compression=None) as sink,
@@ -309,10 +318,25 @@ def delete_files(files: Sequence[Location]) -> None:
 
 
 @contextmanager
-def writing(target: Location) -> Iterator[None]:
-    """Turn the operating system's refusals to write into `OutputError`."""
+def reading(source: Location) -> Iterator[None]:
+    """Turn refusals to read into `StorageError`; what is missing stays a `FileNotFoundError`."""
     try:
         yield
+    except (FileNotFoundError, StorageError):
+        raise
+    except OSError as error:
+        refused = StorageError(f"cannot read {source.shown}: {error}")
+        refused.errno = error.errno
+        raise refused from error
+
+
+@contextmanager
+def writing(target: Location) -> Iterator[None]:
+    """Turn the operating system's refusals to write into `StorageError`."""
+    try:
+        yield
+    except StorageError:
+        raise
     except OSError as error:
         if error.errno == errno.ENOSPC:
             reason = "the disk is full; free space or choose another output folder"
@@ -320,7 +344,7 @@ def writing(target: Location) -> Iterator[None]:
             reason = "no permission to write there; choose another output folder"
         else:
             reason = str(error)
-        raise OutputError(f"cannot write {target.shown}: {reason}") from error
+        raise StorageError(f"cannot write {target.shown}: {reason}") from error
 
 
 @lru_cache(maxsize=16)

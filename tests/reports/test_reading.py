@@ -57,7 +57,7 @@ def test_other_encodings_are_named(tokenize, write, encoding, text):
 
 
 def test_what_is_no_encoding_is_refused():
-    with pytest.raises(ConfigurationError, match="encoding='base64' must be an encoding of text"):
+    with pytest.raises(ConfigurationError, match="encoding='base64' must be a text encoding"):
         TokenizeSettings(input=("a",), encoding="base64")
     with pytest.raises(ConfigurationError, match="encoding='klingon' must be"):
         TokenizeSettings(input=("a",), encoding="klingon")

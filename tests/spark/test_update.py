@@ -418,10 +418,10 @@ def test_the_command_line(spark, root, days, capsys):
     assert main(["batches", root.path]) == 0
     assert capsys.readouterr().out.splitlines()[1].startswith("2026-11-02  ")
     assert main(["update", "--output", root.path]) == 2
-    assert "or orders ids by --rerank; give one of them, given: none" in capsys.readouterr().err
+    assert "(assign new ids); given: none of them; give one" in capsys.readouterr().err
     assert main(["update", *options, *text, "--remove", "x"]) == 2
     assert main(["update", *options, "--input", "x", "--batch", "../x"]) == 2
-    assert "must be of letters, digits" in capsys.readouterr().err
+    assert "must consist of at most 100 letters, digits" in capsys.readouterr().err
 
 
 def by_places(blocks):

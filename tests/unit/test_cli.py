@@ -49,8 +49,8 @@ def test_a_later_stage_needs_no_input():
 @pytest.mark.parametrize(
     ("arguments", "code", "message"),
     [
-        (["run", "--input", "x"], 2, "output is not given; add --output DIR"),
-        (["run", "--output", "x"], 2, "input is not given; add --input PATH"),
+        (["run", "--input", "x"], 2, "output is required but not given; add --output DIR"),
+        (["run", "--output", "x"], 2, "input is required but not given; add --input PATH"),
         (["run", "--input", "x", "--output", "o", "--window-size", "0"], 2, "window_size=0 must"),
         (["run", "--input", "x", "--output", "o", "--epochs=-3"], 2, "epochs=-3 must be at least"),
         (["run", "--input", "x", "--output", "o", "--x-max=nan"], 2, "x_max=nan must be finite"),

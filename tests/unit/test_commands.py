@@ -43,7 +43,7 @@ def test_help_has_examples_of_the_command(capsys, command):
         main([command, "--help"])
     text = capsys.readouterr().out
     assert f"examples:\n  glove-spark {command}" in text
-    assert "exit codes: 0 done" in text
+    assert "exit codes: 0 success" in text
 
 
 def test_neighbors_answers_what_it_knows_and_names_the_rest(capsys, royals):
@@ -120,7 +120,7 @@ def test_the_c_programs_work_goes_there_and_back(capsys, tmp_path):
         (
             ["evaluate", "--vectors", "v", "--similarity", "s", "--master", "local"],
             2,
-            "master=local is of use with --on-spark only",
+            "master=local has no effect without --on-spark; add --on-spark",
         ),
         (["evaluate", "--vectors", "none", "--similarity", "none"], 3, "none does not exist"),
         (["neighbors", "a", "--vectors", "none"], 3, "none does not exist; name vectors or an"),

@@ -195,7 +195,8 @@ def test_params_are_their_own_in_every_instance():
 
 def test_explain_params_names_values_and_rules():
     text = GloVe(vectorSize=7).explainParams()
-    assert re.search(r"(?m)^vectorSize: dimensions .* \(default: 100, current: 7\)$", text)
+    pattern = r"(?m)^vectorSize: the number of dimensions .* \(default: 100, current: 7\)$"
+    assert re.search(pattern, text)
     assert len(text.splitlines()) == len(GloVe().params)
 
 

@@ -94,7 +94,8 @@ def test_missing_toml_is_refused(tmp_path):
 
 
 def test_required_option_is_named_with_its_flag():
-    with pytest.raises(ConfigurationError, match="output is not given; add --output DIR"):
+    message = "output is required but not given; add --output DIR"
+    with pytest.raises(ConfigurationError, match=message):
         pipeline_config({"tokenize": {"input": ["x"]}})
 
 

@@ -4,12 +4,12 @@ import fcntl
 import io
 import json
 import logging
-import os
 import pty
 import re
 import struct
 import sys
 import termios
+import threading
 
 import pytest
 
@@ -85,6 +85,20 @@ def test_reported_work_goes_on_through_the_jobs_that_it_takes(progress):
     assert "(epoch 1/5, round 2/2), 25 nonzeros/s, about 0:36 left" in in_words(found)
 
 
+def everything_from(terminal):
+    """Read until the other end is closed: the kernel passes on in pieces what was written."""
+    content = b""
+    with open(terminal, "rb", buffering=0) as source:
+        while True:
+            try:
+                piece = source.read(100_000)
+            except OSError:
+                return content
+            if not piece:
+                return content
+            content += piece
+
+
 @pytest.mark.parametrize("width", [20, 60, 100, 200])
 def test_a_bar_never_wraps(monkeypatch, width):
     ours, theirs = pty.openpty()
@@ -97,9 +111,7 @@ def test_a_bar_never_wraps(monkeypatch, width):
         with console.bar("cooccurrence") as bar:
             bar.total, bar.n = 100, 50
             bar.set_postfix_str(beside_the_bar(State(50, 100, "nonzeros", "epoch 3", 4e6, 123.0)))
-        terminal.flush()
-        shown = os.read(ours, 100_000).decode()
-    os.close(ours)
+    shown = everything_from(ours).decode()
     lines = re.split(r"[\r\n]|\x1b\[\w", shown)
     assert max(map(len, lines)) <= width
     if width >= 100:
@@ -160,6 +172,42 @@ def test_json_is_an_object_a_line(monkeypatch):
     assert (first["cost"], first["epoch"]) == (0.5, 3)
     assert second["stage"] is None
     assert "ValueError: why" in second["traceback"]
+
+
+def test_runs_in_two_threads_keep_their_stages(monkeypatch):
+    monkeypatch.setattr(sys, "stderr", io.StringIO())
+    configure_log(0, "json")
+    log = logging.getLogger("glove_spark.stages.stage")
+    first_entered, second_entered, first_left = (threading.Event() for _ in range(3))
+
+    def first():
+        with stage_of_records("tokens"):
+            first_entered.set()
+            assert second_entered.wait(10)
+            log.info("in the first")
+        first_left.set()
+
+    def second():
+        assert first_entered.wait(10)
+        with stage_of_records("model"):
+            second_entered.set()
+            assert first_left.wait(10)
+            log.info("in the second")
+        log.info("after both")
+
+    threads = [threading.Thread(target=target) for target in (first, second)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    log.info("in the main thread")
+    records = [json.loads(line) for line in sys.stderr.getvalue().splitlines()]
+    assert {record["message"]: record["stage"] for record in records} == {
+        "in the first": "tokens",
+        "in the second": "model",
+        "after both": None,
+        "in the main thread": None,
+    }
 
 
 @pytest.mark.parametrize(

@@ -129,7 +129,7 @@ def test_a_wrong_name_is_a_wrong_setting(tmp_path, capsys):
     publish = ["publish", "--output", str(tmp_path), "--version", "a"]
     for arguments in (["train", "--output", str(tmp_path)], publish):
         assert main([*arguments, "--metrics", str(tmp_path / "metrics.txt")]) == 2
-        assert "must end in .prom, as its collector wants" in capsys.readouterr().err
+        assert "must end in .prom, because Prometheus" in capsys.readouterr().err
     assert not (tmp_path / "metrics.txt").exists()
 
 

@@ -77,7 +77,8 @@ def test_only_words_with_a_reference_are_pulled(adagrad, steps):
 
 
 def test_something_to_stay_near_is_needed():
-    with pytest.raises(ConfigurationError, match=r"stay=1 keeps words near.*give --warm-start"):
+    message = r"stay=1 needs a warm start.*give --warm-start, or omit --stay"
+    with pytest.raises(ConfigurationError, match=message):
         TrainSettings(stay=1.0).check_together()
 
 
