@@ -2,7 +2,7 @@
 # Make a base image with Python from Debian's packages, where no image can be pulled:
 #
 #   scripts/base_image.sh [IMAGE]          default: glove_spark:base
-#   docker compose build --build-arg PYTHON_IMAGE=glove_spark:base
+#   PYTHON_IMAGE=glove_spark:base docker compose build
 #
 # Needs root, debootstrap, and docker or podman (or what ENGINE names). Debian's release and mirror
 # are those of SUITE (bookworm) and MIRROR. Certificates that this machine trusts beside Debian's, as

@@ -223,3 +223,45 @@ def test_secret_is_random_kept_and_for_its_owner_alone(tmp_path):
     assert re.fullmatch("[0-9a-f]{64}", first)
     assert make("one") == first
     assert make("two") != first
+
+
+def test_override_example_is_valid_and_changes_services_that_are_there(services):
+    example = PROJECT / "docker-compose.override.example.yml"
+    command = [sys.executable, "-m", "check_jsonschema", "--builtin-schema", "vendor.compose-spec"]
+    found = subprocess.run([*command, str(example)], capture_output=True, text=True)
+    assert found.returncode == 0, found.stdout + found.stderr
+    changed = yaml.safe_load(example.read_text("utf-8"))["services"]
+    assert set(changed) <= set(services)
+    for name, service in changed.items():
+        assert set(service["environment"]) <= set(services[name]["environment"])
+
+
+@pytest.fixture
+def environment_like_the_images(tmp_path):
+    packages = tmp_path / "lib" / "python3.12" / "site-packages"
+    files = {
+        "pyspark/jars/hive-exec-2.3.10-core.jar": False,
+        "pyspark/jars/hive-storage-api-2.8.1.jar": True,
+        "pyspark/jars/rocksdbjni-9.8.4.jar": False,
+        "pyspark/jars/spark-core_2.13-4.3.0.jar": True,
+        "pyspark/jars/kubernetes-client-7.6.1.jar": True,
+        "pyspark/examples/src/pi.py": False,
+        "scipy/stats/tests/test_stats.py": False,
+        "glove_spark/tests/ours.py": True,
+    }
+    for name in files:
+        (packages / name).parent.mkdir(parents=True, exist_ok=True)
+        (packages / name).touch()
+    return tmp_path, {packages / name: kept for name, kept in files.items()}
+
+
+def test_slim_takes_out_what_nothing_uses_and_no_more(environment_like_the_images):
+    folder, files = environment_like_the_images
+    subprocess.run([PROJECT / "conf" / "docker" / "slim", folder], check=True)
+    assert {file: file.exists() for file in files} == files
+
+
+def test_constraints_name_the_script_that_makes_them():
+    head = (PROJECT / "conf" / "docker" / "constraints.txt").read_text("utf-8").splitlines()[:2]
+    assert head[1] == "#    scripts/constraints.sh"
+    assert (PROJECT / "scripts" / "constraints.sh").stat().st_mode & 0o111
