@@ -70,7 +70,9 @@ def import_c(
         If other datasets are there and ``overwrite`` is not set.
     """
     if gradsq is not None and parameters is None:
-        raise ConfigurationError("gradsq is of use with parameters only; give --parameters too")
+        raise ConfigurationError(
+            f"gradsq={gradsq} needs parameters; give --parameters too, or omit --gradsq"
+        )
     root, vocabulary = Location.of(output), read_vocab(Location.of(vocab))
     claim_folder(root)
     with hold_lock(root, "glove-spark import-c"):
@@ -118,8 +120,8 @@ def _import(
             inputs["gradsq"] = _state(squares.location)
             if squares.shape != matrix.shape:
                 raise InputError(
-                    f"{squares.location.shown} has {squares.shape[1]} numbers a word and "
-                    f"{file.shown} {matrix.shape[1]}; they belong to different runs"
+                    f"{squares.location.shown} has {squares.shape[1]} numbers per word, but "
+                    f"{file.shown} has {matrix.shape[1]}; give two files of the same run"
                 )
         settings = {
             "vector_size": matrix.shape[1] - 1,
@@ -229,7 +231,10 @@ def _write_model(
             own = slice(begin + block, begin + vocabulary_size, num_blocks)
             part = np.asarray(values[own], np.float32)
             if not np.isfinite(part).all():
-                raise InputError(f"{parameters.location.shown} holds numbers that are not finite")
+                raise InputError(
+                    f"{parameters.location.shown} contains numbers that are not finite; train "
+                    "again with the C program"
+                )
             ones = np.ones(len(part), np.float32)
             made = Parameters(part[:, :-1], part[:, -1], ones, ones)
             if squares is not None:

@@ -121,11 +121,11 @@ def refuse_binary(head: bytes, shown: str) -> None:
         controls = len(head) - len(head.translate(None, _CONTROLS))
         zeros = (head[0::2].count(0), head[1::2].count(0))
         if len(head) >= 8 and max(zeros) > 0.4 * len(head) / 2 and min(zeros) < 0.1 * len(head) / 2:
-            what = "UTF-16 without a byte order mark, it seems; give --encoding utf-16-le or -be"
+            what = "probably UTF-16 without a byte order mark; give --encoding utf-16-le or -be"
         elif len(head) >= SMALLEST_HEAD and controls > BINARY_SHARE * len(head):
-            what = "no text: it is full of control characters"
+            what = "not text: it is full of control characters; convert it to text"
     if what is not None:
-        raise InputError(f"{shown} is {what}, or leave it out of the input")
+        raise InputError(f"{shown} is {what}, or remove it from the input")
 
 
 def _head(file: Location, codec: str | None) -> bytes:

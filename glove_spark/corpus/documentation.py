@@ -55,7 +55,9 @@ def write_corpus(
             partial.write_text("\n".join(lines) + "\n", encoding="utf-8")
             partial.replace(part)
         except OSError as error:
-            raise OutputError(f"cannot write {part}: {error.strerror}") from None
+            raise OutputError(
+                f"cannot write {part}: {error.strerror}; name another folder with --output"
+            ) from None
         files, lines = files + 1, []
 
     for text in documentation(folders):

@@ -104,7 +104,7 @@ def read_cell(source: Location, shape: tuple[int, int] | None = None) -> Batched
     cell = BatchedCell(**numbers, **lists)
     problem = None if shape is None else cell_problem(cell, *shape)
     if problem is not None:
-        raise DatasetError(f"{source.shown} {problem}; redo the stage blocks with --overwrite")
+        raise DatasetError(f"{source.shown} {problem}; run the stage blocks again with --overwrite")
     return cell
 
 

@@ -171,8 +171,8 @@ def weighted_parts(matrix: Dataset, half_life_days: float) -> list[MatrixPart]:
     ledger = Ledger.of(matrix.manifest.facts)
     if ledger is None:
         raise ConfigurationError(
-            f"half_life needs batches, and {matrix.location.shown} was counted at once; leave "
-            "half_life away, or add text by glove-spark update"
+            f"half_life needs batches, but {matrix.location.shown} was counted at once; omit "
+            "half_life, or add text with glove-spark update"
         )
     weighted = ledger.weighted_files(matrix, half_life_days)
     return [MatrixPart(files, weight) for weight, files in weighted]

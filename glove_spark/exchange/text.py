@@ -50,7 +50,7 @@ class TextSource(VectorSource):
         self.undecodable: list[int] = []
         signed = signed_as(next(read_blocks(location, 512), b""))
         if signed is not None:
-            raise InputError(f"{self.shown} is {signed}; it holds no vectors as text")
+            raise InputError(f"{self.shown} is {signed}; name a text file of vectors")
         first = list(itertools.islice(itertools.chain.from_iterable(read_lines(location)), 2))
         if not first or not first[0].strip():
             raise InputError(f"{self.shown} holds no vectors")
@@ -66,13 +66,16 @@ class TextSource(VectorSource):
                 self._header_lines, self.num_words, self.vector_size = 1, words, size
                 if columns[1] <= size:
                     raise InputError(
-                        f"{self.shown}: the header (line 1) says {size} numbers a word and "
-                        f"line 2 has {columns[1] - 1}"
+                        f"{self.shown}: the header (line 1) says {size} numbers per word, but "
+                        f"line 2 has {columns[1] - 1}; correct the header, or copy the file again"
                     )
                 return
         self.num_words, self.vector_size = count_lines(location), columns[0] - 1
         if self.vector_size == 0:
-            raise InputError(f"{self.shown}, line 1: not a word and its numbers")
+            raise InputError(
+                f"{self.shown}, line 1: a line must be a word and its numbers; correct it, or name "
+                "the format of the file with --format"
+            )
 
     def chunks(self) -> Iterator[Chunk]:
         """Parse the lines."""
@@ -114,7 +117,7 @@ class TextSource(VectorSource):
         place = f"{self.shown}, line {number:,}"
         fields = line.split()
         if not fields:
-            raise InputError(f"{place}: the line is blank")
+            raise InputError(f"{place}: the line is blank; delete it")
         word, values = fields[: -self.vector_size], fields[-self.vector_size :]
         if self._header_lines and not word and len(fields) == self.vector_size and line[:1] == b" ":
             # a word that is a blank: published files hold it, such as GoogleNews made text
@@ -124,13 +127,14 @@ class TextSource(VectorSource):
         if not word or too_long:
             short = not word and number == self.num_words + self._header_lines
             raise InputError(
-                f"{place}: {len(fields) - 1} numbers, and the vectors of the file have "
-                f"{self.vector_size}" + ("; the file is cut short" if short else "")
+                f"{place}: {len(fields) - 1} numbers, but the vectors of the file have "
+                f"{self.vector_size}; "
+                + ("the file is cut short; copy it again" if short else "correct the line")
             )
         wrong = next((value for value in values if not _is_number(value)), None)
         if wrong is not None:
             shown = wrong.decode("utf-8", "replace")
-            raise InputError(f"{place}: {shown!r} is not a number")
+            raise InputError(f"{place}: {shown!r} is not a number; correct the line")
         whole = line.rsplit(None, self.vector_size)[0] if len(fields) > self.vector_size else b" "
         return whole, np.array(values, dtype=np.float32)
 

@@ -96,7 +96,8 @@ class GloVeModel(Model, GloVeParams, MLReadable["GloVeModel"], MLWritable):
         check_token_column(dataset, self.getInputCol())
         if self.getOutputCol() in dataset.columns:
             raise ConfigurationError(
-                f"outputCol={self.getOutputCol()!r} exists in the DataFrame; name another"
+                f"outputCol={self.getOutputCol()!r} already exists in the DataFrame; set another "
+                "outputCol"
             )
         shipped = self.files.ship(dataset.sparkSession)
         vectors = averaged(self.getInputCol(), shipped, self.getOrDefault("frequencyWeight"))
@@ -114,7 +115,7 @@ class GloVeModel(Model, GloVeParams, MLReadable["GloVeModel"], MLWritable):
 
 def _check_number(num: Any) -> None:
     if num < 1:
-        raise ConfigurationError(f"num={num!r} must be at least 1")
+        raise ConfigurationError(f"num={num!r} must be at least 1; give a positive integer")
 
 
 def _as_dataframe(found: list[tuple[str, float]]) -> DataFrame:

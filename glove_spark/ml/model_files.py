@@ -184,7 +184,7 @@ def copy_model(source: Location, target: Location) -> None:
         # last, as always: it says that the rest is there
         _copy(Manifest.location(source / name), Manifest.location(target / name))
     if not (source / SUMMARY).exists():
-        raise DatasetError(f"{source.shown} lacks {SUMMARY}; save the model again")
+        raise DatasetError(f"{source.shown} does not contain {SUMMARY}; save the model again")
     _copy(source / SUMMARY, target / SUMMARY)
 
 

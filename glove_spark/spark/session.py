@@ -35,7 +35,7 @@ BLAS_THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 _INSTALL_JAVA = (
     "install Java 17 or later (Debian, Ubuntu: apt-get install openjdk-17-jre-headless; "
     "Fedora: dnf install java-17-openjdk-headless; macOS: brew install openjdk@17) "
-    "or point JAVA_HOME to one"
+    "or set JAVA_HOME to its folder"
 )
 
 _JAVA_OPTIONS = "spark.driver.extraJavaOptions"
@@ -58,7 +58,7 @@ def check_java() -> int:
     if command is None:
         home = os.environ.get("JAVA_HOME")
         where = f"JAVA_HOME={home}" if home else "PATH"
-        raise SetupError(f"no Java found by {where}; {_INSTALL_JAVA}")
+        raise SetupError(f"no Java found in {where}; {_INSTALL_JAVA}")
     try:
         answer = subprocess.run([command, "-version"], capture_output=True, text=True, timeout=60)
     except (OSError, subprocess.TimeoutExpired) as error:
@@ -68,7 +68,10 @@ def check_java() -> int:
         raise SetupError(f"{command} -version failed; {_INSTALL_JAVA}")
     major = int(found.group(1))
     if major < OLDEST_JAVA:
-        raise SetupError(f"{command} is Java {major}, Spark needs {OLDEST_JAVA}; {_INSTALL_JAVA}")
+        raise SetupError(
+            f"{command} is Java {major}, but Spark needs Java {OLDEST_JAVA} or later; "
+            f"{_INSTALL_JAVA}"
+        )
     return major
 
 
@@ -155,8 +158,8 @@ def _start_spark(settings: dict[str, str]) -> None:
         start()
         # a file that is cut short kills Java as it is mapped
         log.warning(
-            "Java did not start from the archive of its classes, which is deleted now; "
-            "glove-spark prepare makes another"
+            "Java did not start with its class-data archive, so the archive was deleted; "
+            "glove-spark prepare writes a new one"
         )
         delete_archive()
 

@@ -157,6 +157,6 @@ def _read_record(file: Location) -> EpochRecord:
         return record
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise DatasetError(
-            f"{file.shown} is not the record of an epoch ({error}); "
-            "delete the unfinished model's folder to train from the start"
+            f"{file.shown} is not a valid record of an epoch ({error}); "
+            "delete the folder of the unfinished model, and train from the start"
         ) from None

@@ -53,7 +53,9 @@ class WordVectors:
 
     def __init__(self, words: Sequence[str], vectors: NDArray[np.float32]) -> None:
         if len(words) != len(vectors):
-            raise ValueError(f"{len(words)} words do not fit {len(vectors)} vectors")
+            raise ValueError(
+                f"there are {len(words)} words but {len(vectors)} vectors; give one vector per word"
+            )
         self.words = list(words)
         self.vectors = vectors
 
@@ -164,7 +166,9 @@ class WordVectors:
             found[start : start + len(rows)] = np.linalg.norm(rows, axis=1)
         if not np.isfinite(found).all():
             word = self.words[int(np.argmin(np.isfinite(found)))]
-            raise InputError(f"the vector of {word!r} is not finite")
+            raise InputError(
+                f"the vector of {word!r} is not finite; make its file again, or choose another word"
+            )
         return found
 
     def __contains__(self, word: object) -> bool:
@@ -192,7 +196,10 @@ class WordVectors:
         """
         if isinstance(word, (int, np.integer)):
             if not 0 <= word < len(self):
-                raise UnknownWordError(f"position {word} is not from 0 to {len(self) - 1:,}")
+                raise UnknownWordError(
+                    f"position={word} must be from 0 to {len(self) - 1:,}; give a word or a valid "
+                    "position"
+                )
             return int(word)
         position = self.key_to_index.get(word)
         if position is None:
@@ -236,7 +243,7 @@ class WordVectors:
         """
         added, taken = _queries(positive), _queries(negative)
         if not added and not taken:
-            raise InputError("nothing to be similar to; give a word or a vector")
+            raise InputError("most_similar needs at least one word or vector; give one")
         query = np.zeros(self.vector_size, np.float32)
         for items, sign in ((added, 1.0), (taken, -1.0)):
             for item in items:
@@ -259,9 +266,11 @@ class WordVectors:
         """
         added, taken = _queries(positive), _queries(negative)
         if not added:
-            raise InputError("most_similar_cosmul needs a word or vector to be similar to")
+            raise InputError(
+                "most_similar_cosmul needs at least one positive word or vector; give one"
+            )
         if any(isinstance(item, tuple) for item in added + taken):
-            raise InputError("most_similar_cosmul takes no weights; give words alone")
+            raise InputError("most_similar_cosmul takes no weights; give words without weights")
         scores = np.ones(min(restrict_vocab or len(self), len(self)), np.float32)
         for item in added:
             scores *= (1 + self._cosines(self._unit_of(item), restrict_vocab)) / 2
@@ -294,7 +303,7 @@ class WordVectors:
         """Return the word that is farthest from the mean of all, each at length 1."""
         given = list(words)
         if not given:
-            raise InputError("no words to choose from")
+            raise InputError("doesnt_match needs at least one word; give a list of words")
         vectors = np.stack([self.get_vector(word, norm=True) for word in given])
         return given[int(np.argmin(vectors @ vectors.mean(axis=0)))]
 
@@ -344,7 +353,7 @@ def _queries(given: Query | Sequence[Query]) -> list[Query]:
     items = list(given)  # type: ignore[arg-type]
     for item in items:
         if isinstance(item, tuple) and not (len(item) == 2 and np.isscalar(item[1])):
-            raise InputError(f"{item!r} is not a word, a vector, or a pair (word, weight)")
+            raise InputError(f"{item!r} must be a word, a vector or a pair (word, weight)")
     return items
 
 

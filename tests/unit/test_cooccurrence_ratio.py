@@ -56,5 +56,5 @@ def test_unknown_words_and_folders_are_named(tmp_path, publish_matrix):
     publish_matrix(Location.of(tmp_path), COUNTS)
     with pytest.raises(UnknownWordError, match="'w9' is not among the 6 words of the vocabulary;"):
         probability_ratios(str(tmp_path), "w0", "w1", ["w9"])
-    with pytest.raises(InputError, match="no words k to compare"):
+    with pytest.raises(InputError, match="there are no context words k to compare"):
         probability_ratios(str(tmp_path), "w0", "w1", [])

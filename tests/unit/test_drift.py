@@ -84,7 +84,7 @@ def test_what_cannot_be_compared_is_refused(old):
     with pytest.raises(ConfigurationError, match="8 dimensions and the new ones 3; compare"):
         measure_drift(old, WordVectors(WORDS, old.vectors[:, :3]))
     strangers = WordVectors([*WORDS[:8], "x"], old.vectors[:9])
-    with pytest.raises(InputError, match="8 words in common are too few to compare vectors of 8"):
+    with pytest.raises(InputError, match="8 common words are too few: vectors of 8"):
         measure_drift(old, strangers)
 
 
