@@ -33,7 +33,7 @@ def source_folders() -> list[Path]:
 def write_corpus(
     target: Path, folders: list[Path], documents_per_file: int = 20_000
 ) -> tuple[int, int]:
-    """Write the documentation strings found in ``folders``, one a line.
+    """Write the documentation strings found in ``folders``, one per line.
 
     The same text is written once, however many files repeat it.
 

@@ -116,7 +116,7 @@ def read_values(
 def write_parquet(
     rows: DataFrame, output: Location, *, row_group_bytes: int, compression: str
 ) -> None:
-    """Write a column ``tokens`` of arrays of strings as Parquet files, one a task."""
+    """Write a column ``tokens`` of arrays of strings as Parquet files, one per task."""
 
     class Tokens(DataSource):
         def writer(self, schema: StructType, overwrite: bool) -> DataSourceArrowWriter:

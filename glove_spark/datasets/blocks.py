@@ -1,4 +1,4 @@
-"""Training blocks on disk: one Arrow file a cell, one record a batch.
+"""Training blocks on disk: one Arrow file per cell, one record per batch.
 
 The columns are lists, so any Arrow reader shows a batch as what it is; read
 through a memory map they become the flat arrays of a `BatchedCell` without a

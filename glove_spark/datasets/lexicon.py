@@ -45,7 +45,7 @@ class Rules:
 
 
 class Lexicon:
-    """All words and their counts; in memory some 50 bytes a word.
+    """All words and their counts; in memory some 50 bytes per word.
 
     Attributes
     ----------

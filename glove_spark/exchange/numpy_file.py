@@ -1,4 +1,4 @@
-"""``NAME.npy``, the matrix as numpy saves it, and ``NAME.words.txt``, a word a line."""
+"""``NAME.npy``, the matrix as numpy saves it, and ``NAME.words.txt``, a word per line."""
 
 from __future__ import annotations
 

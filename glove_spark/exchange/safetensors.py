@@ -142,7 +142,7 @@ def write_safetensors(source: VectorSource, target: Location, precision: str) ->
         text += b"".join(coded)
     offsets = np.cumsum(np.concatenate(lengths))
     parts = {
-        # 8 bytes, 4 bytes, 1 byte a number: every tensor begins where its type may
+        # 8 bytes, 4 bytes, 1 byte per number: every tensor begins where its type may
         "word_offsets": ("I64", [len(offsets)], offsets.nbytes),
         "vectors": (
             "F32",

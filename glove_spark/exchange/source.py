@@ -217,7 +217,7 @@ def _check_words(source: VectorSource, words: list[str], position: int) -> None:
 
 
 class _Duplicates:
-    """Finds words that occur twice by 8 bytes a word; only suspects are compared in full."""
+    """Finds words that occur twice by 8 bytes per word; only suspects are compared in full."""
 
     def __init__(self) -> None:
         self._hashes: list[NDArray[np.int64]] = []

@@ -246,7 +246,7 @@ def _check_size(size: int, distinct: int, settings: VocabularySettings) -> None:
 
 
 def read_stop_words(path: str | None) -> frozenset[str]:
-    """Read a file of words to drop, one a line; blank lines are skipped.
+    """Read a file of words to drop, one per line; blank lines are skipped.
 
     Raises
     ------

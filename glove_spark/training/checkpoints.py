@@ -19,7 +19,7 @@ from glove_spark.store.location import TEMPORARY, Location, delete_files
 from glove_spark.store.manifest import list_files
 
 METRICS = "metrics.jsonl"
-"""The file of a model that has a line an epoch."""
+"""The file of a model that has a line per epoch."""
 
 
 @dataclass(frozen=True)

@@ -458,7 +458,7 @@ def unequal():
 def test_rows_that_change_between_two_reads_are_refused(spark, tmp_path):
     frame = spark.range(50).select(F.array(F.lit("a"), F.lit("b"), unequal()).alias("tokens"))
     GloVe(**SMALL).fit(frame)
-    with pytest.raises(InputError, match="other rows when it was read a second time, .* workDir"):
+    with pytest.raises(InputError, match=r"other rows when it was read a second time, .* workDir"):
         GloVe(**SMALL, workDir=str(tmp_path)).fit(frame)
 
 

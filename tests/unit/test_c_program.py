@@ -248,7 +248,7 @@ def test_exports_that_are_there_are_kept_unless_told(made):
     export_c(out, **given(folder, "parameters"), overwrite=True)
     with pytest.raises(ConfigurationError, match="nothing to export; give --vocab"):
         export_c(out)
-    with pytest.raises(ConfigurationError, match="gradsq=.* needs parameters; give --parameters"):
+    with pytest.raises(ConfigurationError, match=r"gradsq=.* needs parameters; give --parameters"):
         import_c(out, vocab=str(folder / "vocab.txt"), **given(folder, "gradsq"))
     with pytest.raises(OutputError, match="is remote; it can only be written to a local file"):
         export_c(out, parameters="s3://bucket/p.bin", overwrite=True)

@@ -95,7 +95,7 @@ Batch = Tiles | Sparse
 
 @dataclass(frozen=True)
 class Lists:
-    """Arrays of different lengths, one a batch, end to end: `offsets` int64 (batches + 1,)."""
+    """Arrays of different lengths, one per batch, end to end: `offsets` int64 (batches + 1,)."""
 
     offsets: Int64
     values: NDArray[Any]

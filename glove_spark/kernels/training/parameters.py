@@ -16,8 +16,8 @@ Accumulators = Literal["row", "element"]
 class Parameters:
     """The parameters and accumulators of n words, of one side, all float32.
 
-    `vectors` (n, d), `biases` (n,), `vector_gradsq` (n,) with one accumulator a word or (n, d) with
-    one a coordinate, `bias_gradsq` (n,). Training mutates them in place.
+    `vectors` (n, d), `biases` (n,), `vector_gradsq` (n,) with one accumulator per word or (n, d)
+    with one per coordinate, `bias_gradsq` (n,). Training mutates them in place.
     """
 
     vectors: Float32

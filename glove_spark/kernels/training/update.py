@@ -52,7 +52,8 @@ class StepSettings:
     objective
         What is minimised.
     adagrad
-        ``"row"``: one accumulator a word; ``"element"``: one a coordinate, as the reference does.
+        ``"row"``: one accumulator per word; ``"element"``: one per coordinate, as the reference
+        program has.
     """
 
     learning_rate: float

@@ -24,10 +24,10 @@ class Words(NamedTuple):
         product of the two is ``w.u + b + c`` and a gradient comes with its bias's.
     numbers
         (2, n) or (3, n): the word's part of the logarithm of f, the bias's accumulator and, where
-        the vector has one, the vector's. An array a number, so that what is done to all words' is
+        the vector has one, the vector's. An array per number, so that what is done to all words' is
         one pass.
     elements
-        (n, d): the vector's accumulators, where it has one a coordinate; else None.
+        (n, d): the vector's accumulators, where it has one per coordinate; else None.
     """
 
     values: Float32
