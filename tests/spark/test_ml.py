@@ -339,7 +339,7 @@ def test_a_damaged_model_is_refused(model, tmp_path):
     with pytest.raises(DatasetError, match=r"lacks summary\.json; save the model again"):
         GloVeModel.load(str(path))
     (path / "vectors.manifest.json").unlink()
-    with pytest.raises(InputError, match="vectors has not been made yet"):
+    with pytest.raises(InputError, match="vectors does not exist yet"):
         GloVeModel.load(str(path))
 
 

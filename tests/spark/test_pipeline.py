@@ -170,7 +170,7 @@ def test_stages_one_at_a_time_give_what_run_gives(run, books, tmp_path):
 
 def test_stage_before_its_input_is_refused(run, tmp_path, capsys):
     assert main(["train", "--output", str(tmp_path / "out")]) == 3
-    assert "vocabulary has not been made yet" in capsys.readouterr().err
+    assert "vocabulary does not exist yet" in capsys.readouterr().err
 
 
 def test_unk_average_is_the_mean_of_the_rarest(run, books, tmp_path):

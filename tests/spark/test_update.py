@@ -387,7 +387,7 @@ def test_blocks_of_batches_are_those_of_one_count_and_old_batches_may_weigh_less
 
 def test_the_half_life_needs_batches_of_days(spark, root, days, tmp_path):
     add(spark, root, days / "2026-11-01.txt", "first")
-    with pytest.raises(ConfigurationError, match="batch=first does not begin with a day"):
+    with pytest.raises(ConfigurationError, match="batch=first does not begin with a date"):
         run_stage(BLOCKS, spark, BlocksSettings(half_life="3d"), root)
     remove(root, "first")
     with pytest.raises(InputError, match="has no nonzeros; add text"):

@@ -206,8 +206,8 @@ def test_parameters_and_accumulators_of_different_runs_are_refused(made):
     ("content", "message"),
     [
         (b"the 3\n", "has 1 words; a vocabulary must have at least two"),
-        (b"the 3\nof\n", "line 2: 'of' is not a word and its count"),
-        (b"the 3\nof x\n", "line 2: 'of x' is not a word and its count"),
+        (b"the 3\nof\n", "line 2: 'of' must be a word and its count"),
+        (b"the 3\nof x\n", "line 2: 'of x' must be a word and its count"),
         (b"the 3\nthe 2\n", "line 2: 'the' occurs before, in line 1"),
         (b"the 3\n\xff 2\n", r"line 2: the word b'\\xff' is not UTF-8"),
     ],
@@ -220,7 +220,7 @@ def test_wrong_vocabularies_are_refused_by_line(tmp_path, content, message):
 
 def test_a_word_with_a_space_has_no_place_in_vocab_txt(tmp_path):
     vocabulary = Vocabulary(["new york", "of"], np.array([2, 1]))
-    with pytest.raises(InputError, match="word 'new york' holds white space"):
+    with pytest.raises(InputError, match="word 'new york' contains white space"):
         write_vocab(vocabulary, Location.of(tmp_path / "vocab.txt"))
 
 

@@ -126,7 +126,7 @@ def test_the_c_programs_work_goes_there_and_back(capsys, tmp_path):
         (["neighbors", "a", "--vectors", "none"], 3, "none does not exist; name an"),
         (["convert", "none", "x", "--format", "y"], 3, "none does not exist"),
         (["export-c", "none"], 2, "nothing to export"),
-        (["export-c", "none", "--vocab", "x/y"], 3, "vocabulary has not been made yet"),
+        (["export-c", "none", "--vocab", "x/y"], 3, "vocabulary does not exist yet"),
     ],
 )
 def test_errors_have_a_message_and_an_exit_code(

@@ -121,7 +121,7 @@ def test_the_report_has_a_section_where_it_is_asked_for(trained_folder, tmp_path
 
 def test_a_report_without_vectors_refuses_to_compare(trained_folder):
     (trained_folder / "vectors.manifest.json").delete()
-    with pytest.raises(InputError, match="vectors has not been made yet"):
+    with pytest.raises(InputError, match="vectors does not exist yet"):
         make_page(trained_folder, PageSettings(map="pca", compare_with="old.txt"))
 
 

@@ -137,7 +137,7 @@ def test_wrong_question_files_are_refused_by_line(tmp_path):
     with pytest.raises(InputError, match=r"analogies=.*none does not exist"):
         read_analogies(tmp_path / "none")
     (tmp_path / "x.txt").write_text("a b c d\n\na b c\n")
-    with pytest.raises(InputError, match=r"x\.txt, line 3: 'a b c' is not four words"):
+    with pytest.raises(InputError, match=r"x\.txt, line 3: 'a b c' must be four words"):
         read_analogies(tmp_path)
     with pytest.raises(InputError, match="line 1: 'a b c d' must be two words and a score"):
         read_similarities(tmp_path / "x.txt")

@@ -92,7 +92,7 @@ def test_a_word_with_white_space_survives_or_is_refused_by_name(tmp_path, name, 
     else:
         with pytest.raises(InputError) as refused:
             vectors.save(str(file))
-        assert f"word {word!r} (word 2 of the vectors) holds white space" in str(refused.value)
+        assert f"word {word!r} (word 2 of the vectors) contains white space" in str(refused.value)
         assert "write parquet or safetensors" in str(refused.value)
         assert list(tmp_path.iterdir()) == []
 
@@ -319,7 +319,7 @@ def test_word2vec_binary_with_line_feeds_between_records(tmp_path):
 @pytest.mark.parametrize(
     ("matrix", "words", "message"),
     [
-        (np.zeros((2, 2), "f4"), "a\n", "has 1 words and .* 2 rows"),
+        (np.zeros((2, 2), "f4"), "a\n", "has 1 words but .* 2 rows"),
         (
             np.zeros((2, 2), "i4"),
             "a\nb\n",
@@ -445,7 +445,7 @@ def test_formats_by_name_and_ending():
 def test_nothing_there(tmp_path):
     with pytest.raises(InputError, match="none does not exist"):
         open_vectors(str(tmp_path / "none"))
-    with pytest.raises(InputError, match="has not been made yet"):
+    with pytest.raises(InputError, match="does not exist yet"):
         open_vectors(str(tmp_path))
 
 

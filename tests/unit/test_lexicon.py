@@ -161,7 +161,7 @@ def test_a_sum_of_batches_that_are_not_listed_is_refused():
 
 def test_days_of_batches():
     assert day_of("2026-11-20-evening").isoformat() == "2026-11-20"
-    with pytest.raises(ConfigurationError, match="batch=monday does not begin with a day"):
+    with pytest.raises(ConfigurationError, match="batch=monday does not begin with a date"):
         day_of("monday")
 
 

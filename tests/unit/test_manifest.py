@@ -44,14 +44,14 @@ def test_round_trip(dataset):
 
 def test_none_where_there_is_none(tmp_path):
     assert Manifest.read(Location.of(tmp_path / "none")) is None
-    with pytest.raises(InputError, match="has not been made yet"):
+    with pytest.raises(InputError, match="does not exist yet"):
         open_dataset(Location.of(tmp_path / "none"))
 
 
 @pytest.mark.parametrize("content", ["", "[]", "[" * 100_000, "3", "\x00"])
 def test_what_is_no_manifest_is_refused(dataset, content):
     Manifest.location(dataset).write_bytes(content.encode())
-    with pytest.raises(DatasetError, match=r"is not a manifest \(.*\); delete it"):
+    with pytest.raises(DatasetError, match=r"is not a valid manifest \(.*\); delete it"):
         Manifest.read(dataset)
 
 
@@ -109,7 +109,7 @@ STATE = {"bytes": 5, "sha256": "00"}
 )
 def test_members_of_other_types_and_paths_outside_are_refused(dataset, member, value):
     rewritten(dataset, **{member: value})
-    with pytest.raises(DatasetError, match=r"is not a manifest \(.*\); delete it"):
+    with pytest.raises(DatasetError, match=r"is not a valid manifest \(.*\); delete it"):
         Manifest.read(dataset)
 
 

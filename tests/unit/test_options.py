@@ -40,7 +40,7 @@ class Sample(Settings):
         ({"limit": 1}, "limit=1 must be at least 2"),
         ({"names": "word"}, "names='word' must be a list"),
         ({"names": [1]}, "names=1 must be of type str"),
-        ({"sise": 1}, "'sise' is not an option of Sample; known: size, rate"),
+        ({"sise": 1}, "'sise' is not an option of Sample; use one of: size, rate"),
     ],
 )
 def test_wrong_value_is_refused_with_its_rule(values, message):

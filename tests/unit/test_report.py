@@ -67,8 +67,8 @@ def test_everything_that_is_there_is_shown(trained_folder):
 @pytest.mark.parametrize(
     ("deleted", "section", "reason"),
     [
-        ("vectors", "map", "vectors has not been made yet"),
-        ("vocabulary", "vocabulary", "vocabulary has not been made yet"),
+        ("vectors", "map", "vectors does not exist yet"),
+        ("vocabulary", "vocabulary", "vocabulary does not exist yet"),
         ("model", "training", "there is no model here"),
         ("cooccurrence", "ratios", "name others by --ratio I J K"),
     ],

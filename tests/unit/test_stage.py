@@ -125,7 +125,7 @@ def test_input_is_looked_for_in_the_other_folder_too(root, tmp_path):
     run_stage(stage(), None, Sample(), root)
     second = Stage("next", "sample", 1, ("thing",), write)
     other = Location.of(tmp_path / "other").make_folder()
-    with pytest.raises(InputError, match="thing has not been made yet"):
+    with pytest.raises(InputError, match="thing does not exist yet"):
         run_stage(second, None, Sample(), other)
     made = run_stage(second, None, Sample(), other, inputs_root=root)
     assert set(made.manifest.recipe.inputs) == {"thing"}

@@ -141,7 +141,7 @@ def test_of_a_large_file_only_our_words_are_held():
 
 
 @pytest.mark.parametrize(
-    ("said", "message"), [(3, "cut short: its header says 3"), (1, "more than the 1")]
+    ("said", "message"), [(3, "cut short: its header says 3"), (1, "more words than the 1")]
 )
 def test_a_source_that_lies_about_its_length_is_refused(said, message):
     source = MemorySource(["a", "b"], np.ones((2, 2), np.float32))

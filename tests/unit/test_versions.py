@@ -113,7 +113,7 @@ def test_a_worse_version_is_refused_and_the_current_one_stays(root, make, questi
     with pytest.raises(
         QualityError,
         match=r"version=b is worse than a by more than margin=1 points: similarity fall from "
-        r"\d+\.\d\d to -?\d+\.\d\d\. a stays current",
+        r"\d+\.\d\d to -?\d+\.\d\d\. a stays the current",
     ):
         publish_version(root, "b", questions, margin=1)
     assert current_version(root) == "a"
