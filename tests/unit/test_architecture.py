@@ -132,7 +132,7 @@ def test_kernels_need_numpy_and_scipy_only():
 
 
 @pytest.mark.parametrize("subpackage", WITHOUT_SPARK)
-def test_rooms_that_start_without_spark(subpackage):
+def test_subpackages_that_start_without_spark(subpackage):
     """Loading every module of the subpackage loads no Spark; a function may, when it is called."""
     script = (
         f"import pkgutil, importlib, sys, glove_spark.{subpackage} as subpackage\n"
