@@ -1,4 +1,4 @@
-"""From our datasets to the C program's files."""
+"""Write our datasets as files of the C program."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def export_c(
     gradsq: str | Location | None = None,
     overwrite: bool = False,
 ) -> list[Location]:
-    """Write those of the C program's files that are named.
+    """Write the given files of the C program.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""From the C program's files to the datasets vocabulary, cooccurrence and model."""
+"""Import files of the C program as the datasets vocabulary, cooccurrence and model."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def import_c(
     gradsq: str | Location | None = None,
     overwrite: bool = False,
 ) -> list[Dataset]:
-    """Make datasets of what the C program counted or trained.
+    """Make datasets from counts or parameters of the C program.
 
     Parameters
     ----------
@@ -146,7 +146,7 @@ def _bring_up_to_date(
     build: Callable[[Location], Mapping[str, Any]],
     overwrite: bool,
 ) -> Dataset:
-    """Bring a dataset up to date; what is left of an import that fails is deleted."""
+    """Bring a dataset up to date; delete unfinished files if the import fails."""
 
     def whole_or_nothing(unfinished: Location) -> Mapping[str, Any]:
         try:

@@ -1,4 +1,4 @@
-"""Records of ``cooccurrence.bin``: read in blocks, counted, and brought in order out of memory."""
+"""Records of ``cooccurrence.bin``: read them in blocks, count them, and sort them on disk."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def read_records(location: Location) -> Iterator[Records]:
 
 
 class RecordTally:
-    """What one pass over the records tells.
+    """Facts that one pass over the records collects.
 
     Attributes
     ----------

@@ -1,4 +1,4 @@
-"""A real corpus at hand everywhere: the documentation in Python sources.
+"""A real corpus that is available everywhere: the documentation in Python sources.
 
 Sources are parsed, never imported.
 """

@@ -1,4 +1,4 @@
-"""Documents: the corpus as a DataFrame of texts, whatever its format.
+"""Read the corpus, in any format, as a DataFrame of texts.
 
 The JVM's readers decompress, split and parse; text that is not UTF-8 is repaired, and records that
 hold no text are told apart, so that the stage can count them.
@@ -70,7 +70,7 @@ def read_documents(
 
 
 class Reading(NamedTuple):
-    """How some files are read.
+    """How to read some files.
 
     Attributes
     ----------

@@ -1,4 +1,4 @@
-"""The user's corpus: which files it is made of, and what each holds."""
+"""Find the files of the corpus and detect their formats."""
 
 from __future__ import annotations
 

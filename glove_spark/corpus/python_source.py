@@ -1,4 +1,4 @@
-"""Documents that Spark's own readers cannot read, and tokens to object stores, by pyarrow.
+"""Read documents that Spark's readers cannot read, and write tokens to object stores, with pyarrow.
 
 Spark reads object stores by connectors that are not part of it, and its writers rename; it goes by
 the names of files for their compression, and reads text as UTF-8 only. Here a Python data source
@@ -52,7 +52,7 @@ _TOKENS = pa.schema([pa.field("tokens", pa.list_(pa.string()))])
 
 @dataclass(frozen=True)
 class Part(InputPartition):
-    """What one task reads.
+    """The part of a file that one task reads.
 
     Attributes
     ----------

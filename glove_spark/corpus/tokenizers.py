@@ -1,4 +1,4 @@
-"""Tokenizers: from a column of text to a column of tokens, evaluated by the JVM.
+"""Tokenizers: turn a column of text into a column of tokens, in the JVM.
 
 Only a user's own function runs in Python.
 """

@@ -1,4 +1,4 @@
-"""Arrow IPC files of one record batch: written whole, read through a memory map."""
+"""Write and read Arrow IPC files of one record batch, through a memory map."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The ledger of a matrix that follows a corpus: which batches it is the sum of.
+"""The ledger of incremental updates: the batches that the matrix is the sum of.
 
 It stands in the facts of the manifest of ``cooccurrence``, which is thereby the one commit point of
 an update: files that it does not name do not count. A batch keeps files of its own, so that it can
@@ -65,7 +65,7 @@ class Sum:
 
 @dataclass(frozen=True)
 class Ledger:
-    """What a matrix consists of.
+    """The batches that a matrix consists of.
 
     Attributes
     ----------
@@ -118,7 +118,7 @@ class Ledger:
         return asdict(self)
 
     def with_batch(self, name: str, batch: TextBatch) -> Ledger:
-        """Return it with a batch more."""
+        """Return a ledger with one more batch."""
         return replace(self, batches={**self.batches, name: batch})
 
     def without(self, name: str) -> Ledger:

@@ -1,4 +1,4 @@
-"""Every word that was ever counted: those of the vocabulary, and those that wait to enter it.
+"""All words of incremental updates: the vocabulary, and words that are still too rare.
 
 A word keeps the id that it once got. One that waits has none, and its count is remembered until it
 reaches ``min_count``. One Parquet file: ``word string, count int64, id int32, missed int64``.
@@ -104,7 +104,7 @@ class Lexicon:
         return Lexicon(table.filter(pc.or_(pc.greater(total, 0), pc.is_valid(table["id"]))))
 
     def grown(self, rules: Rules, latest: pa.Table) -> Lexicon:
-        """Give ids to the words that have become frequent enough, after all there are.
+        """Give the next free ids to words that have become frequent enough.
 
         New words are ordered by count, descending, ties by code point: the first batch of all
         makes the vocabulary that the whole pipeline would make.

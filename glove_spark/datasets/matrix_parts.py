@@ -1,4 +1,4 @@
-"""A co-occurrence matrix in parts: one per batch, or sums of them; read as their sum.
+"""A co-occurrence matrix in parts, one per batch or sum of batches, read as their sum.
 
 Every part is a set of files of `glove_spark.datasets.cooccurrence`, ordered by row. Counts are
 sums of ``1/unit``, so they are added as integers and the sum does not depend on the parts, unless

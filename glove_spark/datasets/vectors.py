@@ -1,4 +1,4 @@
-"""Finished vectors: Parquet ``word, vector``."""
+"""Exported vectors: Parquet with the columns ``word`` and ``vector``."""
 
 from __future__ import annotations
 

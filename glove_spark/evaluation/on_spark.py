@@ -1,4 +1,4 @@
-"""Evaluate where the vocabulary has millions of words: the work is spread over Spark's tasks.
+"""Evaluate vocabularies of millions of words: distribute the work over Spark tasks.
 
 Every task answers all questions from its share of the vocabulary, and the best of all shares wins.
 So each vector is read once, and a task holds a chunk of them. (Tasks with a share of the questions

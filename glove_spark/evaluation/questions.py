@@ -1,4 +1,4 @@
-"""Files of questions: analogies, and pairs of words that people judged."""
+"""Read files of analogies, and of word pairs with similarity scores."""
 
 from __future__ import annotations
 
@@ -14,27 +14,27 @@ Analogy: TypeAlias = tuple[str, str, str, str]
 """a is to b as c is to d."""
 
 Pair: TypeAlias = tuple[str, str, float]
-"""Two words and how alike people found them."""
+"""Two words and the similarity that people gave them."""
 
 SECTION = ":"
 """Begins a line that names the questions below it, in the one file of Mikolov et al."""
 
 
 def read_analogies(path: str | Path, *, lowercase: bool = True) -> dict[str, list[Analogy]]:
-    """Read questions, ``a b c d`` per line, by the name of their file or section.
+    """Read analogy questions, one ``a b c d`` per line, by the name of their file or section.
 
-    A line of two words is a pair of BATS, ``word answer/other/answers``: every two pairs of a file
-    are a question, which expects the first answer.
+    A line of two words is a pair in the format of BATS, ``word answer/other/answers``. Every two
+    pairs of a file make a question, whose expected answer is the first one.
 
     Parameters
     ----------
     path
-        A folder of .txt files, or a file, which lines such as ``: capital-world`` may divide.
+        A folder of .txt files, or a file; lines such as ``: capital-world`` begin sections.
 
     Raises
     ------
     InputError
-        If there are no questions, or a line is not four words; it is named.
+        If there are no questions, or if a line is not four words; the message names the line.
     """
     files = _text_files(Path(path), "analogies")
     found: dict[str, list[Analogy]] = {}
@@ -67,7 +67,7 @@ def read_analogies(path: str | Path, *, lowercase: bool = True) -> dict[str, lis
 
 
 def read_similarities(path: str | Path, *, lowercase: bool = True) -> list[Pair]:
-    """Read pairs of words and how alike people found them, as published files have them.
+    """Read word pairs and their similarity scores, in the formats of published files.
 
     A line has two words and a score, separated by blanks, tabs, commas or semicolons; a file may
     begin with a header (WordSim-353, SimLex-999), have further columns (SimLex-999, RareWords,

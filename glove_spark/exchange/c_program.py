@@ -1,4 +1,4 @@
-"""The layouts: ``vocab.txt``, ``cooccurrence.bin`` and parameters in float64.
+"""File layouts of the C program: ``vocab.txt``, ``cooccurrence.bin`` and parameters in float64.
 
 ``vocab.txt`` has ``word count`` a line, counts falling, words of one count in the order of their
 bytes. ``cooccurrence.bin`` has records of int32 row, int32 column, both from 1, and float64 count.

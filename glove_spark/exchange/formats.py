@@ -1,4 +1,4 @@
-"""The formats of vectors: what each is called, reads, writes, and which words it can hold.
+"""The file formats of vectors: names, readers, writers, and the words that each can represent.
 
 >>> format_of("vectors.vec").name
 'word2vec'

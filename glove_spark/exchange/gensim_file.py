@@ -1,4 +1,4 @@
-"""``NAME.kv``, vectors as gensim saves them; read only, and only where gensim is installed.
+"""``NAME.kv``, vectors saved by gensim; can be read, not written, if gensim is installed.
 
 Such a file is a pickle: reading it runs what is in it. Read none that you do not trust.
 """

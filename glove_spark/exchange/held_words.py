@@ -1,4 +1,4 @@
-"""The vectors of some words out of a file of any size: nothing else of it is held in memory."""
+"""Read the vectors of some words from a file of any size, and keep only these in memory."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A matrix of numbers within a file, row by row: mapped into memory where the file is local."""
+"""A matrix of numbers in a file, stored by rows; memory-mapped if the file is local."""
 
 from __future__ import annotations
 

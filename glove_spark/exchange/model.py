@@ -1,4 +1,4 @@
-"""A trained model as a source of vectors: of words, of contexts, or their sums."""
+"""Read word vectors, context vectors or their sums from a trained model."""
 
 from __future__ import annotations
 

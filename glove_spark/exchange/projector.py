@@ -1,4 +1,4 @@
-"""TensorBoard's projector: ``NAME.tsv``, numbers and tabs, and ``NAME.metadata.tsv``, the words."""
+"""TensorBoard's projector: numbers with tabs in ``NAME.tsv``, words in ``NAME.metadata.tsv``."""
 
 from __future__ import annotations
 

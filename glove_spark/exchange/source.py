@@ -1,4 +1,4 @@
-"""Where vectors are read from: a bounded number of rows at a time, and checked on the way."""
+"""Sources of vectors: read a bounded number of rows at a time, and check them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""GloVe text, ``word x1 ... xd`` a line, and word2vec text, the same below a line ``V d``."""
+"""GloVe text, one line ``word x1 ... xd`` per word; word2vec text adds a first line ``V d``."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Update: a batch of text is counted and added, replaced or taken out.
+"""Add, replace or remove a batch of text.
 
     text -> tokens -> words -> lexicon and vocabulary -> the batch's matrix -> ledger
 

@@ -1,4 +1,4 @@
-"""A matrix that follows a corpus: how it is opened, committed and brought in order.
+"""The matrix of incremental updates: open it, commit it, and clean up.
 
 Everything new is written beside what is there, under names of the next revision. The manifest of
 ``cooccurrence`` is then replaced by one that names it: the one commit point. What a crash leaves is

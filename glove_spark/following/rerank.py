@@ -1,4 +1,4 @@
-"""Re-rank: ids in order of frequency again, for a vocabulary that has grown for long.
+"""Re-rank: assign new ids in order of frequency to a vocabulary that has grown.
 
 Words keep their ids from update to update, so that batches add up; after a year the frequent words
 of the last months stand behind the rare ones of the first. Here every word gets the id that its

@@ -1,4 +1,4 @@
-"""The log of a command: lines for people, or JSON lines for machines.
+"""The log of a command, as text or as JSON lines.
 
 A record may carry fields for machines: ``log.info("...", extra=fields(seconds=3.2))``.
 """

@@ -1,4 +1,4 @@
-"""What Spark Connect cannot do, said before it fails."""
+"""Raise an error for what Spark Connect cannot do, before it fails."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where a fit works: a folder that the driver and all executors see."""
+"""The working folder of a fit, which the driver and all executors can see."""
 
 from __future__ import annotations
 

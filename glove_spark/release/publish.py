@@ -1,4 +1,4 @@
-"""How a version becomes current: whole, and not worse than the one before."""
+"""Make a version the current one, if it is complete and not worse than the one before."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a run tells a collector: how it ended, and what the manifests say of what is there."""
+"""Metrics of a run for Prometheus: how it ended, and facts from the manifests."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The report of an output folder, from its datasets to one HTML file."""
+"""Build the report page of an output folder from its datasets."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The sections about a run: what was asked, what was done, how it went."""
+"""The sections about a run: its options, its stages and its training."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A map of words: a place in the plane for each, and who is near whom."""
+"""A map of words: their positions in the plane, and their neighbours."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How an option is defined: type, default, rule and help in one place.
+"""The definition of an option: type, default, rule and help in one place.
 
 A stage's configuration is a frozen dataclass whose fields are made by
 :func:`option`. Command line, TOML reader, manifests and documents all read the

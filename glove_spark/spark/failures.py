@@ -1,4 +1,4 @@
-"""Turn what Spark reports of a failed task into the error that the task raised."""
+"""Turn Spark's report of a failed task into the error that the task raised."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The Spark session of a run: found where spark-submit made one, made where not."""
+"""The Spark session of a run: use that of spark-submit, or start one."""
 
 from __future__ import annotations
 
@@ -78,15 +78,15 @@ def check_java() -> int:
 def open_session(
     master: str | None = None, conf: Iterable[str] = (), app_name: str = "glove_spark"
 ) -> SparkSession:
-    """Return the session to work with.
+    """Return the active Spark session, or start one.
 
     Parameters
     ----------
     master
-        Spark's master URL; ``None`` leaves it to spark-submit and
-        ``spark-defaults.conf``, and to ``local[*]`` where neither says.
+        The Spark master URL. ``None``: use the value from spark-submit or
+        ``spark-defaults.conf``, otherwise ``local[*]``.
     conf
-        Settings of Spark as ``KEY=VALUE``; they win over all others.
+        Spark settings as ``KEY=VALUE``; they override all others.
 
     Raises
     ------
@@ -200,7 +200,7 @@ def _not_in_defaults(settings: Mapping[str, str]) -> dict[str, str]:
 
 @contextmanager
 def spark_session(master: str | None = None, conf: Iterable[str] = ()) -> Iterator[SparkSession]:
-    """Open a session for one run, and stop it after unless it was there before."""
+    """Open a Spark session, and stop it at the end unless it was active before."""
     found = SparkContext._active_spark_context is not None
     spark = open_session(master, conf)
     try:

@@ -1,4 +1,4 @@
-"""Blocks: deal the nonzeros to a P x P grid of cells and cut each cell into batches.
+"""Blocks: divide the nonzeros into a P x P grid of cells, and each cell into batches.
 
 Of a symmetric matrix the stored triangle is dealt to *unordered* pairs of blocks: cell (q, p) is
 trained from the file of cell (p, q), its transpose, so it is neither shuffled nor cut nor written.

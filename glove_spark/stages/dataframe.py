@@ -1,4 +1,4 @@
-"""The tokens dataset from a column of a DataFrame, instead of a corpus.
+"""Make the tokens dataset from a column of a DataFrame instead of a corpus.
 
 What a row holds that the dataset may not, null and empty tokens, is dropped and counted, as
 `glove_spark.stages.tokenize` does.

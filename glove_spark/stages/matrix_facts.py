@@ -1,4 +1,4 @@
-"""The facts of the co-occurrence matrix: gathered by tasks, checked against each other."""
+"""The facts of the co-occurrence matrix: collect them from tasks, and check them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tokenize: from the corpus to one row of tokens per document.
+"""Tokenize: read the corpus and write one row of tokens per document.
 
 The JVM reads, repairs, folds and splits; one pass writes the rows and counts what happened to
 every document and token.

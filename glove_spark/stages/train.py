@@ -1,4 +1,4 @@
-"""Train: epochs of rounds over the cells, each epoch a checkpoint.
+"""Train: run epochs of rounds over the cells, and write a checkpoint after each epoch.
 
 An epoch starts from the files of the one before, so a run that ended in the
 middle resumes at the last whole epoch and ends with the same bytes.

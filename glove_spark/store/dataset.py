@@ -1,4 +1,4 @@
-"""How a dataset comes into an output folder, and how it is opened again. No Spark here."""
+"""Commit a dataset to an output folder, and open it again. This module does not use Spark."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Manifests: what a dataset is, what made it, and whether it is whole.
+"""Manifests: what a dataset contains, how it was made, and whether it is complete.
 
 A dataset ``DIR/name`` is published by moving its files into place and then
 writing ``DIR/name.manifest.json``. The manifest is the commit point: without it

@@ -1,4 +1,4 @@
-"""The one rule by which a dataset is brought up to date.
+"""The rule that decides whether a dataset is skipped, refused or made.
 
     no dataset there              -> make it
     there, by the same recipe     -> skip, if its files are as they were written

@@ -1,4 +1,4 @@
-"""Whether every dataset of an output folder is as it was written."""
+"""Verify the checksums of all datasets of an output folder."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Versions of a model that follows a corpus, and which of them is current. No Spark here.
+"""Versions of a model, and a pointer to the current one. This module does not use Spark.
 
     DIR/                    counts, which follow the corpus
     DIR/versions/NAME/      a model and its vectors: an output folder of its own
@@ -39,7 +39,7 @@ _LONGEST_POINTER = 200
 
 @dataclass(frozen=True)
 class Judgement:
-    """What a version was found to be worth: its ``scores.json``.
+    """The scores of a version, as in its ``scores.json``.
 
     Attributes
     ----------

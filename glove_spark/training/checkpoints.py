@@ -1,4 +1,4 @@
-"""Checkpoints: an epoch's parameters and the record that makes them count.
+"""Checkpoints: the parameters of an epoch, and the record that makes them valid.
 
 ``epoch-0003/`` holds the parameters after epoch 3 and ``epoch-0003.json`` says
 what it cost. The record is written last, so an epoch without one never happened.
@@ -24,7 +24,7 @@ METRICS = "metrics.jsonl"
 
 @dataclass(frozen=True)
 class EpochRecord:
-    """What is known of a finished epoch; epoch 0 is the initial state.
+    """The record of a finished epoch; epoch 0 is the initial state.
 
     Attributes
     ----------

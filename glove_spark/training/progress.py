@@ -1,4 +1,4 @@
-"""How training goes: whether the cost is sound and still falls, and the line of an epoch."""
+"""Check that the cost is finite and does not grow, and write the log line of an epoch."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Published vectors as a start: what the file is, and those of our words that it has."""
+"""Read published vectors of our words, to start training from them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Published vectors as a model of our words, from which training starts as from any other."""
+"""Write published vectors as a model, from which training starts as from any other model."""
 
 from __future__ import annotations
 

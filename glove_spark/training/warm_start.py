@@ -1,4 +1,4 @@
-"""A warm start: another model's words, found again by their spelling, and where new ones begin."""
+"""A warm start: copy parameters from another model by spelling, and initialize new words."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How far vectors moved from one model to the next, after the best rotation of one on the other.
+"""Measure how far vectors moved from one model to the next, after the best rotation.
 
 Two models that are equally good may differ by a rotation, which changes no cosine. What is left
 after the rotation that brings the old unit vectors nearest to the new ones (orthogonal Procrustes,

@@ -146,7 +146,7 @@ def a_zip(path):
         (b"%PDF-1.7\n", "a PDF document"),
         (b"ARROW1\0\0", "an Arrow file"),
         (b"a.txt" + b"\0" * 252 + b"ustar" + b"\0" * 300, "a tar archive; unpack it"),
-        (bytes(range(256)) * 20, "no text"),
+        (bytes(range(256)) * 20, "not text"),
         ("one two\n".encode("utf-16-le") * 40, "UTF-16 without a byte order mark"),
         ("one two\n".encode("utf-16-be") * 40, "UTF-16 without a byte order mark"),
     ],

@@ -1,4 +1,4 @@
-"""The algebra of one batch: its places times the words of either side, for tiles and for CSR.
+"""The matrix products of one batch with the vectors of either side, for tiles and for CSR.
 
 Both kinds offer the same products. `data` holds a number for each place of the batch: (T, s, s) of
 tiles, (nnz,) of a sparse batch. An array over words is (words, k), or (k, words) of `sums`, tile

@@ -1,4 +1,4 @@
-"""The words of a cell while it is trained: tables of both sides that batches gather from."""
+"""The parameters of a cell's words during training: tables that batches gather from."""
 
 from __future__ import annotations
 
