@@ -27,9 +27,10 @@ demo:
 	@scripts/setup.sh run
 	@$(RUN) glove_spark.cli demo --output demo-output
 
+# two processes: half of a test's time is Java that starts; the tests of one file share a session
 test:
 	@scripts/setup.sh dev
-	$(RUN) pytest -m "not slow"
+	$(RUN) pytest -m "not slow" -n 2 --dist loadfile
 
 test-unit:
 	@scripts/setup.sh dev

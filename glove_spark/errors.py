@@ -43,6 +43,10 @@ class OutputError(GloveSparkError):
     exit_code = 4
 
 
+class StorageError(OutputError, OSError):
+    """A disk, HDFS or object store refuses, or does not answer; an `OSError` too."""
+
+
 class DatasetError(GloveSparkError):
     """A dataset of ours is incomplete, damaged, too new or made by other settings."""
 

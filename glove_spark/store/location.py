@@ -21,7 +21,7 @@ from typing import Any
 import pyarrow as pa
 from pyarrow import fs
 
-from glove_spark.errors import ConfigurationError, InputError, OutputError
+from glove_spark.errors import ConfigurationError, InputError, StorageError
 
 OBJECT_STORES = ("s3", "gs", "gcs", "abfs", "abfss")
 """Schemes whose files come whole or not at all, and cannot be renamed."""
@@ -144,7 +144,8 @@ class Location:
 
     def kind(self) -> fs.FileType:
         """Tell file, directory or not found."""
-        return self.filesystem().get_file_info(self.path).type
+        with reading(self):
+            return self.filesystem().get_file_info(self.path).type
 
     def exists(self) -> bool:
         """Tell whether a file or folder is there."""
@@ -153,7 +154,9 @@ class Location:
     def walk(self, *, recursive: bool = True) -> list[fs.FileInfo]:
         """List what is inside, by path; paths are relative to this folder."""
         selector = fs.FileSelector(self.path, recursive=recursive, allow_not_found=True)
-        return sorted(self.filesystem().get_file_info(selector), key=lambda info: info.path)
+        with reading(self):
+            found = self.filesystem().get_file_info(selector)
+        return sorted(found, key=lambda info: info.path)
 
     def make_folder(self) -> Location:
         """Create the folder and those above it."""
@@ -168,12 +171,13 @@ class Location:
 
     def delete(self, attempts: int = S3_ATTEMPTS) -> None:
         """Remove a file or a whole folder; nothing happens where there is none."""
-        system = self.filesystem(attempts)
-        kind = system.get_file_info(self.path).type
-        if kind == fs.FileType.Directory:
-            system.delete_dir(self.path)
-        elif kind != fs.FileType.NotFound:
-            system.delete_file(self.path)
+        with writing(self):
+            system = self.filesystem(attempts)
+            kind = system.get_file_info(self.path).type
+            if kind == fs.FileType.Directory:
+                system.delete_dir(self.path)
+            elif kind != fs.FileType.NotFound:
+                system.delete_file(self.path)
 
     def temporary_sibling(self) -> Location:
         """Name a hidden, unique neighbour to write to before publishing."""
@@ -203,11 +207,12 @@ class Location:
 
     def copy_to(self, target: Location) -> None:
         """Copy this file within its file system."""
-        system = self.filesystem()
-        if system.get_file_info(self.path).size <= _LARGEST_SERVER_COPY:
-            system.copy_file(self.path, target.path)
-        else:
-            fs.copy_files(self.path, target.path, system, system, use_threads=False)
+        with writing(target):
+            system = self.filesystem()
+            if system.get_file_info(self.path).size <= _LARGEST_SERVER_COPY:
+                system.copy_file(self.path, target.path)
+            else:
+                fs.copy_files(self.path, target.path, system, system, use_threads=False)
 
     @contextmanager
     def written_whole(self) -> Iterator[Location]:
@@ -227,7 +232,10 @@ class Location:
     def read_bytes(self) -> bytes:
         """Read a whole small file."""
         try:
-            with self.filesystem().open_input_stream(self.path, compression=None) as source:
+            with (
+                reading(self),
+                self.filesystem().open_input_stream(self.path, compression=None) as source,
+            ):
                 return bytes(source.read())
         except FileNotFoundError:
             raise InputError(f"{self.shown} does not exist; check the path") from None
@@ -243,13 +251,14 @@ class Location:
 
     def open_input(self) -> pa.NativeFile:
         """Open for random access: memory-mapped where the file system is local."""
-        if self.is_local:
-            return pa.memory_map(self.path, "r")
-        return self.filesystem().open_input_file(self.path)
+        with reading(self):
+            if self.is_local:
+                return pa.memory_map(self.path, "r")
+            return self.filesystem().open_input_file(self.path)
 
     @contextmanager
     def open_output(self) -> Iterator[pa.NativeFile]:
-        """Open for writing, translating a full disk into `OutputError`."""
+        """Open for writing, translating a full disk into `StorageError`."""
         with (
             writing(self),
             self.filesystem().open_output_stream(self.path, compression=None) as sink,
@@ -310,21 +319,35 @@ def delete_files(files: Sequence[Location]) -> None:
 
 
 @contextmanager
-def writing(target: Location) -> Iterator[None]:
-    """Turn the operating system's refusals to write into `OutputError`."""
+def reading(source: Location) -> Iterator[None]:
+    """Turn read errors into `StorageError`; a missing file stays a `FileNotFoundError`."""
     try:
         yield
+    except (FileNotFoundError, StorageError):
+        raise
+    except OSError as error:
+        refused = StorageError(
+            f"cannot read {source.shown}: {error}; check the path, and that the storage can be reached"
+        )
+        refused.errno = error.errno
+        raise refused from error
+
+
+@contextmanager
+def writing(target: Location) -> Iterator[None]:
+    """Turn write errors of the operating system into `StorageError`."""
+    try:
+        yield
+    except StorageError:
+        raise
     except OSError as error:
         if error.errno == errno.ENOSPC:
-            reason = "the disk is full; free space or choose another output folder"
+            reason = "the disk is full; free some space, or name another output folder"
         elif error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
-            reason = "no permission to write there; choose another output folder"
+            reason = "there is no permission to write there; name another output folder"
         else:
-            reason = str(error)
-        raise OutputError(
-            f"cannot write {target.shown}: {reason}; check the path, its permissions and the free "
-            "space"
-        ) from error
+            reason = f"{error}; check the path, and that the storage can be reached"
+        raise StorageError(f"cannot write {target.shown}: {reason}") from error
 
 
 @lru_cache(maxsize=16)

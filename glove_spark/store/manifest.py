@@ -164,10 +164,11 @@ class Manifest:
         location = cls.location(dataset)
         if not location.exists():
             return None
+        written = location.read_bytes()
         try:
-            content = json.loads(location.read_bytes())
+            content = json.loads(written)
             version = content.get("manifest_version", 1)
-        except (ValueError, AttributeError, RecursionError, OSError) as error:
+        except (ValueError, AttributeError, RecursionError) as error:
             raise DatasetError(
                 f"{location.shown} is not a valid manifest ({error}); delete it and run the stage "
                 "again"

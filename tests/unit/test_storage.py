@@ -5,8 +5,9 @@ import errno
 import pytest
 from pyarrow import fs
 
-from glove_spark.errors import ConfigurationError, InputError, OutputError
+from glove_spark.errors import ConfigurationError, InputError, OutputError, StorageError
 from glove_spark.store.location import Location, writing
+from glove_spark.store.manifest import Manifest
 
 
 def test_relative_path_becomes_absolute(tmp_path, monkeypatch):
@@ -136,3 +137,46 @@ def test_databricks_paths_are_those_of_its_mount(monkeypatch):
     monkeypatch.setattr("os.path.isdir", lambda path: path == "/dbfs")
     assert Location.of("dbfs:/FileStore/v").uri == "file:///dbfs/FileStore/v"
     assert Location.of("./dbfs:/x").is_local
+
+
+class Away:
+    """A file system that answers every call as an object store does that is not there."""
+
+    def __getattr__(self, name):
+        def refuse(*arguments, **settings):
+            raise OSError("When listing objects: AWS Error UNKNOWN (HTTP status 503)")
+
+        return refuse
+
+
+@pytest.mark.parametrize(
+    "ask",
+    [
+        Location.kind,
+        Location.exists,
+        Location.walk,
+        Location.read_bytes,
+        Location.open_input,
+        Location.delete,
+        Location.make_folder,
+        lambda location: location.copy_to(location),
+        lambda location: location.write_bytes(b"x"),
+        lambda location: location.move_to(location),
+        Manifest.read,
+    ],
+)
+def test_a_store_that_is_away_is_an_error_of_ours(monkeypatch, ask):
+    monkeypatch.setattr(Location, "filesystem", lambda *arguments: Away())
+    with pytest.raises(StorageError, match=r"cannot (read|write) s3://b/.*HTTP status 503") as met:
+        ask(Location.of("s3://b/out"))
+    assert isinstance(met.value, OutputError)
+    assert met.value.exit_code == 4
+
+
+def test_what_is_missing_is_not_a_refusal(tmp_path):
+    missing = Location.of(tmp_path / "none")
+    with pytest.raises(FileNotFoundError):
+        missing.open_input()
+    with pytest.raises(InputError, match="does not exist"):
+        missing.read_bytes()
+    missing.delete()
