@@ -327,7 +327,8 @@ def reading(source: Location) -> Iterator[None]:
         raise
     except OSError as error:
         refused = StorageError(
-            f"cannot read {source.shown}: {error}; check the path, and that the storage can be reached"
+            f"cannot read {source.shown}: {error}; check the path, and that the storage can be "
+            "reached"
         )
         refused.errno = error.errno
         raise refused from error
