@@ -37,7 +37,6 @@ from glove_spark.kernels.training.parameters import Parameters, initial_paramete
 from glove_spark.kernels.training.schedule import derived_rng
 from glove_spark.kernels.training.unobserved import draws_of
 from glove_spark.kernels.training.update import CellLoss, StepSettings, train_cell
-from glove_spark.settings.option import OptionSpec
 from glove_spark.settings.stages import TrainSettings
 from glove_spark.store.dataset import open_dataset
 from glove_spark.store.location import Location
@@ -48,6 +47,8 @@ from glove_spark.training.word_terms import AllTerms
 from glove_spark.vectors.word_vectors import WordVectors
 
 PROCESSES = 2
+
+_SPECS = {spec.name: spec for spec in TrainSettings.specs()}
 
 
 @dataclass(frozen=True)
@@ -203,9 +204,10 @@ def _in_processes(function: Any, items: list[Any]) -> Iterable[Any]:
     return found
 
 
-def _value(specs: dict[str, OptionSpec], text: str) -> tuple[str, Any]:
+def option_value(text: str) -> tuple[str, Any]:
+    """Read ``NAME=VALUE``, an option of training."""
     name, _, value = text.partition("=")
-    return name, specs[name].type(value)
+    return name, _SPECS[name].type(value)
 
 
 def main() -> None:
@@ -222,15 +224,14 @@ def main() -> None:
     given = parser.parse_args()
     if os.environ.get("OMP_NUM_THREADS") != "1":
         print("OMP_NUM_THREADS is not 1: BLAS may use more than one core")
-    specs = {spec.name: spec for spec in TrainSettings.specs()}
     base = TrainSettings(vector_size=given.vector_size)
-    base = dataclasses.replace(base, **dict(_value(specs, text) for text in given.option))
+    base = dataclasses.replace(base, **dict(map(option_value, given.option)))
     run, data = Run.open(given.run), reference_data()
     for chosen in given.set or [[]]:
         name, values = (chosen[0].partition("=")[0], chosen) if chosen else ("", [""])
         for text in values:
             full = text if "=" in text or not text else f"{name}={text}"
-            settings = dataclasses.replace(base, **dict([_value(specs, full)] if full else []))
+            settings = dataclasses.replace(base, **dict([option_value(full)] if full else []))
             trained = Trained(run, settings)
             record = provenance() | {
                 "corpus": given.corpus or given.run.name,

@@ -121,6 +121,15 @@ class Training:
 
 
 @dataclass(frozen=True)
+class Merging:
+    """Seconds of one core: to weigh a nonzero and a cell, and to merge a byte of a replica."""
+
+    nonzero: float
+    cell: float
+    byte: float
+
+
+@dataclass(frozen=True)
 class Coefficients:
     """All of them; seconds, bytes. See `fit_coefficients` for what each is a cost of."""
 
@@ -137,6 +146,7 @@ class Coefficients:
     blocks_memory: Line
     overheads: dict[str, float]
     growth: Growth
+    merging: Merging
 
 
 def expected_nonzeros(
@@ -155,8 +165,13 @@ def expected_nonzeros(
     return float(widths @ -np.expm1(-meetings) @ widths)
 
 
-def fit_coefficients(records: Sequence[Record], sizes: Iterable[int] | None = None) -> Coefficients:
-    """Fit everything on the records of a sweep, or on those of some of its sizes."""
+def fit_coefficients(
+    records: Sequence[Record], merges: Sequence[Record], sizes: Iterable[int] | None = None
+) -> Coefficients:
+    """Fit everything on the records of a sweep, or on those of some of its sizes.
+
+    What merges cost is fitted on records of `benchmarks.quality.averaging`.
+    """
     cores = core_counts(records)[-1]
     runs = [record for record in records if record["kind"] == "run" and record["cores"] == cores]
     if sizes is not None:
@@ -178,7 +193,29 @@ def fit_coefficients(records: Sequence[Record], sizes: Iterable[int] | None = No
         blocks_memory=_blocks_memory(runs),
         overheads=overheads,
         growth=growth,
+        merging=fit_merging(merges),
     )
+
+
+def fit_merging(records: Sequence[Record]) -> Merging:
+    """Fit what weighing and merging cost, where one side of an epoch is merged."""
+    runs = [
+        record
+        for record in records
+        if 0 < record["merges"] < record["num_blocks"] and record["row_tasks"] == 1
+    ]
+    nonzero, cell = fit_costs(
+        [(run["nnz"], run["num_blocks"] ** 2) for run in runs],
+        [run["weighing_seconds_per_epoch"] for run in runs],
+    )
+    moved = [
+        run["num_blocks"] * parameter_bytes(run["vocabulary_size"], run["options"]["vector_size"])
+        for run in runs
+    ]
+    byte = median(
+        run["merging_seconds_per_epoch"] / size for run, size in zip(runs, moved, strict=True)
+    )
+    return Merging(nonzero, cell, byte)
 
 
 def fit_growth(runs: Sequence[Record]) -> Growth:

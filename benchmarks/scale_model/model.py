@@ -9,14 +9,16 @@ import math
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from benchmarks.scale_model.coefficients import PARAMETER_ROUND_TRIP, Coefficients, parameter_bytes
+from benchmarks.scale_model.coefficients import Coefficients, parameter_bytes
+from benchmarks.scale_model.training import Epoch, schedules
 from glove_spark.datasets.cooccurrence import ROW_GROUP_ROWS
+from glove_spark.settings.stages import TrainSettings
 from glove_spark.stages.blocks import default_num_blocks
 from glove_spark.stages.cooccurrence import NONZEROS_PER_BLOCK, PAIRS_PER_TASK
 from glove_spark.stages.cooccurrence import TOKENS_PER_TASK as COUNTED_TOKENS_PER_TASK
 from glove_spark.stages.export import WORDS_PER_FILE
 from glove_spark.stages.vocabulary import PENDING_ROWS, TOKENS_PER_TASK
-from glove_spark.store.location import REQUESTS_AT_ONCE
+from glove_spark.training.epoch_plan import schedule_of
 
 WORD_BYTES = 20
 """A counted word in Arrow: its count, its offset and eight letters."""
@@ -45,6 +47,8 @@ class Workload:
     ----------
     num_blocks
         P; None leaves it to the stage.
+    schedule
+        One of `schedules`; empty leaves it to P, as ``schedule=auto`` does.
     """
 
     tokens: float
@@ -53,6 +57,7 @@ class Workload:
     epochs: int
     window_size: int = 15
     num_blocks: int | None = None
+    schedule: str = ""
 
 
 @dataclass(frozen=True)
@@ -66,7 +71,7 @@ class Cluster:
     task_seconds
         The driver's time for a task, which no executor shortens.
     delete_seconds
-        A deletion in shared storage; the driver has `REQUESTS_AT_ONCE` under way.
+        A deletion in shared storage; each task has some under way at once.
     """
 
     executors: int
@@ -191,7 +196,7 @@ def stage_costs(work: Workload, cluster: Cluster, known: Coefficients) -> dict[s
         cells_bytes,
         known.blocks_memory.each * sizes.nonzeros / sizes.num_blocks**2,
     )
-    train = _training_cost(work, cluster, known, sizes, cells_bytes)
+    train = _training_cost(work, cluster, known, cells_bytes)
 
     numbers = work.vocabulary_size * work.vector_size
     side = parameter_bytes(work.vocabulary_size, work.vector_size)
@@ -216,33 +221,43 @@ def stage_costs(work: Workload, cluster: Cluster, known: Coefficients) -> dict[s
     }
 
 
+def epoch_of(work: Workload, cluster: Cluster, known: Coefficients) -> Epoch:
+    """Return what is known of an epoch before it is timed."""
+    sizes = sizes_of(work, cluster, known)
+    p = sizes.num_blocks
+    return Epoch(
+        schedules(p, cluster.cores)[work.schedule]
+        if work.schedule
+        else schedule_of(TrainSettings(), p),
+        work.vocabulary_size,
+        work.vector_size,
+        sizes.nonzeros,
+        # of a symmetric matrix; a batch and its transpose are one visit in cells on the diagonal
+        known.growth.batches.of_cell(work.vocabulary_size / p, sizes.nonzeros / p**2),
+        cluster.cores,
+    )
+
+
 def _training_cost(
-    work: Workload, cluster: Cluster, known: Coefficients, sizes: Sizes, cells_bytes: float
+    work: Workload, cluster: Cluster, known: Coefficients, cells_bytes: float
 ) -> StageCost:
-    train, p, cores = known.training, sizes.num_blocks, cluster.cores
-    side = parameter_bytes(work.vocabulary_size, work.vector_size)
-    moved = PARAMETER_ROUND_TRIP * p * side
-    at_once = min(p, cores)
-    # of a symmetric matrix; a batch and its transpose are one visit in cells on the diagonal
-    in_a_cell = known.growth.batches.of_cell(work.vocabulary_size / p, sizes.nonzeros / p**2)
-    compute = (train.cell + train.visit * in_a_cell) * p**2 + train.byte * moved
-    compute += train.nonzero_at(work.vector_size) * sizes.nonzeros
+    epoch = epoch_of(work, cluster, known)
     # each cell's file is read for itself and for its transpose
-    network = moved + 2 * cells_bytes
-    measured_at = known.overheads["cores"]
-    rounds = p * (train.round + cluster.task_seconds * max(0, at_once - measured_at))
-    # the files that a round replaces; local ones cost next to nothing and are part of a round
-    side_by_side = min(REQUESTS_AT_ONCE, 2 * p)
-    deletions = 2 * p * max(0, p - 1) / side_by_side * cluster.delete_seconds
+    network = epoch.round_bytes + epoch.merge_bytes + 2 * cells_bytes
+    driver = epoch.driver(known, cluster.task_seconds)
+    # local files cost next to nothing to delete, and are part of a round
+    transfer = network / (cluster.network * cluster.executors)
+    transfer += epoch.deletions(cluster.delete_seconds)
+    # two blocks, and the tables that batches gather from
+    trained = 2 * 2 * epoch.side / epoch.schedule.num_blocks
     return StageCost(
-        train.fixed + work.epochs * compute / at_once,
-        work.epochs * network / (cluster.network * cluster.executors),
-        work.epochs * (rounds + deletions),
+        known.training.fixed + work.epochs * epoch.compute(known),
+        work.epochs * transfer,
+        work.epochs * driver,
         work.epochs * network,
         0,
-        KEPT_EPOCHS * 2 * side,
-        # two blocks, and the tables that batches gather from
-        known.blocks_memory.fixed + 2 * 2 * side / p,
+        KEPT_EPOCHS * 2 * epoch.side,
+        known.blocks_memory.fixed + max(trained, epoch.merge_memory),
     )
 
 

@@ -15,12 +15,20 @@ from dataclasses import replace
 from pathlib import Path
 from statistics import median
 
-from benchmarks.records.record import Record, read_records
+from benchmarks.records.record import HERE, Record, read_records
 from benchmarks.scale_model.coefficients import Coefficients, fit_coefficients
 from benchmarks.scale_model.growth import core_counts, main_runs
 from benchmarks.scale_model.limits import best_executors, limits, map_output_bytes, piece_nonzeros
-from benchmarks.scale_model.model import WORD_BYTES, Cluster, Workload, sizes_of, stage_costs
+from benchmarks.scale_model.model import (
+    WORD_BYTES,
+    Cluster,
+    Workload,
+    epoch_of,
+    sizes_of,
+    stage_costs,
+)
 from benchmarks.scale_model.sweep import RECORDS, last_sweep
+from benchmarks.scale_model.training import schedules
 from benchmarks.scale_model.wording import (
     byte_words,
     line_words,
@@ -48,6 +56,7 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--record", type=Path, default=RECORDS)
+    parser.add_argument("--merges", type=Path, default=HERE / "averaging.jsonl")
     parser.add_argument("--write", type=Path, metavar="FILE", help="replace the tables in it")
     parser.add_argument("--cores-each", type=int, default=4, help="cores of an executor")
     parser.add_argument("--network", type=float, default=1.25, help="GB/s of an executor")
@@ -57,7 +66,8 @@ def main() -> None:
     )
     given = parser.parse_args()
     records = last_sweep(read_records(given.record))
-    known = fit_coefficients(records)
+    merges = [record for record in read_records(given.merges) if "nnz" in record]
+    known = fit_coefficients(records, merges)
     cluster = Cluster(
         executors=EXECUTORS[-1],
         cores_each=given.cores_each,
@@ -68,7 +78,8 @@ def main() -> None:
     )
     sections = {
         "coefficients": coefficient_table(known, records),
-        "check": check_table(records),
+        "check": check_table(records, merges),
+        "schedules": schedule_tables(known, cluster),
         "costs": cost_tables(known, cluster),
         "limits": limit_tables(known, cluster),
     }
@@ -102,6 +113,13 @@ def coefficient_table(known: Coefficients, records: Sequence[Record]) -> list[st
     for size, seconds in train.nonzero.items():
         rows.append((f"b_m({size})", f"train, d = {size}", f"{seconds * 1e9:.0f} ns a nonzero"))
     rows += [
+        (
+            "w_n, w_c",
+            "averaging, weighing what draws a side",
+            f"{known.merging.nonzero * 1e9:.1f} ns a nonzero, "
+            f"{known.merging.cell * 1e3:.2f} ms a cell",
+        ),
+        ("p_g", "averaging, a byte of a replica merged", f"{known.merging.byte * 1e9:.2f} ns"),
         ("a_e, b_e", "export, Parquet", line_words(known.export, 1e9, "ns a number")),
         ("a_x, b_x", "export, text", line_words(known.text, 1e9, "ns a number")),
         ("mu", "a nonzero in a merge of two runs", f"{merged * 1e9:.1f} ns"),
@@ -136,13 +154,13 @@ def coefficient_table(known: Coefficients, records: Sequence[Record]) -> list[st
     return lines + [f"| {symbol} | {what} | {value} |" for symbol, what, value in rows]
 
 
-def check_table(records: Sequence[Record]) -> list[str]:
+def check_table(records: Sequence[Record], merges: Sequence[Record]) -> list[str]:
     """Predict the largest size from the two smallest, and set it against what was measured."""
     cores = core_counts(records)[-1]
     runs = main_runs(records, cores)
     *small, largest = sorted(runs)
     small = small[:2]
-    known = fit_coefficients(records, small)
+    known = fit_coefficients(records, merges, small)
     repeats = runs[largest]
     measured = {
         stage: median(run["stages"][stage] for run in repeats) for stage in repeats[0]["stages"]
@@ -258,6 +276,38 @@ def cost_tables(known: Coefficients, cluster: Cluster) -> list[str]:
         lines += ["", _driver_memory(work, known)]
     lines += ["", "In brackets: cores' work + moving bytes + the driver, one after another."]
     return lines
+
+
+def schedule_tables(known: Coefficients, cluster: Cluster) -> list[str]:
+    """Word training of the large corpora under either schedule, with what a merge moves."""
+    lines: list[str] = []
+    for name, work in CORPORA.items():
+        times = " | ".join(f"{executors} executors" for executors in EXECUTORS)
+        lines += ["", f"**{name}**, training, {work.epochs} epochs", ""]
+        lines += [
+            f"| schedule | {times} | {EXECUTORS[1]} to {EXECUTORS[2]} | P, rounds, tasks of one, "
+            f"{EXECUTORS[2]} executors | rounds move per epoch | merges move | "
+            "memory of a merge's task |"
+        ]
+        lines += ["|---|" + "---|" * (len(EXECUTORS) + 5)]
+        for schedule in schedules(128, 1024):
+            planned = replace(work, schedule=schedule)
+            sizes = [replace(cluster, executors=executors) for executors in EXECUTORS]
+            costs = [stage_costs(planned, size, known)["train"] for size in sizes]
+            shown = " | ".join(
+                f"{time_words(cost.seconds)} ({time_words(cost.compute)} + "
+                f"{time_words(cost.transfer)} + {time_words(cost.driver)})"
+                for cost in costs
+            )
+            epoch = epoch_of(planned, sizes[-1], known)
+            chosen = epoch.schedule
+            lines.append(
+                f"| {schedule} | {shown} | {costs[1].seconds / costs[2].seconds:.1f} times | "
+                f"{chosen.num_blocks}, {chosen.rounds}, {epoch.tasks:,} | "
+                f"{byte_words(epoch.round_bytes)} | {byte_words(epoch.merge_bytes)} | "
+                f"{byte_words(epoch.merge_memory)} |"
+            )
+    return lines[1:]
 
 
 def limit_tables(known: Coefficients, cluster: Cluster) -> list[str]:

@@ -288,14 +288,14 @@ class TrainSettings(Settings):
     schedule: str = option(
         "auto",
         "stratified (the result equals sequential training; one round per block), averaging (few "
-        "rounds; replicas of a block are averaged after each) or auto (stratified up to 64 "
+        "rounds; replicas of a block are merged after each) or auto (stratified up to 64 "
         "blocks, averaging above)",
         one_of("auto", "stratified", "averaging"),
     )
     syncs_per_epoch: int | None = option(
         None,
-        "averaging: how often replicas are averaged per epoch, at most once per block; default: "
-        "the number of blocks / 8, at least 4",
+        "averaging: how often replicas are merged per epoch, at most once per block; default: "
+        "the number of blocks / 4, at least 4 and at most 16",
         at_least(1),
     )
     row_tasks: int = option(

@@ -43,6 +43,7 @@ from glove_spark.training.checkpoints import (
 )
 from glove_spark.training.epoch_files import EpochPlan, Placement
 from glove_spark.training.epoch_plan import (
+    idle_cores_hint,
     learning_rate_of,
     objective_of,
     rounds_of,
@@ -77,6 +78,8 @@ def build_model(job: Job) -> Mapping[str, Any]:
     )
     schedule = schedule_of(settings, grid.num_blocks)
     log.info("train: %s", schedule.described)
+    if hint := idle_cores_hint(schedule, job.spark.sparkContext.defaultParallelism):
+        log.info("train: %s", hint)
     model = job.output.make_folder()
     vocabulary.write(model)
     history = _resume(job, model)

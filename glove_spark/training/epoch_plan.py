@@ -17,8 +17,11 @@ from glove_spark.settings.stages import TrainSettings
 MOST_STRATIFIED = 64
 """Blocks, at most, of which schedule=auto makes stratified rounds."""
 
-FEWEST_MERGES, REPLICAS = 4, 8
-"""Merges of an epoch at least, and replicas of a block that a merge is to have."""
+REPLICAS = 4
+"""Replicas of a block that a merge is to have: more lose quality."""
+
+FEWEST_MERGES, MOST_MERGES = 4, 16
+"""Merges of an epoch: the bound on rounds is what the schedule is for."""
 
 _SCHEDULE = 2
 """Keeps the order of cells apart from what else is derived from the seed."""
@@ -95,9 +98,21 @@ def schedule_of(settings: TrainSettings, num_blocks: int) -> Schedule:
     return Schedule(name, num_blocks, rounds, settings.row_tasks, chosen)
 
 
+def idle_cores_hint(schedule: Schedule, cores: int) -> str | None:
+    """Word how more of the cores can train; None where most of them do, or none more could."""
+    tasks = schedule.num_blocks * schedule.row_tasks
+    useful = min(schedule.num_blocks // schedule.rounds, cores // schedule.num_blocks)
+    if schedule.name == "stratified" or useful <= schedule.row_tasks:
+        return None
+    return (
+        f"{tasks} tasks of a round for {cores} cores; "
+        f"--row-tasks {useful} makes them {schedule.num_blocks * useful}"
+    )
+
+
 def default_merges(num_blocks: int) -> int:
     """Return how often replicas are merged in an epoch, so that few share a block in a round."""
-    return min(num_blocks, max(FEWEST_MERGES, num_blocks // REPLICAS))
+    return min(num_blocks, max(FEWEST_MERGES, min(MOST_MERGES, num_blocks // REPLICAS)))
 
 
 def rounds_of(settings: TrainSettings, grid: BlockGrid, epoch: int) -> list[Round]:

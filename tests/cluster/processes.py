@@ -29,13 +29,13 @@ def finish(process, timeout=150):
     return process.returncode, output
 
 
-def wait_for(process, condition, seconds=120):
+def wait_for(process, condition, seconds=120, pause=0.05):
     """Wait until something is so while a process goes on; return it."""
     deadline = time.monotonic() + seconds
     while not (found := condition()):
         assert process.poll() is None, process.communicate()[0]
         assert time.monotonic() < deadline, "what the test waits for did not happen"
-        time.sleep(0.05)
+        time.sleep(pause)
     return found
 
 

@@ -3,7 +3,7 @@
 import gzip
 import json
 import re
-from dataclasses import replace
+from dataclasses import astuple, replace
 from pathlib import Path
 
 import numpy as np
@@ -12,19 +12,48 @@ import pytest
 from benchmarks.quality.follow import cut
 from benchmarks.quality.scores import SIMILARITY
 from benchmarks.records.event_log import spark_work
-from benchmarks.scale_model.coefficients import Batches, expected_nonzeros, fit_coefficients
+from benchmarks.scale_model.coefficients import (
+    Batches,
+    expected_nonzeros,
+    fit_coefficients,
+    fit_merging,
+)
 from benchmarks.scale_model.growth import cost_table, fit_line, fit_power
 from benchmarks.scale_model.limits import first_at_least, limits
 from benchmarks.scale_model.model import Cluster, Workload, stage_costs
+from benchmarks.scale_model.rounds import jobs_of, summary
 from benchmarks.scale_model.sample import nested_samples
-from benchmarks.scale_model.scale import check_table, coefficient_table, cost_tables, limit_tables
+from benchmarks.scale_model.scale import (
+    check_table,
+    coefficient_table,
+    cost_tables,
+    limit_tables,
+    schedule_tables,
+)
+from benchmarks.scale_model.training import Epoch
 from benchmarks.scale_model.wording import replace_sections
 from benchmarks.speed.compare import OURS, THEIRS, comparison_table, run_theirs
 from benchmarks.speed.roofline import select, work_of
 from glove_spark.kernels.blocks.batching import batch_cell
-from tests.harness.soak import summary
+from glove_spark.training.epoch_plan import Schedule
+from tests.harness.soak import summary as soak_summary
 
 CLUSTER = Cluster(16, 4, 1e9, 5e8, 1e-3, 1e-3)
+
+MERGES = [
+    {
+        "num_blocks": blocks,
+        "merges": 4,
+        "row_tasks": 1,
+        "nnz": 10**7,
+        "vocabulary_size": 10_000,
+        "options": {"vector_size": 50},
+        "weighing_seconds_per_epoch": 3e-8 * 10**7 + 2e-4 * blocks**2,
+        "merging_seconds_per_epoch": 5e-10 * blocks * 4 * 10_000 * 53,
+    }
+    for blocks in (8, 32, 64)
+]
+"""Records of a sweep of merges whose costs follow the model's formulas exactly."""
 
 
 def run_of(size, cores=2, blocks=2, vector_size=50):
@@ -142,7 +171,7 @@ def test_expected_nonzeros_by_hand():
 
 
 def test_coefficients_are_those_that_made_the_records(sweep):
-    known = fit_coefficients(sweep)
+    known = fit_coefficients(sweep, MERGES)
     assert known.start == pytest.approx(3)
     assert known.tokenize == pytest.approx((4, 1e-6))
     assert known.cooccurrence == pytest.approx((0.5, 6e-8))
@@ -163,14 +192,15 @@ def test_a_cell_of_great_density_has_a_batch_for_every_eight_words_and_full_ones
 
 
 def test_largest_run_is_predicted_from_the_smaller_ones(sweep):
-    table = check_table(sweep)
+    table = check_table(sweep, MERGES)
     errors = [int(found) for row in table for found in re.findall(r"([+-]\d+)%", row)]
     assert len(errors) == 10
     assert max(map(abs, errors)) <= 1
 
 
 def test_more_executors_shorten_the_cores_work_and_lengthen_the_rounds(sweep):
-    known, work = fit_coefficients(sweep), Workload(6e9, 400_000, 300, 5)
+    known = fit_coefficients(sweep, MERGES)
+    work = Workload(6e9, 400_000, 300, 5, schedule="stratified")
     few, many = (
         # as many blocks as cores
         stage_costs(
@@ -184,8 +214,87 @@ def test_more_executors_shorten_the_cores_work_and_lengthen_the_rounds(sweep):
     assert many["train"].network > 8 * few["train"].network
 
 
+def test_what_merges_cost_is_what_made_the_records():
+    assert astuple(fit_merging(MERGES)) == pytest.approx((3e-8, 2e-4, 5e-10))
+
+
+def epoch_with(row_tasks, rounds=4):
+    """Make an epoch of 16 blocks, of 1,600 words of 97 numbers: a side has 640,000 bytes."""
+    schedule = Schedule("averaging", 16, rounds, row_tasks, False)
+    return Epoch(schedule, 1600, 97, 1e6, 10.0, cores=1000)
+
+
+def test_what_rounds_and_merges_move_by_hand():
+    side, weights = 640_000, 16 * 1600
+    one = epoch_with(row_tasks=1)
+    # a row block is read and written in every round, a column block by each of its 16 tasks
+    assert one.round_bytes == 2 * (4 + 16) * side
+    # of each of 4 merges: the base and the result of 16 blocks, and of each 4 replicas, read twice
+    written = 4 * 4 * weights
+    assert one.merge_bytes == 4 * 2 * side + 2 * 4 * 4 * (side + weights) + written
+    assert (one.tasks, one.merged_blocks) == (16, 16)
+
+
+def test_row_tasks_train_more_at_once_and_merge_rows_as_well():
+    one, four = (epoch_with(row_tasks) for row_tasks in (1, 4))
+    assert (four.at_once, four.merged_blocks) == (4 * one.at_once, 2 * one.merged_blocks)
+    assert four.merge_bytes == 2 * one.merge_bytes
+    # more tasks for a block than it visits blocks in a round there are not
+    assert epoch_with(row_tasks=16).tasks == 16 * 4
+
+
+def test_a_merge_holds_one_replica_however_many_there_are():
+    assert epoch_with(1, rounds=1).merge_memory == epoch_with(1, rounds=8).merge_memory > 0
+    alone = epoch_with(1, rounds=16)
+    assert (alone.merge_memory, alone.merge_bytes, alone.merged_blocks) == (0, 0, 0)
+    assert alone.round_bytes == 4 * 16 * alone.side
+
+
+def test_the_driver_begins_fewer_jobs_with_merges_than_with_strata(sweep):
+    known = fit_coefficients(sweep, MERGES)
+    strata, merges = (epoch_with(1, rounds=rounds) for rounds in (16, 4))
+    of_round = 0.05 + 1e-3 * (16 - 2)
+    assert strata.driver(known, 1e-3) == pytest.approx(16 * of_round)
+    assert merges.driver(known, 1e-3) == pytest.approx(2 * 4 * of_round)
+
+
+def test_jobs_of_the_first_epoch_are_left_out_of_what_a_round_costs():
+    def job(number, words, stage, start, end, *ran):
+        properties = {"spark.job.description": words}
+        yield {
+            "Event": "SparkListenerJobStart",
+            "Job ID": number,
+            "Properties": properties,
+            "Stage IDs": [stage],
+            "Submission Time": start,
+        }
+        for milliseconds in ran:
+            metrics = {"Executor Run Time": milliseconds}
+            yield {"Event": "SparkListenerTaskEnd", "Stage ID": stage, "Task Metrics": metrics}
+        yield {"Event": "SparkListenerJobEnd", "Job ID": number, "Completion Time": end}
+
+    events = [
+        *job(1, "train: sums of rows and columns", 1, 0, 900, 5),
+        *job(2, "train: epoch 1/2, round 1/2", 2, 900, 1900, 5),
+        *job(3, "train: epoch 2/2, round 1/2", 3, 2000, 3000, 700, 900),
+        *job(4, "train: epoch 2/2, round 1/2, merge", 4, 3000, 3100, 40, 20),
+    ]
+    jobs = jobs_of(events)
+    rounds, merges = (
+        summary(job for job in jobs if job["merge"] is which) for which in (False, True)
+    )
+    assert rounds == {
+        "jobs": 1,
+        "tasks": 2,
+        "seconds": 1.0,
+        "tasks_ran_seconds": 1.6,
+        "seconds_beside": 0.2,
+    }
+    assert (merges["jobs"], merges["seconds_beside"]) == (1, 0.07)
+
+
 def test_limits_come_in_their_order_and_move_with_the_blocks(sweep):
-    known, work = fit_coefficients(sweep), Workload(840e9, 2_200_000, 300, 5)
+    known, work = fit_coefficients(sweep, MERGES), Workload(840e9, 2_200_000, 300, 5)
     by_blocks = [limits(replace(work, num_blocks=blocks), CLUSTER, known) for blocks in (512, 4096)]
     for found in by_blocks:
         tokens = [limit.tokens for limit in found if limit.tokens is not None]
@@ -200,10 +309,11 @@ def test_first_at_least_finds_the_bound():
 
 
 def test_tables_replace_what_stands_between_their_marks(sweep):
-    known = fit_coefficients(sweep)
+    known = fit_coefficients(sweep, MERGES)
     sections = {
         "coefficients": coefficient_table(known, sweep),
-        "check": check_table(sweep),
+        "check": check_table(sweep, MERGES),
+        "schedules": schedule_tables(known, CLUSTER),
         "costs": cost_tables(known, CLUSTER),
         "limits": limit_tables(known, CLUSTER),
     }
@@ -288,7 +398,7 @@ def test_soak_counts_its_runs_by_victim():
             ("driver", 1, 5.0),
         )
     ]
-    assert summary(runs) == {
+    assert soak_summary(runs) == {
         "runs": 3,
         "equal": 3,
         "killed": 2,

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from glove_spark.kernels.blocks.batching import batch_cell
 from glove_spark.kernels.training.merge import Replica, mean_step, merge_replicas
-from glove_spark.kernels.training.objective import Objective, WordTerms
+from glove_spark.kernels.training.objective import NO_TERMS, Objective, References, WordTerms
 from glove_spark.kernels.training.parameters import Parameters, initial_parameters
 from glove_spark.kernels.training.replica_weight import ReplicaWeight, column_weights
 from glove_spark.kernels.training.unobserved import Draws
@@ -19,7 +19,7 @@ from glove_spark.kernels.training.update import StepSettings, train_cell
 
 RATE = 0.3
 SMALL, LARGE = 1e-7, 1e7
-merge = partial(merge_replicas, learning_rate=RATE)
+merge = partial(merge_replicas, learning_rate=RATE, arrival=1.0)
 
 
 def moved(base: Parameters, by: float, gradsq: float) -> Parameters:
@@ -215,6 +215,16 @@ def test_pairs_that_never_met_draw_a_replica_without_a_nonzero():
         expected = 2.0 * np.array(factors) * (shares[0] @ (rows.vectors**2).sum(axis=1))
         np.testing.assert_allclose(some.curvature, expected, rtol=1e-6)
     assert not column_weights(empty, rows, 2, Objective(10.0, 0.75), *terms).contributes
+
+
+def test_words_that_stay_near_a_vector_are_drawn_to_it_as_well():
+    objective = Objective(x_max=10.0, alpha=0.75, stay=0.5)
+    empty = batch_cell(*np.zeros((2, 0), np.int64), np.zeros(0, np.float32))
+    rows = initial_parameters(3, 4, np.random.default_rng(1))
+    near = References(np.array([1]), np.ones((1, 4), np.float32), visit_share=0.25)
+    weight = column_weights(empty, rows, 2, objective, NO_TERMS, WordTerms(references=near))
+    # the rate of the step is 2 eta mu / sqrt(G), and a visit has a quarter of mu
+    np.testing.assert_allclose(weight.curvature / 4, [0.0, 2 * 0.5 * 0.25])
 
 
 def test_nothing_is_mutated(base):

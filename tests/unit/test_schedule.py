@@ -14,7 +14,7 @@ from glove_spark.kernels.blocks.grid import BlockGrid
 from glove_spark.kernels.training import schedule
 from glove_spark.kernels.training.schedule import averaging_rounds, derived_rng, stratified_rounds
 from glove_spark.settings.stages import TrainSettings
-from glove_spark.training.epoch_plan import rounds_of, schedule_of
+from glove_spark.training.epoch_plan import idle_cores_hint, rounds_of, schedule_of
 
 seeds = st.integers(0, 2**63 - 1)
 
@@ -104,13 +104,14 @@ def test_errors_name_value_and_rule(call, message):
     [
         ({}, 2, "stratified", 2),
         ({}, 64, "stratified", 64),
-        ({}, 65, "averaging", 8),
+        ({}, 65, "averaging", 16),
         ({}, 128, "averaging", 16),
+        ({}, 1024, "averaging", 16),
         ({"schedule": "stratified"}, 128, "stratified", 128),
         ({"schedule": "averaging"}, 2, "averaging", 2),
         ({"schedule": "averaging"}, 8, "averaging", 4),
-        ({"schedule": "averaging"}, 32, "averaging", 4),
-        ({"schedule": "averaging"}, 64, "averaging", 8),
+        ({"schedule": "averaging"}, 32, "averaging", 8),
+        ({"schedule": "averaging"}, 64, "averaging", 16),
         ({"schedule": "averaging", "syncs_per_epoch": 1}, 64, "averaging", 1),
     ],
 )
@@ -120,4 +121,23 @@ def test_the_number_of_blocks_decides_what_is_left_open(asked, num_blocks, name,
     assert (schedule.name, schedule.rounds) == (name, rounds)
     assert name in schedule.described
     assert ("schedule=auto" in schedule.described) == (not asked)
-    assert len(rounds_of(settings, BlockGrid(1000, num_blocks), 1)) == rounds
+    assert len(rounds_of(settings, BlockGrid(5000, num_blocks), 1)) == rounds
+
+
+@pytest.mark.parametrize(
+    ("schedule", "row_tasks", "cores", "wanted"),
+    [
+        ("averaging", 1, 1024, "--row-tasks 8 makes them 1024"),
+        ("averaging", 1, 256, "--row-tasks 2 makes them 256"),
+        # a row block visits eight column blocks in a round, so that more tasks there are not
+        ("averaging", 1, 4096, "--row-tasks 8 makes them 1024"),
+        ("averaging", 8, 4096, None),
+        ("averaging", 2, 256, None),
+        ("averaging", 1, 255, None),
+        ("stratified", 1, 1024, None),
+    ],
+)
+def test_cores_without_a_task_are_told_of(schedule, row_tasks, cores, wanted):
+    settings = TrainSettings(schedule=schedule, row_tasks=row_tasks)
+    hint = idle_cores_hint(schedule_of(settings, 128), cores)
+    assert hint is None if wanted is None else wanted in hint

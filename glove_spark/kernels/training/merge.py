@@ -29,6 +29,10 @@ from glove_spark.kernels.training.replica_weight import ReplicaWeight
 Float64 = NDArray[np.float64]
 
 
+ARRIVAL = 2.0
+"""c: of 1, 2 and 4 the one with the best analogies and similarities (docs/ALGORITHM.md)."""
+
+
 class Replica(NamedTuple):
     """What one task made of a block: its parameters, and how strongly each word was drawn."""
 
@@ -40,7 +44,7 @@ def merge_replicas(
     base: Parameters,
     replicas: Iterable[Replica],
     learning_rate: float,
-    arrival: float = 1.0,
+    arrival: float = ARRIVAL,
 ) -> Parameters:
     """Merge replicas of one block into the block of the next round.
 

@@ -1,0 +1,145 @@
+"""What an epoch of training costs under either schedule: the part of the model with rounds."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+
+from benchmarks.scale_model.coefficients import Coefficients, Merging, parameter_bytes
+from glove_spark.settings.stages import TrainSettings
+from glove_spark.store.location import REQUESTS_AT_ONCE
+from glove_spark.training.epoch_plan import Schedule, schedule_of
+
+WEIGHT_BYTES = 16
+"""What a replica's file holds of a word beside its parameters: two sums in float64."""
+
+PASSES = 2
+"""How often a merge goes through the replicas."""
+
+MERGED_NUMBER_BYTES = 8 + 8 + 4 + 4 + 4
+"""A number of a block in a merge: its sum and a replica's movement in float64, and in float32 the
+base, the replica that is open, and the result; whatever the number of replicas."""
+
+
+@dataclass(frozen=True)
+class Epoch:
+    """An epoch of V words of d numbers, Z nonzeros, `batches` of a cell, on `cores`.
+
+    Attributes
+    ----------
+    schedule
+        As `schedule_of` chooses it.
+    """
+
+    schedule: Schedule
+    vocabulary_size: float
+    vector_size: int
+    nonzeros: float
+    batches: float
+    cores: int
+
+    @property
+    def side(self) -> float:
+        """Bytes of the parameters of one side."""
+        return parameter_bytes(self.vocabulary_size, self.vector_size)
+
+    @property
+    def visited(self) -> float:
+        """Column blocks that a row block visits in a round: replicas of a column block."""
+        return self.schedule.num_blocks / self.schedule.rounds
+
+    @property
+    def row_tasks(self) -> int:
+        """Tasks of a round that share a row block."""
+        return max(1, min(self.schedule.row_tasks, int(self.visited)))
+
+    @property
+    def tasks(self) -> int:
+        """Tasks of a round."""
+        return self.schedule.num_blocks * self.row_tasks
+
+    @property
+    def at_once(self) -> int:
+        """Tasks that have a core."""
+        return min(self.tasks, self.cores)
+
+    @property
+    def replicas(self) -> float:
+        """Replicas that are written and merged, in sides' worths: of columns, and of rows."""
+        columns = self.schedule.num_blocks if self.visited > 1 else 0
+        rows = self.schedule.rounds * self.row_tasks if self.row_tasks > 1 else 0
+        return columns + rows
+
+    @property
+    def merged_blocks(self) -> int:
+        """Blocks that a merge makes anew: a task each."""
+        sides = (self.visited > 1) + (self.row_tasks > 1)
+        return sides * self.schedule.num_blocks
+
+    @property
+    def round_bytes(self) -> float:
+        """Bytes of parameters that the tasks of all rounds read and write."""
+        rows = self.schedule.rounds * self.row_tasks
+        return 2 * (rows + self.schedule.num_blocks) * self.side
+
+    @property
+    def merge_bytes(self) -> float:
+        """Bytes that all merges read and write, and the weights beside replicas."""
+        weights = self.replicas * WEIGHT_BYTES * self.vocabulary_size
+        sides = self.merged_blocks / self.schedule.num_blocks
+        blocks = 2 * sides * self.schedule.rounds * self.side
+        return blocks + PASSES * (self.replicas * self.side + weights) + weights
+
+    @property
+    def merge_memory(self) -> float:
+        """Bytes that a task of a merge holds: a block's, whatever the number of replicas."""
+        if not self.merged_blocks:
+            return 0.0
+        words = self.vocabulary_size / self.schedule.num_blocks
+        return words * (self.vector_size + 3) * MERGED_NUMBER_BYTES
+
+    def merge_compute(self, merging: Merging) -> float:
+        """Seconds of one core for weighing what is drawn, and of the merges."""
+        cells = self.schedule.num_blocks**2
+        sides = self.merged_blocks / self.schedule.num_blocks
+        weighing = sides * (merging.nonzero * self.nonzeros + merging.cell * cells)
+        return weighing + merging.byte * self.replicas * self.side
+
+    def compute(self, known: Coefficients) -> float:
+        """Seconds, all cores at work."""
+        train, cells = known.training, self.schedule.num_blocks**2
+        training = (train.cell + train.visit * self.batches) * cells
+        training += train.byte * self.round_bytes
+        training += train.nonzero_at(self.vector_size) * self.nonzeros
+        return (training + self.merge_compute(known.merging)) / self.at_once
+
+    def driver(self, known: Coefficients, task_seconds: float) -> float:
+        """Seconds in which the driver begins jobs and tasks: of every round, and of every merge."""
+        jobs = [self.at_once]
+        if self.merged_blocks:
+            jobs.append(min(self.merged_blocks, self.cores))
+        measured_at = known.overheads["cores"]
+        of_round = sum(
+            known.training.round + task_seconds * max(0, tasks - measured_at) for tasks in jobs
+        )
+        return self.schedule.rounds * of_round
+
+    def deletions(self, delete_seconds: float) -> float:
+        """Seconds in which the tasks of a round delete what the one before replaced."""
+        blocks = self.schedule.num_blocks
+        replaced = self.tasks + blocks * self.visited + self.merged_blocks
+        at_once = REQUESTS_AT_ONCE * self.tasks
+        return (self.schedule.rounds - 1) * math.ceil(replaced / at_once) * delete_seconds
+
+
+def schedules(num_blocks: int, cores: int) -> dict[str, Schedule]:
+    """Name the schedules that are compared; the last has a task for every core."""
+    settings = TrainSettings()
+    averaging = schedule_of(replace(settings, schedule="averaging"), num_blocks)
+    most = num_blocks // averaging.rounds
+    row_tasks = max(1, min(most, cores // num_blocks))
+    return {
+        "stratified": schedule_of(replace(settings, schedule="stratified"), num_blocks),
+        "averaging": averaging,
+        "averaging, cores / P row tasks": replace(averaging, row_tasks=row_tasks),
+    }
