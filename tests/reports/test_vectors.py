@@ -35,7 +35,7 @@ def test_of_a_repeated_word_the_first_vector_is_taken_with_one_warning(tmp_path,
     assert [record.message for record in caplog.records] == [
         f"{file}: 2 more vectors of repeated words; the first vector of each word is used"
     ]
-    with pytest.raises(InputError, match=r"line 3: 'the' is there already.*--repeated-words first"):
+    with pytest.raises(InputError, match=r"line 3: 'the' occurs before.*--repeated-words first"):
         load(file, repeated_words="refuse")
 
 
