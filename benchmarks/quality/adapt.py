@@ -2,6 +2,7 @@
 
     glove-spark run --input $GLOVE_SPARK_DATA/data/wiki --output std/ --vector-size 50
     python -m benchmarks.quality.adapt books --published std/vectors.txt
+    python -m benchmarks.quality.adapt books --published std/vectors.txt --gradsq 0.3 1 3 10
     python -m benchmarks.quality.adapt start
 
 `books` counts the 18 books once, a tenth of the nonzeros held out, and trains from nothing, from
@@ -37,12 +38,16 @@ from glove_spark.evaluation import read_similarities, score_similarity
 from glove_spark.exchange.formats import convert, open_vectors
 from glove_spark.exchange.held_words import hold_words
 from glove_spark.exchange.source import MemorySource
+from glove_spark.kernels.training import published_start
 from glove_spark.pipeline import run_command
 from glove_spark.settings.config import pipeline_config
 from glove_spark.spark.session import open_session
 from glove_spark.store.dataset import open_dataset
 from glove_spark.store.location import Location
 from glove_spark.vectors.word_vectors import WordVectors
+
+OPTIONS = ("stay", "gradsq", "seeds", "epochs", "words", "size")
+"""Which are recorded."""
 
 NEW_WORDS = 6
 """Whose neighbours are recorded: the most frequent words that were not published."""
@@ -57,6 +62,8 @@ def main() -> None:
     parser.add_argument("--published", help="vectors of the standard corpus")
     parser.add_argument("--output", help="where the books are counted; default: a temporary folder")
     parser.add_argument("--stay", type=float, nargs="*", default=[0.01, 0.1, 1.0, 10.0])
+    parser.add_argument("--gradsq", type=float, nargs="*", default=[published_start.KNOWN_GRADSQ])
+    parser.add_argument("--seeds", type=int, nargs="*", default=[1])
     parser.add_argument("--epochs", type=int, default=5)
     parser.add_argument("--words", type=int, default=400_000)
     parser.add_argument("--size", type=int, default=300)
@@ -64,8 +71,8 @@ def main() -> None:
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         given.output = given.output or folder
-        measure = {"books": books, "start": start}[given.what]
-        options = {k: v for k, v in vars(given).items() if k in ("stay", "epochs", "words", "size")}
+        measure = {"books": books, "start": start_time}[given.what]
+        options = {k: v for k, v in vars(given).items() if k in OPTIONS}
         record = provenance() | {"what": given.what, "options": options} | measure(given)
     append_record(given.record, record)
 
@@ -86,17 +93,24 @@ def books(given: argparse.Namespace) -> Record:
     for stage in ("tokenize", "vocabulary", "cooccurrence", "blocks"):
         run_command(spark, stage, config)
     paragraphs = labelled_paragraphs(files)
-    train: dict[str, dict[str, Any]] = {"scratch": {}}
     nothing = {"learning_rate": 1e-9, "final_learning_rate": 1e-9, "epochs": 1}
     warm = {"warm_start": given.published}
-    train["published"] = warm | nothing
-    train["start"] = warm
-    train |= {f"stay {mu:g}": warm | {"stay": mu} for mu in given.stay}
     rows: list[Record] = []
     fresh: list[str] = []
-    for name, options in train.items():
-        place = root / name.replace(" ", "-")
-        values = {"vector_size": size, "epochs": given.epochs} | options
+    for seed, gradsq, (name, options) in (
+        (number, start, training)
+        for number in given.seeds
+        for start in given.gradsq
+        for training in (
+            # what does not start from published vectors knows nothing of their accumulators
+            *([("scratch", {}), ("published", warm | nothing)] * (start == given.gradsq[0])),
+            ("start", warm),
+            *((f"stay {mu:g}", warm | {"stay": mu}) for mu in given.stay),
+        )
+    ):
+        published_start.KNOWN_GRADSQ = gradsq
+        place = root / f"{name}-{gradsq:g}-{seed}".replace(" ", "-")
+        values = {"vector_size": size, "epochs": given.epochs, "seed": seed} | options
         config = pipeline_config(
             {**base, "run": {"output": str(place), "reuse": str(counted)}, "train": values}
         )
@@ -111,6 +125,8 @@ def books(given: argparse.Namespace) -> Record:
         everything = published if name == "published" else joined(adapted, published)
         row: Record = {
             "name": name,
+            "seed": seed,
+            "gradsq": gradsq,
             "held_out": model.facts["held_out_costs"][-1],
             "held_out_unobserved": model.facts["held_out_unobserved_costs"][-1],
             "accuracy": accuracy(vectors, *paragraphs),
@@ -128,7 +144,7 @@ def books(given: argparse.Namespace) -> Record:
     return {"vocabulary": len(adapted.words), "published_words": len(published), "rows": rows}
 
 
-def start(given: argparse.Namespace) -> Record:
+def start_time(given: argparse.Namespace) -> Record:
     """Time reading published vectors of our words out of a text file, and the most memory."""
     words = [f"w{k}" for k in range(given.words)]
     file = Path(given.output) / "published.txt"

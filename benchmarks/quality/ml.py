@@ -179,6 +179,9 @@ def classifier(given: argparse.Namespace) -> Record:
         fitted = round(time.perf_counter() - started, 1)
         found[name] = {"fit_seconds": fitted, **_scores(vectors, train, test)}
         if name == "glove_spark":
+            vectors.setUnitVectors(not vectors.getUnitVectors())
+            found[name]["other_unit_vectors"] = _scores(vectors, train, test)
+            vectors.setUnitVectors(not vectors.getUnitVectors())
             vectors.setFrequencyWeight(1e-3)
             found[name]["accuracy_weighted"] = _scores(vectors, train, test)["accuracy"]
         print(name, found[name], flush=True)

@@ -3,11 +3,13 @@
     glove-spark run --input TEXTS --output RUN --window-size 15 --num-blocks 2 --epochs 1
     python -m benchmarks.quality.objective --run RUN --vector-size 50 --set unobserved=0.3 1 2 5
     python -m benchmarks.quality.objective --run RUN --option biases=trained --set unobserved=0
+    python -m benchmarks.quality.objective --run RUN --draws 4 1
 
 trains once for every value of each ``--set``, other options at their defaults or as ``--option``
-says, scores w + w~ and appends a record each to records/objective.jsonl. Cells are trained as
-`glove-spark train` with the same options trains them, so the vectors are the same: the stratified
-schedule, two processes, whatever the number of blocks. Times are processor time of the update.
+says, scores w + w~ and appends a record each to records/objective.jsonl. ``--draws`` says how often
+an epoch draws frequent words, and others. Cells are trained as `glove-spark train` with the same
+options trains them, so the vectors are the same: the stratified schedule, two processes, whatever
+the number of blocks. Times are processor time of the update.
 """
 
 from __future__ import annotations
@@ -35,7 +37,7 @@ from glove_spark.kernels.training.margins import Margins, added_up, anchors, row
 from glove_spark.kernels.training.objective import log_keep_factors
 from glove_spark.kernels.training.parameters import Parameters, initial_parameters
 from glove_spark.kernels.training.schedule import derived_rng
-from glove_spark.kernels.training.unobserved import draws_of
+from glove_spark.kernels.training.unobserved import Draws, draws_of
 from glove_spark.kernels.training.update import CellLoss, StepSettings, train_cell
 from glove_spark.settings.stages import TrainSettings
 from glove_spark.store.dataset import open_dataset
@@ -82,10 +84,14 @@ class Trained:
     ----------
     run
         Its matrix must be symmetric.
+    draws
+        How often an epoch draws a frequent word and any other, instead of what training has.
     """
 
-    def __init__(self, run: Run, settings: TrainSettings) -> None:
-        self.run, self.settings = run, settings
+    def __init__(
+        self, run: Run, settings: TrainSettings, draws: tuple[int, int] | None = None
+    ) -> None:
+        self.run, self.settings, self.draws = run, settings, draws
         self.objective = objective_of(settings)
         self.terms = self._measured()
         self.parameters = {
@@ -148,7 +154,7 @@ class Trained:
     def _start(self, number: int, side: str, block: int) -> Parameters:
         size, grid = self.settings.vector_size, self.run.grid
         rng = derived_rng(self.settings.seed, INITIAL, number, block)
-        drawn = initial_parameters(grid.block_size(block), size, rng, self.settings.adagrad)  # type: ignore[arg-type]
+        drawn = initial_parameters(grid.block_size(block), size, rng, self.settings.accumulators)  # type: ignore[arg-type]
         if self.objective.anchored:
             drawn.biases[...] = self.terms.fixed_biases(side, grid.global_ids(block))
         return Parameters(*map(_shared, vars(drawn).values()))
@@ -161,7 +167,7 @@ class Trained:
             learning_rate_of(settings, epoch),
             settings.damping,
             self.objective,
-            settings.adagrad,  # type: ignore[arg-type]
+            settings.accumulators,  # type: ignore[arg-type]
         )
         started = time.process_time()
         loss = train_cell(
@@ -173,9 +179,15 @@ class Trained:
             rng=derived_rng(settings.seed, BATCH_ORDER, epoch, row_block, column_block),
             row_terms=self.terms.of(SIDES[0], grid.global_ids(row_block)),
             col_terms=self.terms.of(SIDES[1], grid.global_ids(column_block)),
-            draws=draws_of(grid.num_blocks, settings.vector_size, row_block, column_block, epoch),
+            draws=self._draws(row_block, column_block, epoch),
         )
         return loss, time.process_time() - started
+
+    def _draws(self, row_block: int, column_block: int, epoch: int) -> Draws:
+        num_blocks = self.run.grid.num_blocks
+        if self.draws is not None:
+            return Draws(*(max(1, round(number / num_blocks)) for number in self.draws))
+        return draws_of(num_blocks, self.settings.vector_size, row_block, column_block, epoch)
 
 
 def _shared(values: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -220,6 +232,7 @@ def main() -> None:
     parser.add_argument("--vector-size", type=int, default=50)
     parser.add_argument("--set", nargs="+", action="append", default=[], metavar="NAME=VALUE")
     parser.add_argument("--option", nargs="+", default=[], metavar="NAME=VALUE")
+    parser.add_argument("--draws", nargs=2, type=int, metavar=("FREQUENT", "OTHERS"))
     parser.add_argument("--record", default=str(HERE / "objective.jsonl"))
     given = parser.parse_args()
     if os.environ.get("OMP_NUM_THREADS") != "1":
@@ -232,10 +245,11 @@ def main() -> None:
         for text in values:
             full = text if "=" in text or not text else f"{name}={text}"
             settings = dataclasses.replace(base, **dict([option_value(full)] if full else []))
-            trained = Trained(run, settings)
+            trained = Trained(run, settings, given.draws and tuple(given.draws))
             record = provenance() | {
                 "corpus": given.corpus or given.run.name,
                 "num_blocks": run.grid.num_blocks,
+                **({"draws": given.draws} if given.draws else {}),
                 "options": settings.as_dict(only_result=True),
                 **trained.train(),
             }

@@ -100,6 +100,11 @@ def _write_model(model: Dataset, target: Location, *, accumulators: bool) -> Non
     facts = model.facts
     vocabulary_size, size = int(facts["vocabulary_size"]), int(facts["vector_size"])
     num_blocks, adagrad = int(facts["num_blocks"]), str(facts["adagrad"])
+    if accumulators and adagrad == "adam":
+        raise ConfigurationError(
+            f"{model.location.shown} was trained by optimizer=adam and has no squared gradients as "
+            "the C program has them; omit --gradsq"
+        )
     with target.written_whole() as temporary, writing(target):
         shape = (2 * vocabulary_size, size + 1)
         rows: NDArray[np.float64] = np.memmap(temporary.path, "<f8", mode="w+", shape=shape)

@@ -8,23 +8,14 @@ from __future__ import annotations
 
 import codecs
 import lzma
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import IO, NamedTuple
+from typing import NamedTuple
 
 from glove_spark.errors import InputError
+from glove_spark.store.compression import codec_of, open_bytes
 from glove_spark.store.location import Location
-from glove_spark.store.signatures import signed_as
+from glove_spark.store.signatures import markup_of, signed_as
 
 HEAD_BYTES = 4096
-
-COMPRESSED = {
-    b"\x1f\x8b": "gzip",
-    b"BZh": "bz2",
-    b"\x28\xb5\x2f\xfd": "zstd",
-    b"\xfd7zXZ\x00": "xz",
-}
-"""How compressed text begins, and the name of the codec."""
 
 TABLES = {b"PAR1": "parquet", b"ORC": "orc"}
 
@@ -71,12 +62,15 @@ class Content(NamedTuple):
     whole_json
         Whether the text begins as JSON that is not one object per line: an array, or an object of
         several lines.
+    markup
+        What the text is if it is mostly tags, which are counted as words; None for none.
     """
 
     kind: str
     codec: str | None
     encoding: str | None
     whole_json: bool = False
+    markup: str | None = None
 
 
 def content_of(file: Location) -> Content:
@@ -91,14 +85,14 @@ def content_of(file: Location) -> Content:
     for magic, table in TABLES.items():
         if head.startswith(magic):
             return Content(table, None, None)
-    codec = next((name for magic, name in COMPRESSED.items() if head.startswith(magic)), None)
+    codec = codec_of(head)
     if codec is not None:
         head = _head(file, codec)
     refuse_binary(head, file.shown)
     encoding = next((name for mark, name in MARKS if head.startswith(mark)), None)
     if head.startswith(WARC):
         return Content("warc", codec, None)
-    return Content("text", codec, encoding, _is_whole_json(head))
+    return Content("text", codec, encoding, _is_whole_json(head), markup_of(head))
 
 
 def _is_whole_json(head: bytes) -> bool:
@@ -140,22 +134,3 @@ def _head(file: Location, codec: str | None) -> bytes:
         if "too much memory" in reason:
             reason = LONG_WINDOW
         raise InputError(f"{file.shown} cannot be read: {reason}; replace or remove it") from None
-
-
-@contextmanager
-def open_bytes(file: Location, codec: str | None, start: int = 0) -> Iterator[IO[bytes]]:
-    """Open a file for reading, decompressed, at a place of an uncompressed one."""
-    if codec is None:
-        with file.open_input() as raw:
-            raw.seek(start)
-            yield raw
-        return
-    if codec != "xz":
-        with file.filesystem().open_input_stream(file.path, compression=codec) as raw:
-            yield raw
-        return
-    with (
-        file.filesystem().open_input_stream(file.path, compression=None) as raw,
-        lzma.open(raw) as plain,
-    ):
-        yield plain

@@ -7,6 +7,7 @@ hold no text are told apart, so that the stage can count them.
 from __future__ import annotations
 
 import codecs
+import logging
 import re
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -35,6 +36,11 @@ from glove_spark.settings.stages import TokenizeSettings
 from glove_spark.spark.failures import text_of
 from glove_spark.store.location import REQUESTS_AT_ONCE, Location
 
+log = logging.getLogger(__name__)
+
+MOST_NAMED = 3
+"""Files that a warning names."""
+
 ZSTD_SINCE = (4, 1)
 """The version of Spark that reads zstd without Hadoop's native library."""
 
@@ -59,7 +65,9 @@ def read_documents(
         If a table has no column ``settings.text_column`` of strings.
     """
     alike: dict[Reading, list[Location]] = {}
-    for file, content in zip(files, _contents(files), strict=True):
+    contents = _contents(files)
+    _warn_of_markup(files, contents, settings)
+    for file, content in zip(files, contents, strict=True):
         alike.setdefault(_reading(file.location, content, settings), []).append(file.location)
     readers = {"text": _read_text, "jsonl": _read_json, "parquet": _read_table, "orc": _read_table}
     frames = [
@@ -67,6 +75,24 @@ def read_documents(
         for how, some in alike.items()
     ]
     return reduce(DataFrame.union, frames)
+
+
+def _warn_of_markup(
+    files: list[CorpusFile], contents: list[Content], settings: TokenizeSettings
+) -> None:
+    """Name files that are mostly tags; a tokenizer of the user's own may know what to do."""
+    marked = [
+        f"{file.location.shown} ({content.markup})"
+        for file, content in zip(files, contents, strict=True)
+        if content.markup is not None
+    ]
+    if marked and ":" not in settings.tokenizer:
+        log.warning(
+            "tokenize: %s files are not plain text: their tags are counted as words; extract the "
+            "text first; %s",
+            f"{len(marked):,}",
+            ", ".join(marked[:MOST_NAMED]) + (", ..." if len(marked) > MOST_NAMED else ""),
+        )
 
 
 class Reading(NamedTuple):

@@ -7,6 +7,7 @@ import json
 import logging
 import os
 import re
+import stat
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -14,10 +15,11 @@ from typing import NamedTuple
 import pyarrow as pa
 from pyarrow import fs
 
-from glove_spark.corpus.content import Content, open_bytes
+from glove_spark.corpus.content import Content
 from glove_spark.errors import ConfigurationError, EmptyInputError, InputError
 from glove_spark.settings.stages import TokenizeSettings
 from glove_spark.store.checksums import Hasher, file_states
+from glove_spark.store.compression import open_bytes
 from glove_spark.store.dataset import MARKER
 from glove_spark.store.location import Location
 from glove_spark.store.manifest import fingerprint
@@ -151,6 +153,11 @@ class FileSearch:
         """Find the files of one path or pattern."""
         root = Location.of(pattern)
         try:
+            if root.is_local and is_stream(root.path):
+                raise InputError(
+                    f"input={pattern} is a pipe or a device, and text is read several times; write "
+                    "it to a file first"
+                )
             kind = root.kind()
             if kind == fs.FileType.File:
                 self._file(root, root.filesystem().get_file_info(root.path), within=root.parent)
@@ -404,6 +411,15 @@ def file_format(location: Location, settings: TokenizeSettings) -> str:
     if endings and endings[-1] in COMPRESSIONS:
         endings.pop()
     return _FORMATS.get(endings[-1], "text") if endings else "text"
+
+
+def is_stream(path: str) -> bool:
+    """Tell whether a local path is a pipe, a socket or a device."""
+    try:
+        mode = os.stat(path).st_mode
+    except (OSError, ValueError):
+        return False
+    return not (stat.S_ISREG(mode) or stat.S_ISDIR(mode))
 
 
 def corpus_fingerprint(files: Sequence[CorpusFile]) -> str:

@@ -33,9 +33,9 @@ from pyspark.sql.datasource import (
 )
 from pyspark.sql.types import StructType
 
-from glove_spark.corpus.content import open_bytes
 from glove_spark.errors import ConfigurationError, InputError
 from glove_spark.extras import require
+from glove_spark.store.compression import open_bytes
 from glove_spark.store.location import Location
 
 BYTES_PER_TASK = 64 << 20

@@ -16,7 +16,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from glove_spark.datasets.arrow_files import read_record_batch, write_record_batch
-from glove_spark.kernels.training.parameters import Parameters
+from glove_spark.kernels.training.parameters import Parameters, adam_size
 from glove_spark.store.location import Location
 from glove_spark.store.manifest import Dataset
 
@@ -37,11 +37,16 @@ def block_file(model: Location, epoch: int, side: str, block: int) -> Location:
 def schema(vector_size: int, adagrad: str) -> pa.Schema:
     """Columns of a block file: float32 throughout."""
     vector = pa.list_(pa.float32(), vector_size)
+    states = {
+        "row": pa.float32(),
+        "element": vector,
+        "adam": pa.list_(pa.float32(), adam_size(vector_size)),
+    }
     return pa.schema(
         [
             ("vector", vector),
             ("bias", pa.float32()),
-            ("vector_gradsq", vector if adagrad == "element" else pa.float32()),
+            ("vector_gradsq", states[adagrad]),
             ("bias_gradsq", pa.float32()),
         ]
     )
@@ -49,8 +54,7 @@ def schema(vector_size: int, adagrad: str) -> pa.Schema:
 
 def write_parameters(parameters: Parameters, target: Location) -> None:
     """Write one block of one side."""
-    adagrad = "element" if parameters.vector_gradsq.ndim == 2 else "row"
-    wanted = schema(parameters.vectors.shape[1], adagrad)
+    wanted = schema(parameters.vectors.shape[1], parameters.accumulators)
     write_record_batch(pa.record_batch(parameter_columns(parameters), schema=wanted), target)
 
 
@@ -92,7 +96,8 @@ def gather_parameters(
     epoch = int(facts["epoch"]) if epoch is None else epoch
     wanted = schema(size, str(facts["adagrad"]))
     shapes = [
-        (len(ids), size) if pa.types.is_fixed_size_list(kind) else len(ids) for kind in wanted.types
+        (len(ids), kind.list_size) if pa.types.is_fixed_size_list(kind) else len(ids)
+        for kind in wanted.types
     ]
     found = Parameters(*(np.empty(shape, np.float32) for shape in shapes))
     owners = np.asarray(ids) % num_blocks

@@ -33,11 +33,12 @@ from glove_spark.exchange.source import (
     VectorSource,
     first_of_each,
 )
-from glove_spark.exchange.streams import GZIP
+from glove_spark.exchange.streams import GZIP, head_of
 from glove_spark.exchange.text import FULL, TextSource, write_text
-from glove_spark.exchange.word2vec_binary import BinarySource, write_binary
+from glove_spark.exchange.word2vec_binary import BinarySource, is_binary, write_binary
 from glove_spark.settings.commands import VectorsFormatSettings
 from glove_spark.settings.stages import COMBINATIONS
+from glove_spark.store.compression import ENDINGS
 from glove_spark.store.dataset import MARKER, open_dataset
 from glove_spark.store.location import Location
 from glove_spark.store.manifest import Manifest
@@ -183,8 +184,13 @@ FORMATS: dict[str, Format] = {
 """By name."""
 
 
-def format_of(path: str | Location, name: str | None = None) -> Format:
+def format_of(path: str | Location, name: str | None = None, *, reading: bool = False) -> Format:
     """Find the format by its name, or by the file's ending; text where that says nothing.
+
+    Parameters
+    ----------
+    reading
+        Whether the file is to be read: compressed by whatever we can read, where we write gzip.
 
     Raises
     ------
@@ -196,13 +202,16 @@ def format_of(path: str | Location, name: str | None = None) -> Format:
             raise ConfigurationError(f"format={name!r} must be one of {', '.join(FORMATS)}")
         return FORMATS[name]
     file = Location.of(path).name
-    bare = file.removesuffix(GZIP)
+    packing = next((ending for ending in ENDINGS if file.endswith(ending)), "")
+    if packing not in ("", GZIP) and not reading:
+        raise ConfigurationError(f"{file}: vectors are compressed by gzip only; end it in {GZIP}")
+    bare = file.removesuffix(packing)
     found = next((kind for kind in FORMATS.values() if bare.endswith(kind.suffix)), None)
     if found is None:
         return FORMATS["glove"]
     if bare != file and not found.packed:
         raise ConfigurationError(
-            f"{file} is {found.content}, which cannot be compressed with gzip; omit {GZIP}"
+            f"{file} is {found.content}, which cannot be compressed; omit {packing}"
         )
     return found
 
@@ -270,7 +279,17 @@ def _open(
     elif format is None and location.name.endswith(GENSIM):
         found = GensimSource(location)
     else:
-        chosen = format_of(location, format)
+        chosen = format_of(location, format, reading=True)
+        if kind != fs.FileType.File:
+            raise InputError(
+                f"{location.shown} is a pipe or a device, and vectors are read several times; "
+                "write them to a file first"
+            )
+        head = head_of(location, numpy=chosen.name == "npy")
+        if format is None and chosen.holds_bytes:
+            binary = is_binary(head)
+            if binary is not None:
+                chosen = FORMATS["word2vec-binary" if binary else "word2vec"]
         if chosen.holds_bytes and encoding_errors != "strict":
             found = chosen.read(location, encoding_errors)
         else:

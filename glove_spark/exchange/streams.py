@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import codecs
 import logging
+import lzma
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 
@@ -10,7 +12,9 @@ import pyarrow as pa
 
 from glove_spark.errors import InputError
 from glove_spark.exchange.source import CHUNK_ROWS
+from glove_spark.store.compression import COMPRESSED, codec_of, open_bytes
 from glove_spark.store.location import Location
+from glove_spark.store.signatures import markup_of, signed_as
 
 log = logging.getLogger(__name__)
 
@@ -18,7 +22,12 @@ GZIP = ".gz"
 _MARK = "\ufeff".encode()
 """Some editors begin a file so; it is no part of the first word."""
 
-_GZIP_MAGIC = b"\x1f\x8b"
+_LONGEST_MAGIC = max(map(len, COMPRESSED))
+
+HEAD_BYTES = 4096
+"""Of a file, by which it is recognised."""
+
+_UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
 BLOCK_BYTES = 1 << 22
 """Bytes read at once."""
@@ -28,28 +37,74 @@ LONGEST_LINE = 1 << 24
 
 
 def read_blocks(source: Location, block_bytes: int = BLOCK_BYTES) -> Iterator[bytes]:
-    """Read a file from its start; what gzip packed is unpacked, whatever the file's name.
+    """Read a file from its start, decompressed whatever its name says.
 
     Raises
     ------
     InputError
-        If the file does not exist, cannot be read, or is gzip and cut short.
+        If the file does not exist, cannot be read, or is compressed and cut short.
     """
     with reading(source):
-        system = source.filesystem()
-        with system.open_input_stream(source.path, compression=None) as stream:
-            packed = stream.read(len(_GZIP_MAGIC)) == _GZIP_MAGIC
-        with system.open_input_stream(source.path, compression=None) as stream:
-            plain = pa.CompressedInputStream(stream, "gzip") if packed else stream
+        with source.filesystem().open_input_stream(source.path, compression=None) as stream:
+            codec = codec_of(stream.read(_LONGEST_MAGIC))
+        with open_bytes(source, codec) as plain:
             while block := plain.read(block_bytes):
                 yield block
 
 
-def read_lines(source: Location) -> Iterator[list[bytes]]:
+def head_of(location: Location, *, numpy: bool) -> bytes:
+    """Return the first bytes, decompressed, of a file that may hold vectors.
+
+    Parameters
+    ----------
+    numpy
+        Whether a numpy array is what is looked for.
+
+    Raises
+    ------
+    InputError
+        If the file says that it holds something else: what it is, and what to do.
+    """
+    head = next(read_blocks(location, HEAD_BYTES), b"")
+    found = signed_as(head)
+    if numpy and head.startswith(b"\x93NUMPY"):
+        found = None
+    if found is None:
+        markup = markup_of(head)
+        if markup is not None:
+            found = f"{markup}, perhaps the answer to a failed download; download the file again"
+    every_other = head[1:200:2]
+    if head.startswith(_UTF16) or every_other.count(0) > 0.8 * len(every_other) > 4:
+        found = "UTF-16 text; write it as UTF-8 (iconv -f utf-16 -t utf-8)"
+    if found is not None:
+        raise InputError(f"{location.shown} is {found}; it holds no vectors")
+    return head
+
+
+def read_lines(source: Location, *, blank_end: bool = True) -> Iterator[list[bytes]]:
     """Read lines without their line feeds, at most `CHUNK_ROWS` at a time.
 
     A last line that is not ended counts; one that is empty does not.
+
+    Parameters
+    ----------
+    blank_end
+        Whether blank lines at the end count.
     """
+    blanks: list[bytes] = []
+    for lines in _read_lines(source):
+        if blank_end:
+            yield lines
+            continue
+        lines = blanks + lines
+        blanks = []
+        while lines and not lines[-1].strip():
+            blanks.append(lines.pop())
+        if lines:
+            yield lines
+
+
+def _read_lines(source: Location) -> Iterator[list[bytes]]:
     rest, number = b"", 0
     waiting: list[bytes] = []
     first = True
@@ -78,13 +133,16 @@ def read_lines(source: Location) -> Iterator[list[bytes]]:
         )
 
 
-def count_lines(source: Location) -> int:
+def count_lines(source: Location, *, blank_end: bool = True) -> int:
     """Count the lines that `read_lines` gives."""
-    lines, last = 0, b"\n"
+    lines, filled, last = 0, 0, b"\n"
     for block in read_blocks(source):
+        text = block.rstrip()
+        if text:
+            filled = lines + text.count(b"\n") + 1
         lines += block.count(b"\n")
         last = block[-1:]
-    return lines + (last != b"\n")
+    return lines + (last != b"\n") if blank_end else filled
 
 
 def decode_words(
@@ -147,6 +205,7 @@ def reading(source: Location) -> Iterator[None]:
         yield
     except FileNotFoundError:
         raise InputError(f"{source.shown} does not exist; check the path") from None
-    except OSError as error:
-        reason = "it is cut short" if "Truncated compressed stream" in str(error) else str(error)
+    except (OSError, EOFError, lzma.LZMAError) as error:
+        is_cut = isinstance(error, EOFError) or "Truncated compressed stream" in str(error)
+        reason = "it is cut short" if is_cut else str(error)
         raise InputError(f"{source.shown} cannot be read: {reason}; copy it again") from error

@@ -18,17 +18,29 @@ from glove_spark.exchange.streams import (
     GZIP,
     count_lines,
     decode_words,
+    head_of,
     open_text_output,
-    read_blocks,
     read_lines,
 )
 from glove_spark.store.location import Location
-from glove_spark.store.signatures import signed_as
 
 FULL = "full"
 """The precision that gives the same float32 back, with the fewest digits."""
 
 _HEADER = re.compile(rb"\s*(\d+)\s+(\d+)\s*")
+_ODD_LINES = {
+    rb"^(<{7}|={7}|>{7})( |\r?$)": "it is a mark of an unresolved merge of Git; resolve it",
+    rb"\r[^\n]": "lines end in carriage returns alone; write line feeds (tr '\\r' '\\n')",
+    rb"[ \t]\d+:[-+.\d]": "it is a sparse vector, index:value; write all d numbers of each word",
+    rb"[ \t]\[": "vectors stand in brackets; write bare numbers separated by blanks",
+    rb"[ \t][-+]?\d+,\d+([ \t]|$)": "numbers have decimal commas; write decimal points",
+    rb"[,;][-+]?\d*\.?\d+(e[-+]?\d+)?[,;]?.*$": (
+        "numbers are separated by commas or semicolons; write blanks"
+    ),
+    rb"^#": "it is a comment; delete it",
+}
+"""Lines that people have in files of vectors, and what to do."""
+
 _OTHER_BLANKS = (b"\t", b"\v", b"\f", b"\r", b"  ")
 
 
@@ -48,10 +60,8 @@ class TextSource(VectorSource):
         self.shown = location.shown
         self._location, self._errors = location, encoding_errors
         self.undecodable: list[int] = []
-        signed = signed_as(next(read_blocks(location, 512), b""))
-        if signed is not None:
-            raise InputError(f"{self.shown} is {signed}; name a text file of vectors")
-        first = list(itertools.islice(itertools.chain.from_iterable(read_lines(location)), 2))
+        head_of(location, numpy=False)
+        first = list(itertools.islice(itertools.chain.from_iterable(self._lines()), 2))
         if not first or not first[0].strip():
             raise InputError(f"{self.shown} holds no vectors")
         columns = [len(line.split()) for line in first]
@@ -62,32 +72,37 @@ class TextSource(VectorSource):
             if len(first) == 1 or words == 0 or size == 0:
                 raise InputError(f"{self.shown} holds no vectors")
             # "5 3" may be the word "5" with one number: then the lines below have two columns too
-            if columns[1] != 2 or (size == 1 and count_lines(location) == words + 1):
+            if columns[1] != 2 or (size == 1 and self._count() == words + 1):
                 self._header_lines, self.num_words, self.vector_size = 1, words, size
                 if columns[1] <= size:
                     raise InputError(
                         f"{self.shown}: the header (line 1) says {size} numbers per word, but "
-                        f"line 2 has {columns[1] - 1}; correct the header, or copy the file again"
+                        f"line 2 has {columns[1] - 1}{_remedy(first[1])}"
                     )
                 return
-        self.num_words, self.vector_size = count_lines(location), columns[0] - 1
+        self.num_words, self.vector_size = self._count(), columns[0] - 1
         if self.vector_size == 0:
             raise InputError(
-                f"{self.shown}, line 1: a line must be a word and its numbers; correct it, or name "
-                "the format of the file with --format"
+                f"{self.shown}, line 1: a line must be a word and its numbers{_remedy(first[0])}"
             )
 
     def chunks(self) -> Iterator[Chunk]:
         """Parse the lines."""
         done = 0
         self.undecodable.clear()
-        for lines in read_lines(self._location):
+        for lines in self._lines():
             if done == 0 and self._header_lines:
                 lines = lines[1:]
                 done = 1
             if lines:
                 yield self._parse(lines, done + 1)
             done += len(lines)
+
+    def _lines(self) -> Iterator[list[bytes]]:
+        return read_lines(self._location, blank_end=False)
+
+    def _count(self) -> int:
+        return count_lines(self._location, blank_end=False)
 
     def place(self, position: int) -> str:
         """Name the line."""
@@ -128,13 +143,13 @@ class TextSource(VectorSource):
             short = not word and number == self.num_words + self._header_lines
             raise InputError(
                 f"{place}: {len(fields) - 1} numbers, but the vectors of the file have "
-                f"{self.vector_size}; "
-                + ("the file is cut short; copy it again" if short else "correct the line")
+                f"{self.vector_size}"
+                + ("; the file is cut short; copy it again" if short else _remedy(line))
             )
         wrong = next((value for value in values if not _is_number(value)), None)
         if wrong is not None:
             shown = wrong.decode("utf-8", "replace")
-            raise InputError(f"{place}: {shown!r} is not a number; correct the line")
+            raise InputError(f"{place}: {shown!r} is not a number{_remedy(line)}")
         whole = line.rsplit(None, self.vector_size)[0] if len(fields) > self.vector_size else b" "
         return whole, np.array(values, dtype=np.float32)
 
@@ -151,6 +166,14 @@ def _numbers(text: bytes, wanted: int) -> NDArray[np.float32] | None:
         except ValueError:
             return None
     return found if len(found) == wanted else None
+
+
+def _remedy(line: bytes) -> str:
+    """Say what a line may be that is no word and numbers, and what to do; "" where nobody knows."""
+    for pattern, remedy in _ODD_LINES.items():
+        if re.search(pattern, line):
+            return f"; {remedy}"
+    return ""
 
 
 def _is_number(field: bytes) -> bool:

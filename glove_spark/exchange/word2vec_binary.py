@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import re
 from collections.abc import Iterator
 
@@ -17,6 +18,42 @@ LONGEST_WORD = 1 << 16
 """Bytes; without a space within them the file is no word2vec binary."""
 
 _FLOAT = np.dtype("<f4")
+
+
+_CONTROLS = re.compile(rb"[\x00-\x08\x0e-\x1f\x7f]")
+
+
+def is_binary(head: bytes) -> bool | None:
+    r"""Tell word2vec's two formats apart by a file's first bytes; None where nothing tells.
+
+    >>> is_binary(b"2 2\nthe 0.5 1\n")
+    False
+    >>> is_binary(b"2 2\nthe \x00\x00\x00\x3f\x00\x00\x80\x3f")
+    True
+    """
+    header = HEADER.match(head)
+    if header is None:
+        return None
+    content = head[header.end() :]
+    line, end, _ = content.partition(b"\n")
+    fields = line.rsplit(None, int(header[2]))[1:]
+    if end and fields and all(map(_is_number, fields)):
+        return False
+    numbers = content.partition(b" ")[2][: min(64, int(header[2]) * _FLOAT.itemsize)]
+    return True if _CONTROLS.search(numbers) or not _is_utf8(numbers) else None
+
+
+def _is_utf8(text: bytes) -> bool:
+    """Tell whether text is UTF-8, but for a character that its end cuts."""
+    return not codecs.getincrementaldecoder("utf-8")("replace").decode(text).count("\ufffd")
+
+
+def _is_number(field: bytes) -> bool:
+    try:
+        float(field)
+    except ValueError:
+        return False
+    return True
 
 
 class BinarySource(VectorSource):

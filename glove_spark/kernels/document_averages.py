@@ -67,3 +67,15 @@ def frequency_weights(counts: NDArray[np.int64], smoothing: float) -> NDArray[np
     """
     shares = counts / max(int(counts.sum()), 1)
     return np.asarray(smoothing / (smoothing + shares), np.float32)
+
+
+def unit_weights(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return what makes the length of each vector 1, float32 (V,); 0 for a vector of zeros.
+
+    >>> unit_weights(np.array([[3, 4], [0, 0]], np.float32))
+    array([0.2, 0. ], dtype=float32)
+    """
+    lengths = np.sqrt(np.vecdot(vectors, vectors))
+    found: NDArray[np.float32] = np.zeros_like(lengths)
+    np.divide(1, lengths, out=found, where=lengths > 0)
+    return found

@@ -17,7 +17,7 @@ from glove_spark.ml.model_files import GloVeSummary, ModelFiles
 from glove_spark.ml.params import GloVeParams
 from glove_spark.ml.persistence import GloVeModelReader, GloVeModelWriter
 from glove_spark.ml.token_column import check_token_column
-from glove_spark.ml.vectors_udf import averaged, vectors_of, words_of
+from glove_spark.ml.vectors_udf import Weighting, averaged, vectors_of, words_of
 
 Query: TypeAlias = "str | Vector | NDArray[np.float32]"
 
@@ -100,7 +100,10 @@ class GloVeModel(Model, GloVeParams, MLReadable["GloVeModel"], MLWritable):
                 "outputCol"
             )
         shipped = self.files.ship(dataset.sparkSession)
-        vectors = averaged(self.getInputCol(), shipped, self.getOrDefault("frequencyWeight"))
+        weighting = Weighting(
+            self.getOrDefault("frequencyWeight"), self.getOrDefault("unitVectors")
+        )
+        vectors = averaged(self.getInputCol(), shipped, weighting)
         return dataset.withColumn(self.getOutputCol(), vectors)
 
     def write(self) -> GloVeModelWriter:

@@ -46,6 +46,11 @@ class MlSettings(Settings):
         "share of all tokens; default: all tokens have the same weight",
         above(0),
     )
+    unit_vectors: bool = option(
+        False,
+        "transform scales the vector of each word to length 1 before it averages them, so that "
+        "frequent words, whose vectors are short, count as much as rare ones",
+    )
 
 
 OF_BATCHES = ("half_life",)

@@ -22,7 +22,8 @@ from pyspark.sql import Column
 from pyspark.sql import functions as F
 
 from glove_spark.exchange.safetensors import SafetensorsSource
-from glove_spark.kernels.document_averages import average_vectors, frequency_weights
+from glove_spark.kernels.document_averages import average_vectors, frequency_weights, unit_weights
+from glove_spark.stages.dataframe import repaired_tokens
 from glove_spark.store.location import Location
 
 END = b"\xff"
@@ -47,6 +48,21 @@ class ShippedVectors(NamedTuple):
 
     vectors: str
     counts: str
+
+
+class Weighting(NamedTuple):
+    """What a word's vector is multiplied with in an average.
+
+    Attributes
+    ----------
+    frequency_weight
+        a of ``a / (a + p)``; None is 1 for every word.
+    unit_vectors
+        Whether vectors are scaled to length 1.
+    """
+
+    frequency_weight: float | None = None
+    unit_vectors: bool = False
 
 
 class _Mapped(NamedTuple):
@@ -74,12 +90,12 @@ def opened(shipped: ShippedVectors) -> _Mapped:
     return _mapped(SparkFiles.get(shipped.vectors), SparkFiles.get(shipped.counts))
 
 
-def averaged(tokens: str, shipped: ShippedVectors, frequency_weight: float | None) -> Column:
+def averaged(tokens: str, shipped: ShippedVectors, weighting: Weighting) -> Column:
     """Make the column of the averaged vectors of a column of tokens, an ``array<string>``."""
 
     def average(documents: pa.Array) -> Matrix:
         mapped = opened(shipped)
-        weights = None if frequency_weight is None else _weights(shipped, frequency_weight)
+        weights = _weights(shipped, weighting)
         ids, ends = token_ids(documents, mapped.ended_words)
         return average_vectors(ids, ends, mapped.matrix, weights)
 
@@ -89,10 +105,12 @@ def averaged(tokens: str, shipped: ShippedVectors, frequency_weight: float | Non
 def joined_tokens(tokens: str) -> Column:
     """Make the column of documents, binary, of a column of tokens, an ``array<string>``."""
     end = F.unhex(F.lit(END.hex())).cast("string")
+    given = F.col(f"`{tokens}`")
+    text = F.array_join(given, " ")
+    is_damaged = F.contains(text, F.lit("\0")) | ~F.is_valid_utf8(text)
+    found = F.when(is_damaged, repaired_tokens(given)).otherwise(given)
     # array_join of pyspark takes no column as the separator
-    joined = F.call_function("array_join", F.col(f"`{tokens}`"), end)
-    # a fit reads NUL characters as blanks too
-    return F.replace(F.concat(joined, end), F.lit("\0"), F.lit(" ")).cast("binary")
+    return F.concat(F.call_function("array_join", found, end), end).cast("binary")
 
 
 def words_of(ids: Column, shipped: ShippedVectors) -> Column:
@@ -145,8 +163,14 @@ def token_ids(
 
 
 @lru_cache(maxsize=2)
-def _weights(shipped: ShippedVectors, frequency_weight: float) -> Matrix:
-    return frequency_weights(np.asarray(opened(shipped).counts), frequency_weight)
+def _weights(shipped: ShippedVectors, weighting: Weighting) -> Matrix | None:
+    mapped, found = opened(shipped), None
+    if weighting.frequency_weight is not None:
+        found = frequency_weights(np.asarray(mapped.counts), weighting.frequency_weight)
+    if weighting.unit_vectors:
+        units = unit_weights(mapped.matrix)
+        found = units if found is None else found * units
+    return found
 
 
 def _vector_column(function: Callable[[pa.Array], Matrix], argument: Column) -> Column:

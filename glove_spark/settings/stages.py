@@ -279,6 +279,12 @@ class TrainSettings(Settings):
         "anchored biases: the exponent of the total count of a context word",
         between(0, 1),
     )
+    optimizer: str = option(
+        "adagrad",
+        "adagrad or adam (Kingma and Ba 2015: two moments per coordinate, with bias correction), "
+        "which needs a small learning rate, such as 0.005",
+        one_of("adagrad", "adam"),
+    )
     adagrad: str = option(
         "row",
         "AdaGrad keeps one accumulator per word (row) or one per coordinate of its vector "
@@ -351,12 +357,32 @@ class TrainSettings(Settings):
         changes_result=False,
     )
 
+    @property
+    def accumulators(self) -> str:
+        """What a word's state is: row, element, or adam."""
+        return "adam" if self.optimizer == "adam" else self.adagrad
+
     def check_together(self) -> None:
-        """Check that ``stay`` comes with a warm start."""
+        """Check that ``stay`` has a warm start, and what ``optimizer`` can be combined with."""
         if self.stay > 0 and self.warm_start is None:
             raise ConfigurationError(
                 f"stay={self.stay:g} needs a warm start: it keeps words near the vectors that they "
                 "start from; give --warm-start, or omit --stay"
+            )
+        if self.optimizer != "adam":
+            return
+        if self.unobserved > 0 or self.stay > 0:
+            name, value = (
+                ("unobserved", self.unobserved) if self.unobserved else ("stay", self.stay)
+            )
+            raise ConfigurationError(
+                f"optimizer=adam cannot be combined with {name}={value:g}, whose step needs the "
+                f"accumulator of AdaGrad; give --{name} 0, or --optimizer adagrad"
+            )
+        if self.schedule == "averaging":
+            raise ConfigurationError(
+                "optimizer=adam cannot be combined with schedule=averaging, because the moments of "
+                "replicas cannot be added up; give --schedule stratified, or --optimizer adagrad"
             )
 
 

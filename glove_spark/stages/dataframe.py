@@ -48,9 +48,7 @@ def token_rows(dataset: DataFrame, column: str) -> DataFrame:
         F.contains(text, F.lit("\0")).alias("nul"),
         (~F.is_valid_utf8(text)).alias("damaged"),
     )
-    repaired = F.transform(
-        "given", lambda token: F.replace(F.make_valid_utf8(token), F.lit("\0"), F.lit(" "))
-    )
+    repaired = repaired_tokens(F.col("given"))
     found = F.when(F.col("nul") | F.col("damaged"), repaired).otherwise(F.col("given"))
     tokens = F.array_remove(F.array_compact(found), "")
     return rows.select(
@@ -60,6 +58,13 @@ def token_rows(dataset: DataFrame, column: str) -> DataFrame:
         F.size("given").alias("n_found"),
         F.size(F.array_compact("given")).alias("n_not_null"),
         F.coalesce(tokens, F.array().cast("array<string>")).alias("tokens"),
+    )
+
+
+def repaired_tokens(tokens: Column) -> Column:
+    """Make tokens valid, as fit and transform take them: U+FFFD for damage, a blank for NUL."""
+    return F.transform(
+        tokens, lambda token: F.replace(F.make_valid_utf8(token), F.lit("\0"), F.lit(" "))
     )
 
 

@@ -143,7 +143,7 @@ def build_model(job: Job) -> Mapping[str, Any]:
         ],
         "stopped_early": stopped,
         "vector_size": settings.vector_size,
-        "adagrad": settings.adagrad,
+        "adagrad": settings.accumulators,
         "num_blocks": grid.num_blocks,
         "schedule": schedule.name,
         "rounds": schedule.rounds,
@@ -243,7 +243,7 @@ def _train_epoch(
             learning_rate=rate,
             damping=settings.damping,
             objective=objective_of(settings),
-            adagrad=settings.adagrad,  # type: ignore[arg-type]
+            adagrad=settings.accumulators,  # type: ignore[arg-type]
         ),
         terms=terms,
         check_cells=check_cells,

@@ -2,6 +2,16 @@
 
 from __future__ import annotations
 
+PICKLE = "a Python pickle (gensim's .model, PyTorch); export its content with the program it is of"
+
+MARKUP = {
+    b"<!doctype html": "an HTML page",
+    b"<html": "an HTML page",
+    b"<mediawiki": "a MediaWiki dump",
+    b"<?xml": "an XML file",
+}
+"""How text begins that is mostly tags, in lower case."""
+
 OTHERS = {
     b"PK\x03\x04": "a zip archive; unpack it",
     b"7z\xbc\xaf\x27\x1c": "a 7z archive; unpack it",
@@ -23,6 +33,18 @@ OTHERS = {
     b"\xd0\xcf\x11\xe0": "an office document; extract its text",
     b"\x89HDF": "an HDF5 file",
     b"\x93NUMPY": "a numpy array",
+    b"\x5d\x00\x00": "compressed by lzma; recompress it by xz, gzip or zstd",
+    b"\x1f\x9d": "compressed by compress; recompress it by gzip or zstd",
+    b"\xff\x06\x00\x00sNaPpY": "compressed by snappy; recompress it by gzip or zstd",
+    b"\x78\x01": "compressed by zlib; recompress it by gzip or zstd",
+    b"\x78\x9c": "compressed by zlib; recompress it by gzip or zstd",
+    b"\x78\xda": "compressed by zlib; recompress it by gzip or zstd",
+    b"\xba\x16\x4f\x2f": "a model of fastText; use its vectors, the file that ends in .vec",
+    **dict.fromkeys((b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05"), PICKLE),
+    b"{\\rtf": "an RTF document; extract its text",
+    b"version https://git-lfs.github.com/spec/": (
+        "a pointer that Git LFS left instead of the file; fetch it with git lfs pull"
+    ),
 }
 """How other files begin, what they are, and what to do with them."""
 
@@ -35,3 +57,13 @@ def signed_as(head: bytes) -> str | None:
     """
     found = next((name for magic, name in OTHERS.items() if head.startswith(magic)), None)
     return "a tar archive; unpack it" if found is None and head[257:262] == b"ustar" else found
+
+
+def markup_of(head: bytes) -> str | None:
+    """Say what kind of markup begins so; None where it is none.
+
+    >>> markup_of(b"<!DOCTYPE html>")
+    'an HTML page'
+    """
+    start = head.removeprefix("\ufeff".encode()).lstrip().lower()
+    return next((name for mark, name in MARKUP.items() if start.startswith(mark)), None)

@@ -88,8 +88,9 @@ class Schedule:
 
 def schedule_of(settings: TrainSettings, num_blocks: int) -> Schedule:
     """Choose the schedule: the number of blocks decides what the options leave open."""
-    chosen = settings.schedule == "auto"
-    name = settings.schedule
+    # adam keeps moments, of which replicas have no sum
+    chosen = settings.schedule == "auto" and settings.optimizer != "adam"
+    name = "stratified" if settings.optimizer == "adam" else settings.schedule
     if chosen:
         name = "stratified" if num_blocks <= MOST_STRATIFIED else "averaging"
     if name == "stratified":

@@ -40,7 +40,7 @@ def write_initial_state(
     """
     describe(spark, "train: initial parameters")
     places = [(side, block) for side in range(len(SIDES)) for block in range(grid.num_blocks)]
-    seed, size, adagrad = settings.seed, settings.vector_size, settings.adagrad
+    seed, size, adagrad = settings.seed, settings.vector_size, settings.accumulators
     new_words = None
     if start is not None and start.averages_new_words(settings.new_words):
         symmetric = bool(blocks.facts["symmetric"])

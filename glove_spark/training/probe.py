@@ -30,7 +30,9 @@ def describe_neighbors(
     probe_ids = vocabulary.ids_of(settings.probe)
 
     def unit_vectors(block: int) -> NDArray[np.float32]:
-        found = read_vectors(model, epoch, block, settings.vector_size, settings.adagrad, "sum")
+        found = read_vectors(
+            model, epoch, block, settings.vector_size, settings.accumulators, "sum"
+        )
         norms = np.linalg.norm(found, axis=1, keepdims=True)
         return np.asarray(found / np.maximum(norms, 1e-12), dtype=np.float32)
 

@@ -95,12 +95,12 @@ def place_published(
             own = (of_side[ids] + fit.bias).astype(np.float32)
             file = block_file(folder, 0, side, block)
             file.parent.make_folder()
-            write_parameters(published_parameters(vectors, own, settings.adagrad), file)  # type: ignore[arg-type]
+            write_parameters(published_parameters(vectors, own, settings.accumulators), file)  # type: ignore[arg-type]
     facts = {
         "vector_size": settings.vector_size,
         "num_blocks": grid.num_blocks,
         "epoch": 0,
-        "adagrad": settings.adagrad,
+        "adagrad": settings.accumulators,
         "vocabulary_size": grid.vocabulary_size,
     }
     recipe = Recipe("start", FORMAT_VERSIONS["model"], {}, {})

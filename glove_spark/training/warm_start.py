@@ -174,10 +174,14 @@ def open_warm_start(
     if location is None:
         return read_published(settings, vocabulary)
     model = open_dataset(location, hasher=hasher)
-    for name in ("vector_size", "adagrad"):
-        wanted, found = getattr(settings, name), model.facts[name]
+    given = {"vector_size": settings.vector_size, "adagrad": settings.accumulators}
+    for name, wanted in given.items():
+        found = model.facts[name]
         if wanted != found:
             flag = "--" + name.replace("_", "-")
+            if "adam" in (wanted, found):
+                name, flag = "optimizer", "--optimizer"
+                wanted, found = (each if each == "adam" else "adagrad" for each in (wanted, found))
             raise ConfigurationError(
                 f"{name}={wanted} must equal that of warm_start={shown}, which is {found}; "
                 f"give {flag} {found}, or start from another model"

@@ -5,6 +5,7 @@ import logging
 import lzma
 import os
 import zipfile
+import zlib
 
 import pytest
 
@@ -175,7 +176,7 @@ def test_compressed_text_needs_no_ending(write, pack, codec):
     "text", ["", "a", "one\0two\n", "\x1b[31mred\x1b[0m " * 30, "ÿþ latin", "日本語\n" * 100]
 )
 def test_text_is_taken_for_text(write, text):
-    assert content_of(Location.of(write("a.txt", text))) == ("text", None, None, False)
+    assert content_of(Location.of(write("a.txt", text))) == ("text", None, None, False, None)
 
 
 def test_a_zstd_window_that_is_too_long_is_named(write):
@@ -185,3 +186,49 @@ def test_a_zstd_window_that_is_too_long_is_named(write):
     frame += ((len(block) << 3) | 1).to_bytes(3, "little") + block
     with pytest.raises(InputError, match=r"a window of more than 128 MB.*--long=27 or less"):
         content_of(Location.of(write("a.txt.zst", frame)))
+
+
+@pytest.mark.parametrize(
+    ("content", "what"),
+    [
+        (b"version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 12\n", "git lfs pull"),
+        (b"\x80\x04\x95\x10\x00" + b"one two" * 40, "a Python pickle"),
+        (b"\xba\x16O/\x0c\0\0\0" + b"one two" * 40, "a model of fastText"),
+        (lzma.compress(b"one two\n" * 50, format=lzma.FORMAT_ALONE), "compressed by lzma"),
+        (zlib.compress(b"one two\n" * 50), "compressed by zlib"),
+        (b"\x1f\x9d\x90" + b"one two" * 40, "compressed by compress"),
+        (b"\xff\x06\0\0sNaPpY\x01\x08\0\0", "compressed by snappy"),
+        (rb"{\rtf1\ansi one two\par}", "an RTF document"),
+    ],
+)
+def test_pointers_models_and_other_compression_are_refused_by_name(write, content, what):
+    with pytest.raises(InputError, match=rf"innocent\.txt is .*{what}.*leave it out"):
+        content_of(Location.of(write("innocent.txt", content)))
+
+
+@pytest.mark.parametrize(
+    ("text", "what"),
+    [
+        ("<!DOCTYPE html>\n<html>", "an HTML page"),
+        ("\n<html>\n", "an HTML page"),
+        ('<mediawiki xml:lang="en">\n', "a MediaWiki dump"),
+        ('\ufeff<?xml version="1.0"?>\n', "an XML file"),
+        ("a < b\n", None),
+    ],
+)
+def test_markup_is_recognised(write, text, what):
+    assert content_of(Location.of(write("a.txt", text))).markup == what
+
+
+@pytest.mark.parametrize("name", ["pipe", "link"])
+def test_a_pipe_is_refused_and_does_not_block(tmp_path, name):
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "link").symlink_to("pipe")
+    with pytest.raises(InputError, match=rf"{name} is a pipe or a device.*to a file first"):
+        found(tmp_path / name)
+
+
+def test_a_pipe_in_a_folder_is_no_file(write):
+    folder = write("a.txt", "one").parent
+    os.mkfifo(folder / "pipe")
+    assert found(folder)[0] == ["a.txt"]

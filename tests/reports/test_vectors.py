@@ -1,7 +1,13 @@
 """Vectors, pairs and vocabularies as people publish them."""
 
+import bz2
+import gzip
+import io
 import logging
+import lzma
+import os
 import struct
+import tarfile
 import zipfile
 
 import numpy as np
@@ -131,13 +137,102 @@ def test_an_archive_of_vectors_is_named_as_one(tmp_path, name):
         load(tmp_path / name)
 
 
-def test_lines_of_a_sparse_format_and_marks_of_git_are_named(tmp_path):
-    (tmp_path / "sparse.txt").write_text("3 9\nthe 1:0.5 2:0.1 3:4\n")
-    with pytest.raises(InputError, match=r"line [12]"):
-        load(tmp_path / "sparse.txt")
-    (tmp_path / "git.txt").write_text("<<<<<<< HEAD\nthe 1 2\n")
-    with pytest.raises(InputError, match=r"line [12]"):
-        load(tmp_path / "git.txt")
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("2 9\nthe 1:0.5 2:0.1 3:4\nking 1:2\n", "line 2 has 3; it is a sparse vector"),
+        ("the 1:0.5 2:0.1\nking 1:2\n", "line 1: '1:0.5' is not a number; it is a sparse vector"),
+        ("<<<<<<< HEAD\nthe 1 2\n", "line 1: 'HEAD' .* an unresolved merge of Git"),
+        ("the 1 2\n=======\nthe 1 2\n", "line 2: 0 numbers, .* an unresolved merge of Git"),
+        ("the,1,2\nking,3,4\n", "line 1: .* separated by commas or semicolons"),
+        ("word;x;y\nking;3;4\n", "line 1: not a word and its numbers"),
+        ("the 1,5 2,5\n", "line 1: '1,5' is not a number; numbers have decimal commas"),
+        ("the [1.0 2.0]\n", r"line 1: '\[1.0' is not a number; vectors stand in brackets"),
+        ("the 1 2\rking 3 4\r", "carriage returns alone; write line feeds"),
+        ("# trained by us\nthe 1 2\n", "line 1: .* it is a comment"),
+    ],
+)
+def test_odd_lines_are_named_with_what_to_do(tmp_path, text, message):
+    (tmp_path / "v.txt").write_bytes(text.encode())
+    with pytest.raises(InputError, match=message):
+        load(tmp_path / "v.txt")
+
+
+def a_tar():
+    sink = io.BytesIO()
+    with tarfile.open(fileobj=sink, mode="w:gz") as archive:
+        member = tarfile.TarInfo("v.txt")
+        member.size = 8
+        archive.addfile(member, io.BytesIO(b"the 1 2\n"))
+    return sink.getvalue()
+
+
+NO_VECTORS = {
+    "git lfs pull": b"version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 12345\n",
+    "an HTML page, perhaps the answer to a failed download": b"<!DOCTYPE html>\n<html>404</html>",
+    "an XML file, perhaps": b'<?xml version="1.0"?>\n<Error><Code>AccessDenied</Code></Error>',
+    "a model of fastText; use .* .vec": b"\xba\x16O/\x0c\0\0\0" + bytes(range(256)),
+    "a Python pickle": b"\x80\x04\x95\x10\0\0" + bytes(range(256)),
+    "a tar archive; unpack it": a_tar(),
+    "UTF-16 text; write it as UTF-8": "the 1 2\nking 3 4\n".encode("utf-16"),
+    "UTF-16 text; write": "the 1 2\nking 3 4\n".encode("utf-16-le"),
+}
+
+
+@pytest.mark.parametrize("name", ["v.txt", "v.vec", "v.bin", "v.bin.gz", "v.npy", "v.safetensors"])
+@pytest.mark.parametrize("what", NO_VECTORS)
+def test_what_holds_no_vectors_is_named_whatever_its_ending(tmp_path, name, what):
+    (tmp_path / name).write_bytes(NO_VECTORS[what])
+    with pytest.raises(InputError, match=rf"{name} is .*{what}"):
+        load(tmp_path / name)
+
+
+TEXT = b"2 2\nthe 1 2\nking 3 4\n"
+BINARY = b"2 2\nthe " + struct.pack("<2f", 1, 2) + b"\nking " + struct.pack("<2f", 3, 4) + b"\n"
+
+
+@pytest.mark.parametrize("content", [TEXT, BINARY], ids=["text", "binary"])
+@pytest.mark.parametrize(
+    ("ending", "pack"),
+    [
+        ("", bytes),
+        (".gz", gzip.compress),
+        (".bz2", bz2.compress),
+        (".xz", lzma.compress),
+        (".zst", lambda content: pa.compress(content, "zstd", asbytes=True)),
+    ],
+)
+@pytest.mark.parametrize("name", ["v.txt", "v.vec", "v.bin"])
+def test_text_and_binary_are_told_apart_by_their_content(tmp_path, name, ending, pack, content):
+    (tmp_path / (name + ending)).write_bytes(pack(content))
+    vectors = load(tmp_path / (name + ending))
+    assert vectors.words == ["the", "king"]
+    assert vectors.vectors.tolist() == [[1, 2], [3, 4]]
+
+
+def test_compressed_vectors_that_are_cut_short_are_refused(tmp_path):
+    for name, pack in [("v.txt.xz", lzma.compress), ("v.txt.bz2", bz2.compress)]:
+        (tmp_path / name).write_bytes(pack(b"the 1 2\n" * 9)[:-9])
+        with pytest.raises(InputError, match="cut short"):
+            load(tmp_path / name)
+
+
+def test_vectors_are_not_written_under_an_ending_that_would_not_be_true(tmp_path, capsys):
+    (tmp_path / "v.txt").write_bytes(TEXT)
+    assert main(["convert", str(tmp_path / "v.txt"), str(tmp_path / "w.txt.bz2")]) == 2
+    assert "vectors are compressed by gzip only; end it in .gz" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("header", ["", "2 2\n"])
+def test_blank_lines_at_the_end_are_no_words(tmp_path, header):
+    (tmp_path / "v.txt").write_text(header + "the 1 2\nking 3 4\n\n \n")
+    assert load(tmp_path / "v.txt").words == ["the", "king"]
+
+
+def test_vectors_from_a_pipe_are_refused(tmp_path):
+    os.mkfifo(tmp_path / "v.txt")
+    with pytest.raises(InputError, match=r"is a pipe or a device.*write them to a file first"):
+        load(tmp_path / "v.txt")
 
 
 def spark_vectors(rows):

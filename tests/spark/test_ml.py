@@ -179,6 +179,19 @@ def test_frequency_weight(spark, documents, model):
     np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-7)
 
 
+def test_unit_vectors(spark, documents, model):
+    counts = documents.select(F.explode("tokens").alias("word")).where("word = 'a1'").count()
+    frame = spark.createDataFrame([(["a1", "b2", "unheard"],)], "tokens array<string>")
+    units = {word: of(model, word) / np.linalg.norm(of(model, word)) for word in ("a1", "b2")}
+    found = model.transform(frame, {model.unitVectors: True}).first().vector.toArray()
+    np.testing.assert_allclose(found, sum(units.values()) / 2, rtol=1e-4, atol=1e-6)
+    assert np.abs(model.transform(frame).first().vector.toArray() - found).max() > 1e-3
+    both = {model.unitVectors: True, model.frequencyWeight: 0.01}
+    found = model.transform(frame.limit(1).select(F.array(F.lit("a1")).alias("tokens")), both)
+    weight = 0.01 / (0.01 + counts / 4000)
+    np.testing.assert_allclose(found.first().vector.toArray(), weight * units["a1"], rtol=1e-4)
+
+
 def test_a_dataframe_outlives_its_model(documents, model, tmp_path):
     model.save(str(tmp_path / "model"))
     frame = GloVeModel.load(str(tmp_path / "model")).transform(documents.limit(3))
@@ -300,7 +313,12 @@ def test_bytes_that_are_not_utf8_are_repaired(spark):
     frame = spark.range(4).select(
         F.array(F.lit("a"), F.unhex(F.lit("62FF")).cast("string")).alias("tokens")
     )
-    assert set(GloVe(**SMALL).fit(frame).files.word_vectors.words) == {"a", "b\ufffd"}
+    model = GloVe(**SMALL).fit(frame)
+    assert set(model.files.word_vectors.words) == {"a", "b\ufffd"}
+    # a transform looks for the token that the fit made of it
+    row = model.transform(frame).first()
+    expected = model.files.word_vectors.vectors.mean(axis=0)
+    np.testing.assert_allclose(row["vector"].toArray(), expected, atol=1e-6)
 
 
 def test_estimator_round_trip(tmp_path):

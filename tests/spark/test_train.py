@@ -96,8 +96,10 @@ def test_planted_model_is_recovered(spark, tmp_path, blocks_at, num_blocks, adag
 AVERAGING = {"schedule": "averaging", "syncs_per_epoch": 2, "row_tasks": 2}
 """Of four blocks: two rounds, in which every block of either side is trained by two tasks."""
 
+ADAM = {"optimizer": "adam", "learning_rate": 0.01, "final_learning_rate": 0.01, **PAPER}
 
-@pytest.mark.parametrize("schedule", [{"schedule": "stratified"}, AVERAGING])
+
+@pytest.mark.parametrize("schedule", [{"schedule": "stratified"}, AVERAGING, ADAM])
 def test_same_seed_same_bytes_and_another_seed_others(spark, tmp_path, blocks_at, schedule):
     root = blocks_at(tmp_path, planted_counts(20, 2), num_blocks=4)
     found = []
@@ -187,7 +189,7 @@ def test_a_merge_that_runs_again_has_the_same_bytes(spark, tmp_path, blocks_at, 
     assert not [name for name in model.manifest.files if name.endswith(".tmp")]
 
 
-@pytest.mark.parametrize(("schedule", "num_blocks"), [({}, 2), (AVERAGING, 4)])
+@pytest.mark.parametrize(("schedule", "num_blocks"), [({}, 2), (AVERAGING, 4), (ADAM, 2)])
 def test_resumes_at_the_last_whole_epoch_with_the_same_bytes(
     spark, tmp_path, blocks_at, dying_rounds, schedule, num_blocks
 ):

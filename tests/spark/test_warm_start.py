@@ -99,6 +99,24 @@ def test_known_words_start_where_they_were_whatever_their_ids_and_blocks(
         assert not any(same(start[word], after[word]) for word in start)
 
 
+def test_adam_goes_on_with_its_moments(spark, tmp_path, blocks_of):
+    adam = {"vector_size": SIZE, "epochs": 2, "optimizer": "adam", "learning_rate": 0.01, **PAPER}
+    old = blocks_of(tmp_path / "earlier", np.arange(OLD_WORDS), 2)
+    earlier = run_stage(MODEL, spark, TrainSettings(**adam), old)
+    root = blocks_of(tmp_path / "later", np.arange(ALL_WORDS), 3)
+    warm = TrainSettings(**{**adam, "epochs": 1}, warm_start=earlier.location.path)
+    model = run_stage(MODEL, spark, warm, root)
+    for side in SIDES:
+        before, start, after = by_word(earlier, side), by_word(model, side, 0), by_word(model, side)
+        assert all(same(before[word], start[word]) for word in before)
+        # the last number of a word's state is the number of its steps
+        assert all(before[word][2][-1] > 0 for word in before)
+        assert all(after[word][2][-1] > start[word][2][-1] for word in start)
+        assert start[f"word{OLD_WORDS}"][2][-1] == 0
+    with pytest.raises(ConfigurationError, match="which has adam; give --optimizer adam"):
+        run_stage(MODEL, spark, settings(earlier), root, overwrite=True)
+
+
 @pytest.mark.parametrize("adagrad", ["row", "element"])
 @pytest.mark.parametrize("symmetric", [True, False])
 def test_new_words_start_from_the_average_of_their_contexts(
@@ -216,6 +234,8 @@ def test_a_moved_model_is_the_same_and_another_one_is_not(
          r", which is 4; give --vector-size 4"),
         ({"adagrad": "element"}, ConfigurationError, r"adagrad=element must equal that of \S+, "
          "which is row; give --adagrad row"),
+        ({"optimizer": "adam"}, ConfigurationError, r"optimizer=adam must equal that of \S+, "
+         "which is adagrad; give --optimizer adagrad"),
         ({"warm_start": "nowhere"}, InputError, "warm_start=nowhere is not a model; name an"),
     ],
 )  # fmt: skip

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from glove_spark.kernels.document_averages import average_vectors, frequency_weights
+from glove_spark.kernels.document_averages import average_vectors, frequency_weights, unit_weights
 
 VECTORS = np.random.default_rng(3).normal(size=(7, 4)).astype(np.float32)
 
@@ -34,6 +34,14 @@ def test_is_the_mean_of_known_words(documents, weighted):
 def test_weights_fall_with_the_share_of_all_tokens():
     weights = frequency_weights(np.array([900, 99, 1, 0]), 1e-3)
     np.testing.assert_allclose(weights, [1e-3 / 0.901, 1e-3 / 0.1, 0.5, 1], rtol=1e-6)
+
+
+def test_unit_weights_make_every_length_one():
+    vectors = np.random.default_rng(4).standard_normal((9, 5)).astype(np.float32) * 7
+    vectors[3] = 0
+    lengths = np.linalg.norm(vectors * unit_weights(vectors)[:, np.newaxis], axis=1)
+    np.testing.assert_allclose(np.delete(lengths, 3), 1, rtol=1e-6)
+    assert lengths[3] == 0
 
 
 def ended(*documents):

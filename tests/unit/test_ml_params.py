@@ -67,7 +67,7 @@ def test_every_option_that_changes_a_result_is_a_param_with_its_default(stage, s
 
 def test_there_are_no_other_params():
     names = {param_name(spec.name) for _, spec in RESULT_OPTIONS}
-    also = {"inputCol", "outputCol", "workDir", "frequencyWeight"}
+    also = {"inputCol", "outputCol", "workDir", "frequencyWeight", "unitVectors"}
     assert {param.name for param in GloVe().params} == names | also
     assert len(names) == len(RESULT_OPTIONS), "two options share a name"
     assert set(SPARK_NAMES) <= {spec.name for _, spec in RESULT_OPTIONS}

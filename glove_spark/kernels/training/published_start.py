@@ -19,7 +19,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from glove_spark.kernels.training.parameters import Accumulators, Parameters
+from glove_spark.kernels.training.parameters import Accumulators, Parameters, initial_state
 
 Float32 = NDArray[np.float32]
 Float64 = NDArray[np.float64]
@@ -101,11 +101,16 @@ def frequency_biases(counts: NDArray[np.int64]) -> Float64:
 
 
 def published_parameters(vectors: Float32, biases: Float32, adagrad: Accumulators) -> Parameters:
-    """Return the parameters of known words from their scaled vectors (n, d) and biases (n,)."""
-    shape = vectors.shape if adagrad == "element" else vectors.shape[:1]
+    """Return the parameters of known words from their scaled vectors (n, d) and biases (n,).
+
+    Adam's moments start at 0, as those of any other word.
+    """
+    gradsq = initial_state(vectors.shape, adagrad)
+    if adagrad != "adam":
+        gradsq[...] = KNOWN_GRADSQ
     return Parameters(
         vectors=vectors,
         biases=biases,
-        vector_gradsq=np.full(shape, KNOWN_GRADSQ, np.float32),
+        vector_gradsq=gradsq,
         bias_gradsq=np.full(len(vectors), KNOWN_GRADSQ, np.float32),
     )

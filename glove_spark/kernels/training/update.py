@@ -26,6 +26,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from glove_spark.kernels.blocks.cells import Batch, BatchedCell, Tiles
+from glove_spark.kernels.training.adam import adam_step
 from glove_spark.kernels.training.objective import NO_TERMS, Objective, WordTerms
 from glove_spark.kernels.training.parameters import Accumulators, Parameters
 from glove_spark.kernels.training.products import Products, SparseProducts, TileProducts
@@ -52,8 +53,8 @@ class StepSettings:
     objective
         The objective to minimise.
     adagrad
-        ``"row"``: one accumulator per word; ``"element"``: one per coordinate, as the reference
-        program has.
+        ``"row"``: one accumulator per word; ``"element"``: one per coordinate, as in the reference
+        program; ``"adam"``: Adam instead (see `adam`), without the bound and damping.
     """
 
     learning_rate: float
@@ -171,6 +172,7 @@ class _Trainer:
         self.words, self.vector_size = words, words.vector_size
         self.alpha, self.anchored = settings.objective.exponent, settings.objective.anchored
         self.eta, self.kappa = np.float32(settings.learning_rate), np.float32(settings.damping)
+        self.adam = settings.adagrad == "adam"
         self.workspace = Workspace()
 
     def train(self, batch: Batch, *, turned: bool) -> float:
@@ -198,8 +200,11 @@ class _Trainer:
         e = np.multiply(f, r, out=array("e", *products.shape))
         cost = 0.5 * float(np.vdot(e, r))
 
-        rates = self._rates(products, words, f, squared_e=np.multiply(e, e, out=r))
-        values -= self._step(products, values, e, *rates, scratch=(f, r))
+        if self.adam:
+            values -= self._adam_step(products, words, f, e, turned=turned)
+        else:
+            rates = self._rates(products, words, f, squared_e=np.multiply(e, e, out=r))
+            values -= self._step(products, values, e, *rates, scratch=(f, r))
         values[:n, self.words.bias_at(1 - turned)] = 1
         values[n:, self.words.bias_at(turned)] = 1
         self.words.scatter(ids, words)
@@ -210,12 +215,36 @@ class _Trainer:
         array, tables = self.workspace.array, self.words.tables
         elements = None
         if tables.elements is not None:
-            elements = array("elements", number, self.vector_size)
+            elements = array("elements", number, tables.elements.shape[1])
         return Words(
             values=array("values", number, self.vector_size + 2),
             numbers=array("numbers", len(tables.numbers), number),
             elements=elements,
         )
+
+    def _adam_step(
+        self, products: Products, words: Words, f: Float32, e: Float32, *, turned: bool
+    ) -> Float32:
+        """Return what is to be taken from the words' values; change their moments."""
+        if words.elements is None:
+            raise ValueError('adagrad="adam" needs parameters with its state')
+        d, n, values = self.vector_size, products.num_rows, words.values
+        step = self.workspace.array("step", *values.shape)
+        self._both_ways(products, e, e, values, out=step)
+        # the bias's gradient is where the side has its bias, in one of the last two columns
+        bias_of = slice(0, n), slice(n, None)
+        columns = self.words.bias_at(turned), self.words.bias_at(1 - turned)
+        gradient = np.empty((len(values), d + 1), dtype=np.float32)
+        gradient[:, :d] = step[:, :d]
+        for part, column in zip(bias_of, columns, strict=True):
+            gradient[part, d] = 0 if self.anchored else step[part, column]
+        met = self._sums(products, f, np.ones((1, len(values)), dtype=np.float32))[0] > 0
+        moved = adam_step(words.elements, gradient, met, float(self.eta))
+        step[:, :d], step[:, d:] = moved[:, :d], 0
+        if not self.anchored:
+            for part, column in zip(bias_of, columns, strict=True):
+                step[part, column] = moved[part, d]
+        return step
 
     def _rates(
         self, products: Products, words: Words, f: Float32, squared_e: Float32

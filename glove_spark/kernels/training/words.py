@@ -27,7 +27,8 @@ class Words(NamedTuple):
         the vector has one, the vector's. An array per number, so that what is done to all words' is
         one pass.
     elements
-        (n, d): the vector's accumulators, where it has one per coordinate; else None.
+        (n, d): the vector's accumulators, where it has one per coordinate, or Adam's state; else
+        None.
     """
 
     values: Float32
@@ -76,10 +77,11 @@ class CellWords:
         self._starts, padded = (0, sizes[0]), sum(sizes)
         d = self.vector_size = int(rows.vectors.shape[1])
         by_element = rows.vector_gradsq.ndim == 2
+        width = rows.vector_gradsq.shape[-1]
         self.tables = Words(
             values=np.zeros((padded, d + 2), dtype=np.float32),
             numbers=np.ones((2 if by_element else 3, padded), dtype=np.float32),
-            elements=np.ones((padded, d), dtype=np.float32) if by_element else None,
+            elements=np.ones((padded, width), dtype=np.float32) if by_element else None,
         )
         self._in_runs: dict[int, Words] = {}
         for k, log_weight in enumerate((row_log_weight, col_log_weight)):
