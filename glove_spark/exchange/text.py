@@ -169,11 +169,11 @@ def _numbers(text: bytes, wanted: int) -> NDArray[np.float32] | None:
 
 
 def _remedy(line: bytes) -> str:
-    """Say what a line may be that is no word and numbers, and what to do; "" where nobody knows."""
+    """Say what a line that is not a word and its numbers may be, and what to do."""
     for pattern, remedy in _ODD_LINES.items():
         if re.search(pattern, line):
             return f"; {remedy}"
-    return ""
+    return "; correct the line"
 
 
 def _is_number(field: bytes) -> bool:

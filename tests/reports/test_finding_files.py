@@ -202,7 +202,7 @@ def test_a_zstd_window_that_is_too_long_is_named(write):
     ],
 )
 def test_pointers_models_and_other_compression_are_refused_by_name(write, content, what):
-    with pytest.raises(InputError, match=rf"innocent\.txt is .*{what}.*leave it out"):
+    with pytest.raises(InputError, match=rf"innocent\.txt is .*{what}.*remove it from the input"):
         content_of(Location.of(write("innocent.txt", content)))
 
 

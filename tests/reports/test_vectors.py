@@ -145,7 +145,7 @@ def test_an_archive_of_vectors_is_named_as_one(tmp_path, name):
         ("<<<<<<< HEAD\nthe 1 2\n", "line 1: 'HEAD' .* an unresolved merge of Git"),
         ("the 1 2\n=======\nthe 1 2\n", "line 2: 0 numbers, .* an unresolved merge of Git"),
         ("the,1,2\nking,3,4\n", "line 1: .* separated by commas or semicolons"),
-        ("word;x;y\nking;3;4\n", "line 1: not a word and its numbers"),
+        ("word;x;y\nking;3;4\n", "line 1: a line must be a word and its numbers"),
         ("the 1,5 2,5\n", "line 1: '1,5' is not a number; numbers have decimal commas"),
         ("the [1.0 2.0]\n", r"line 1: '\[1.0' is not a number; vectors stand in brackets"),
         ("the 1 2\rking 3 4\r", "carriage returns alone; write line feeds"),
