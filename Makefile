@@ -8,7 +8,7 @@
 # make format     what ruff can mend
 # make dist       what a cluster is sent: wheel, zip for --py-files, environment for --archives
 # make soak       50 runs on a cluster of this machine, something killed in each
-# make year       365 daily batches, a crash a week, against one count of all
+# make year       365 daily batches, a crash per week, against one count of all
 # make benchmark  the standard corpus
 # make docs       what documents repeat of the code
 # make docs-site  the documentation site, in site/

@@ -1,4 +1,4 @@
-"""GloVe word vectors from any corpus, on Apache Spark.
+"""Train GloVe word vectors on your own text, with Apache Spark.
 
 The names below are all that most programs need. They are imported when they are first used, so that
 what works without Spark (the command line's help, `WordVectors`) starts without it.

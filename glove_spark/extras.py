@@ -1,4 +1,4 @@
-"""Packages that few commands need: an installation without them names what to install."""
+"""Optional packages: an error names what to install if one is missing."""
 
 from __future__ import annotations
 

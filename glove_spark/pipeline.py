@@ -1,4 +1,4 @@
-"""The stages in their order, and how they are run one after another."""
+"""Run the stages of the pipeline one after another."""
 
 from __future__ import annotations
 
@@ -38,14 +38,14 @@ PIPELINE: tuple[Stage, ...] = (
     VECTORS,
     VECTORS_TEXT,
 )
-"""Every dataset's stage, in an order in which inputs come first."""
+"""The stage of every dataset, in an order in which inputs come first."""
 
 
 def run_pipeline(spark: SparkSession, config: PipelineConfig) -> dict[str, Dataset]:
-    """Bring every dataset of ``config.run.output`` up to date.
+    """Run all stages, and bring every dataset of ``config.run.output`` up to date.
 
-    What is done already is skipped; what other settings made is redone, with
-    all that depends on it.
+    Complete datasets are skipped. Datasets that were made with other settings are made again, with
+    all datasets that depend on them.
 
     Returns
     -------

@@ -1,4 +1,4 @@
-"""The process that forks Spark's Python workers, in which a task does not wait for nothing.
+"""The process that forks Spark's Python workers, without the delays of Spark's own daemon.
 
 Spark starts this as ``spark.python.daemon.module``; it must be installed where executors run. Two
 things cost each task 20 to 40 ms under Spark's own:

@@ -1,6 +1,6 @@
 #!/bin/sh
 # A day's text into the counts, a version of the model that follows, and the version published:
-# what cron and systemd run, and conf/airflow/glove_daily.py does as a task a stage.
+# what cron and systemd run, and conf/airflow/glove_daily.py does as a task per stage.
 #
 #   scripts/daily.sh OUTPUT CORPUS [DAY]
 #

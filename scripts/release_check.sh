@@ -11,8 +11,12 @@ scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
 
 rm -rf "$folder"
+# a copy, because the README is changed for PyPI's page, which cannot follow relative links
+mkdir "$scratch/source"
+cp -R pyproject.toml README.md LICENSE glove_spark "$scratch/source"
+"$python" scripts/readme_for_pypi.py "$scratch/source"
 # the wheel is made from the source distribution, so both are complete
-"$python" -m build --outdir "$folder" . > "$scratch/build.log" 2>&1 || {
+"$python" -m build --outdir "$folder" "$scratch/source" > "$scratch/build.log" 2>&1 || {
     cat "$scratch/build.log" >&2
     exit 1
 }

@@ -54,7 +54,7 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("what", choices=("transform", "synonyms", "classifier"))
-    parser.add_argument("--input", nargs="+", help="files of text, a document a line")
+    parser.add_argument("--input", nargs="+", help="files of text, a document per line")
     parser.add_argument("--cores", type=int, default=2)
     parser.add_argument("--turns", type=int, default=5)
     parser.add_argument("--vector-size", type=int, default=100)

@@ -2,8 +2,8 @@
 
 The command is run by a shell and finds in its environment
 
-    CORPUS   a plain-text file, one document a line, tokens separated by white space
-    OUTPUT   where it shall put its vectors as GloVe text: a word and its numbers a line
+    CORPUS   a plain-text file, one document per line, tokens separated by white space
+    OUTPUT   where it shall put its vectors as GloVe text: a word and its numbers per line
 
 Ours reads the same file and starts from an empty folder each time. Both are timed as whole
 processes, from their start to their end. If a program writes `$OUTPUT.json`, an object, the
@@ -78,7 +78,7 @@ def run_theirs(command: str, corpus: Path, output: Path, data: Path) -> Record:
 
 
 def comparison_table(records: list[Record]) -> list[str]:
-    """Word the comparison: a line a run, then the medians and their ratio, theirs to ours."""
+    """Word the comparison: a line per run, then the medians and their ratio, theirs to ours."""
     tests = list(records[0]["scores"])
     lines = [
         f"{'program':14}{'turn':>5}{'seconds':>9}{'MiB':>8}" + "".join(f"{t:>10}" for t in tests)

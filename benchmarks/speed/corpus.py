@@ -2,7 +2,7 @@
 
     GLOVE_SPARK_DATA=... python -m benchmarks.speed.corpus [--input PATH] [--cores 2]
 
-Prints tokens a second, bytes a nonzero and the peak memory of the JVM and of the Python workers
+Prints tokens per second, bytes per nonzero and the peak memory of the JVM and of the Python workers
 (Linux). Session start is not counted, and neither is a warm-up on a
 few lines, which starts the workers and loads Spark's classes.
 """

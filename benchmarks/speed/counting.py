@@ -1,4 +1,4 @@
-"""Measure the counting kernel alone: nanoseconds a pair of tokens on one core.
+"""Measure the counting kernel alone: nanoseconds per pair of tokens on one core.
 
     python -m benchmarks.speed.counting [--window-size 15] [--left-only]
     python -m benchmarks.speed.counting --output work --window-size 15
@@ -90,7 +90,7 @@ def main() -> None:
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
     print(
         f"{len(ids):,} tokens, V = {len(counts):,}, {pairs:,} pairs, {nnz:,} nonzeros: "
-        f"{min(seconds) / pairs * 1e9:.1f} ns a pair, peak {peak:,} MiB"
+        f"{min(seconds) / pairs * 1e9:.1f} ns per pair, peak {peak:,} MiB"
     )
 
 

@@ -1,4 +1,4 @@
-"""Measure the training kernel: nonzeros a second on one core, by vector size and objective.
+"""Measure the training kernel: nonzeros per second on one core, by vector size and objective.
 
     OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 python -m benchmarks.speed.kernel --num-blocks 2
     python -m benchmarks.speed.kernel --cooccurrence work/cooccurrence --num-blocks 8
@@ -78,7 +78,7 @@ def one_cell(coo: Coo, num_blocks: int) -> Coo:
 def nonzeros_per_second(
     cell: BatchedCell, grid: BlockGrid, vector_size: int, seconds: float, objective: Objective
 ) -> float:
-    """Train the cell for some time, at least one pass; return nonzeros a second."""
+    """Train the cell for some time, at least one pass; return nonzeros per second."""
     last = grid.num_blocks - 1
     sizes = grid.block_size(0), grid.block_size(last)
     sides = [

@@ -13,7 +13,7 @@ against the peaks:
     gathers      4 * 4 (d + 2) bytes a sparse nonzero, of the batch's words in the cache: two
                  rows for the inner product and one for each of two products with a matrix
     bytes        a batch's own arrays once, and every word of it read and written:
-                 2 * 4 (d + 5) bytes a word and batch; nothing more need leave the cache
+                 2 * 4 (d + 5) bytes per word and batch; nothing more need leave the cache
 
 The bound is what these would take at the peaks, whichever is longest; "of bound" is the share of it
 that is reached.
@@ -76,7 +76,7 @@ class Work(NamedTuple):
     sparse: float
 
     def gathers(self, vector_size: int) -> float:
-        """Return the bytes a nonzero of rows that sparse products fetch from the cache."""
+        """Return the bytes per nonzero of rows that sparse products fetch from the cache."""
         return 4 * 4 * (vector_size + 2) * self.sparse
 
     def flops(self, vector_size: int) -> float:
@@ -84,7 +84,7 @@ class Work(NamedTuple):
         return 6 * (vector_size + 2) * self.places
 
     def bytes(self, vector_size: int) -> float:
-        """Return the bytes a nonzero that have to come from memory or go there."""
+        """Return the bytes per nonzero that have to come from memory or go there."""
         return self.cell_bytes + 2 * 4 * (vector_size + 5) * self.words
 
 
@@ -143,7 +143,7 @@ def tile_peak(side: int, vector_size: int) -> float:
 
 
 def memory_peaks() -> dict[str, float]:
-    """Measure bytes a second of reading and of copying; what is copied counts twice."""
+    """Measure bytes per second of reading and of copying; what is copied counts twice."""
     source = np.ones(TABLE_BYTES // 4, np.float32)
     target = np.ones_like(source)
     return {
@@ -153,7 +153,7 @@ def memory_peaks() -> dict[str, float]:
 
 
 def gather_peak(vector_size: int, table_bytes: int) -> float:
-    """Measure bytes a second of random rows gathered from a table."""
+    """Measure bytes per second of random rows gathered from a table."""
     table = np.ones((table_bytes // (4 * vector_size), vector_size), np.float32)
     rows = CACHED_BYTES // (4 * vector_size)
     ids = np.random.default_rng(1).integers(len(table), size=(64, rows))

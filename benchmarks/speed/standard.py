@@ -8,7 +8,7 @@ runs, for every combination, the command
         --vector-size 50 --epochs 5 --num-blocks P --seed S --master local[2]
 
 as a process of its own, scores the vectors, prints a table and appends one JSON
-record a run to benchmarks/records/results.jsonl. Runs share WORK, so a run after the first
+record per run to benchmarks/records/results.jsonl. Runs share WORK, so a run after the first
 repeats only the stages whose options differ; `stages` of the record has what ran.
 With --fresh every run starts from an empty folder and `wall_seconds` is from text to vectors.
 `java_archive` of the record says whether Java started from an archive of its classes, which

@@ -3,7 +3,7 @@
     CORPUS=corpus.txt OUTPUT=vectors.txt python -m benchmarks.speed.word2vec
     python -m benchmarks.speed.standard --compare-with 'python -m benchmarks.speed.word2vec'
 
-reads a document a line, splits at blanks, trains and writes GloVe text, with the times of its
+reads a document per line, splits at blanks, trains and writes GloVe text, with the times of its
 parts beside it. It trains a replica of the model in every partition and averages them after each
 iteration, so its partitions are the cores: fewer would leave cores idle, more would be further from
 sequential training. The window is word2vec's usual one; all settings are in the record.

@@ -1,4 +1,4 @@
-"""A model that follows a corpus day by day: an Airflow DAG, a task a stage.
+"""A model that follows a corpus day by day: an Airflow DAG, a task per stage.
 
     update -> blocks -> train -> export -> publish
 

@@ -1,1 +1,1 @@
-"""The files of Stanford's GloVe program in C, and their way into our datasets and back."""
+"""Import and export files of Stanford's GloVe program in C."""

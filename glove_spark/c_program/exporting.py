@@ -1,4 +1,4 @@
-"""From our datasets to the C program's files."""
+"""Write our datasets as files of the C program."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def export_c(
     gradsq: str | Location | None = None,
     overwrite: bool = False,
 ) -> list[Location]:
-    """Write those of the C program's files that are named.
+    """Write the given files of the C program.
 
     Parameters
     ----------
@@ -64,7 +64,9 @@ def export_c(
         )
     for name, target in targets.items():
         if name in ("parameters", "gradsq") and not target.is_local:
-            raise OutputError(f"{target.shown} is remote; parameters are written to local files")
+            raise OutputError(
+                f"{name}={target.shown} is remote; it can only be written to a local file; name one"
+            )
         if target.kind() != fs.FileType.NotFound and not overwrite:
             raise OutputError(f"{target.shown} exists; give --overwrite or another name")
         target.parent.make_folder()

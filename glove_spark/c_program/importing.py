@@ -1,4 +1,4 @@
-"""From the C program's files to the datasets vocabulary, cooccurrence and model."""
+"""Import files of the C program as the datasets vocabulary, cooccurrence and model."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def import_c(
     gradsq: str | Location | None = None,
     overwrite: bool = False,
 ) -> list[Dataset]:
-    """Make datasets of what the C program counted or trained.
+    """Make datasets from counts or parameters of the C program.
 
     Parameters
     ----------
@@ -70,7 +70,9 @@ def import_c(
         If other datasets are there and ``overwrite`` is not set.
     """
     if gradsq is not None and parameters is None:
-        raise ConfigurationError("gradsq is of use with parameters only; give --parameters too")
+        raise ConfigurationError(
+            f"gradsq={gradsq} needs parameters; give --parameters too, or omit --gradsq"
+        )
     root, vocabulary = Location.of(output), read_vocab(Location.of(vocab))
     claim_folder(root)
     with hold_lock(root, "glove-spark import-c"):
@@ -118,8 +120,8 @@ def _import(
             inputs["gradsq"] = _state(squares.location)
             if squares.shape != matrix.shape:
                 raise InputError(
-                    f"{squares.location.shown} has {squares.shape[1]} numbers a word and "
-                    f"{file.shown} {matrix.shape[1]}; they belong to different runs"
+                    f"{squares.location.shown} has {squares.shape[1]} numbers per word, but "
+                    f"{file.shown} has {matrix.shape[1]}; give two files of the same run"
                 )
         settings = {
             "vector_size": matrix.shape[1] - 1,
@@ -144,7 +146,7 @@ def _bring_up_to_date(
     build: Callable[[Location], Mapping[str, Any]],
     overwrite: bool,
 ) -> Dataset:
-    """Bring a dataset up to date; what is left of an import that fails is deleted."""
+    """Bring a dataset up to date; delete unfinished files if the import fails."""
 
     def whole_or_nothing(unfinished: Location) -> Mapping[str, Any]:
         try:
@@ -229,7 +231,10 @@ def _write_model(
             own = slice(begin + block, begin + vocabulary_size, num_blocks)
             part = np.asarray(values[own], np.float32)
             if not np.isfinite(part).all():
-                raise InputError(f"{parameters.location.shown} holds numbers that are not finite")
+                raise InputError(
+                    f"{parameters.location.shown} contains numbers that are not finite; train "
+                    "again with the C program"
+                )
             ones = np.ones(len(part), np.float32)
             made = Parameters(part[:, :-1], part[:, -1], ones, ones)
             if squares is not None:

@@ -1,4 +1,4 @@
-"""Records of ``cooccurrence.bin``: read in blocks, counted, and brought in order out of memory."""
+"""Records of ``cooccurrence.bin``: read them in blocks, count them, and sort them on disk."""
 
 from __future__ import annotations
 
@@ -44,13 +44,13 @@ def read_records(location: Location) -> Iterator[Records]:
         yield np.frombuffer(data[:whole], RECORD)
     if rest:
         raise InputError(
-            f"{location.shown} is cut short: it ends {len(rest)} bytes into a record of "
-            f"{RECORD.itemsize}"
+            f"{location.shown} is cut short: its last record has {len(rest)} of "
+            f"{RECORD.itemsize} bytes; copy or make the file again"
         )
 
 
 class RecordTally:
-    """What one pass over the records tells.
+    """Facts that one pass over the records collects.
 
     Attributes
     ----------
@@ -93,14 +93,14 @@ class RecordTally:
             outside = (block[name] < 1) | (block[name] > size)
             if outside.any():
                 raise InputError(
-                    f"{self._shown} has a record of word {block[name][outside][0]}, and the "
-                    f"vocabulary has words 1 to {size:,}; it belongs to another vocab.txt"
+                    f"{self._shown} has a record of word {block[name][outside][0]}, but the "
+                    f"vocabulary has only words 1 to {size:,}; give the vocab.txt of the same run"
                 )
         wrong = ~((block["count"] > 0) & np.isfinite(block["count"]))
         if wrong.any():
             raise InputError(
                 f"{self._shown} has a count of {block['count'][wrong][0]}; counts must be positive "
-                "and finite"
+                "and finite; make the file again"
             )
 
 
@@ -189,6 +189,6 @@ def _refuse_duplicates(records: Records, shown: str) -> None:
     if same.any():
         first = records[int(np.argmax(same))]
         raise InputError(
-            f"{shown} has two records of row {first['row']}, column {first['col']}; it is no "
-            "merged co-occurrence file"
+            f"{shown} has two records of row {first['row']}, column {first['col']}; give the final "
+            "file of the C program's cooccur, in which records are merged"
         )

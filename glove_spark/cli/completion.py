@@ -37,7 +37,7 @@ def _completion(given: argparse.Namespace) -> None:
 
 
 def answer_the_shell(parser: argparse.ArgumentParser) -> None:
-    """Complete what is typed, and end, if it is a shell that asks; else do nothing."""
+    """Print completions and exit if a shell asks for them; otherwise do nothing."""
     if "_ARGCOMPLETE" not in os.environ:
         return
     import argcomplete

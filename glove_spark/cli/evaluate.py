@@ -70,7 +70,7 @@ def _evaluate(settings: EvaluateSettings) -> None:
 
 @contextmanager
 def _stores(settings: EvaluateSettings) -> Iterator[Any]:
-    """Give the function from a source to where it is searched: here, or by Spark's tasks."""
+    """Yield a function that makes a searchable store of a source: in this process, or on Spark."""
     if not settings.on_spark:
         from glove_spark.evaluation.scores import InMemory
         from glove_spark.vectors.word_vectors import WordVectors

@@ -1,4 +1,4 @@
-"""The flag --metrics: a command says at its end, also after an error, what it did."""
+"""The flag --metrics: a command writes metrics at its end, also after an error."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ METRICS = next(spec for spec in RunSettings.specs() if spec.name == "metrics")
 
 
 def write_metrics(given: argparse.Namespace, exit_code: int, started: float) -> None:
-    """Write the metrics of a command that has ended, where it was asked to.
+    """Write the metrics of a command that has ended, if ``--metrics`` was given.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""How a command is added to the parser."""
+"""Add commands and their options to the parser."""
 
 from __future__ import annotations
 

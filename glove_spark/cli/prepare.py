@@ -58,7 +58,7 @@ def make_archive(java_options: str) -> Path:
 
     target = archive_file()
     if target is None:
-        raise SetupError("no Java found; install Java 17 or later, or point JAVA_HOME to one")
+        raise SetupError("no Java found; install Java 17 or later, or set JAVA_HOME to its folder")
     started = time.perf_counter()
     target.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="archive-", dir=target.parent) as scratch:
@@ -76,8 +76,9 @@ def make_archive(java_options: str) -> Path:
         if answer.returncode != 0 or not made.exists():
             reason = (answer.stderr or answer.stdout).strip().splitlines() or ["it said nothing"]
             raise SetupError(
-                f"Java made no archive of its classes: {reason[-1]}; it takes Java 17 or later of "
-                "the HotSpot kind, 0.3 GB on the disk of XDG_CACHE_HOME, and is not needed to run"
+                f"Java wrote no class-data archive: {reason[-1]}; it needs a HotSpot Java 17 or "
+                "later and 0.3 GB of disk space in XDG_CACHE_HOME (default ~/.cache); "
+                "all other commands also work without the archive"
             )
         made.replace(target)
     log.info(

@@ -46,7 +46,9 @@ def _publish(settings: PublishSettings) -> None:
     questions = Questions.read(settings.analogies, files, lowercase=True)
     root = Location.of(settings.output)
     if not root.exists():
-        raise InputError(f"output={root.shown} does not exist; name the folder of the versions")
+        raise InputError(
+            f"output={root.shown} does not exist; name the output folder that contains versions"
+        )
     with hold_lock(root, "glove-spark publish"):
         done = publish_version(
             root,

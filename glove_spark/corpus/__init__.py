@@ -1,1 +1,1 @@
-"""The user's text: which files it is made of, how documents are read, and their tokens."""
+"""The user's text: find its files, read documents, and split them into tokens."""

@@ -1,4 +1,4 @@
-"""What a file of the corpus holds, by its first bytes: names are not always true.
+"""Detect the content of a file by its first bytes, because file names may be wrong.
 
 Text may be compressed whatever its name says, and tables may have other names. What cannot be read
 as text is refused by name: as words it would be counted without an error.
@@ -49,7 +49,7 @@ SMALLEST_HEAD = 200
 
 
 class Content(NamedTuple):
-    """What a file holds.
+    """The detected content of a file.
 
     Attributes
     ----------
@@ -103,7 +103,7 @@ def _is_whole_json(head: bytes) -> bool:
 
 
 def refuse_binary(head: bytes, shown: str) -> None:
-    """Refuse what does not begin as text does.
+    """Raise an error if a file does not begin like text.
 
     Raises
     ------
@@ -115,11 +115,14 @@ def refuse_binary(head: bytes, shown: str) -> None:
         controls = len(head) - len(head.translate(None, _CONTROLS))
         zeros = (head[0::2].count(0), head[1::2].count(0))
         if len(head) >= 8 and max(zeros) > 0.4 * len(head) / 2 and min(zeros) < 0.1 * len(head) / 2:
-            what = "UTF-16 without a byte order mark, it seems; give --encoding utf-16-le or -be"
+            what = (
+                "UTF-16 without a byte order mark, as it seems; give --encoding utf-16-le or "
+                "utf-16-be"
+            )
         elif len(head) >= SMALLEST_HEAD and controls > BINARY_SHARE * len(head):
-            what = "no text: it is full of control characters"
+            what = "not text: it is full of control characters; convert it to text"
     if what is not None:
-        raise InputError(f"{shown} is {what}, or leave it out of the input")
+        raise InputError(f"{shown} is {what}, or remove it from the input")
 
 
 def _head(file: Location, codec: str | None) -> bytes:

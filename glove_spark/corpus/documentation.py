@@ -1,4 +1,4 @@
-"""A real corpus at hand everywhere: the documentation in Python sources.
+"""A real corpus that is available everywhere: the documentation in Python sources.
 
 Sources are parsed, never imported.
 """
@@ -33,7 +33,7 @@ def source_folders() -> list[Path]:
 def write_corpus(
     target: Path, folders: list[Path], documents_per_file: int = 20_000
 ) -> tuple[int, int]:
-    """Write the documentation strings found in ``folders``, one a line.
+    """Write the documentation strings found in ``folders``, one per line.
 
     The same text is written once, however many files repeat it.
 
@@ -55,7 +55,9 @@ def write_corpus(
             partial.write_text("\n".join(lines) + "\n", encoding="utf-8")
             partial.replace(part)
         except OSError as error:
-            raise OutputError(f"cannot write {part}: {error.strerror}") from None
+            raise OutputError(
+                f"cannot write {part}: {error.strerror}; name another folder with --output"
+            ) from None
         files, lines = files + 1, []
 
     for text in documentation(folders):

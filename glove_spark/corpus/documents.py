@@ -1,4 +1,4 @@
-"""Documents: the corpus as a DataFrame of texts, whatever its format.
+"""Read the corpus, in any format, as a DataFrame of texts.
 
 The JVM's readers decompress, split and parse; text that is not UTF-8 is repaired, and records that
 hold no text are told apart, so that the stage can count them.
@@ -98,7 +98,7 @@ def _warn_of_markup(
 
 
 class Reading(NamedTuple):
-    """How some files are read.
+    """How to read some files.
 
     Attributes
     ----------
@@ -223,8 +223,8 @@ def _lines(spark: SparkSession, how: Reading, files: list[Location], *, whole: b
     zstd = next((file for file in files if file.name.lower().endswith(".zst")), None)
     if zstd is not None and tuple(map(int, spark.version.split(".")[:2])) < ZSTD_SINCE:
         raise InputError(
-            f"{zstd.shown} is compressed by zstd, which Spark {spark.version} cannot read; "
-            "use Spark 4.1 or later, or recompress it by gzip"
+            f"{zstd.shown} is compressed with zstd, which Spark {spark.version} cannot read; "
+            "use Spark 4.1 or later, or compress the file with gzip"
         )
     reader = spark.read.option("recursiveFileLookup", "true")
     return reader.text([file.for_spark_reader() for file in files], wholetext=whole)
@@ -270,10 +270,10 @@ def corpus_errors() -> Iterator[None]:
         if gone or "OutOfMemoryError" in text:
             # a JVM without memory may end before it can say so
             raise InputError(
-                "Java ran out of memory or ended while it read the corpus. A document is held in "
-                "memory whole, some 15 bytes a character: break the longest lines or records, or "
-                "raise Java's (--spark-conf spark.driver.memory=4g with local masters, else "
-                "spark.executor.memory)"
+                "Java ran out of memory or ended while it read the corpus. It keeps a whole "
+                "document in memory, at about 15 bytes per character: split the longest lines or "
+                "records, or give Java more memory (--spark-conf spark.driver.memory=4g with a "
+                "local master, otherwise spark.executor.memory)"
             ) from error
         file = re.search(r"reading file (\S.*?)\.\s", text)
         if file is None:

@@ -1,4 +1,4 @@
-"""The user's corpus: which files it is made of, and what each holds."""
+"""Find the files of the corpus and detect their formats."""
 
 from __future__ import annotations
 
@@ -106,8 +106,9 @@ def find_files(settings: TokenizeSettings, *, announce: bool = True) -> Corpus:
         _warn_of(skipped, search.broken)
     if not search.found:
         raise EmptyInputError(
-            f"input={', '.join(settings.input)} holds no file to read ({skipped.hidden} hidden and "
-            f"{skipped.empty} empty ones skipped); name files, folders or patterns that do"
+            f"input={', '.join(settings.input)} contains no file to read ({skipped.hidden} hidden "
+            f"and {skipped.empty} empty files were skipped); name files, or folders or patterns "
+            "that contain some"
         )
     for file in search.found.values():
         _check_file(file, settings)
@@ -116,16 +117,16 @@ def find_files(settings: TokenizeSettings, *, announce: bool = True) -> Corpus:
 
 def _warn_of(skipped: Skipped, broken: list[str]) -> None:
     for number, text in (
-        (skipped.hidden, "hidden files skipped (names that begin with . or _, and what is below)"),
+        (skipped.hidden, "hidden files skipped (a file or folder name begins with . or _)"),
         (skipped.empty, "empty files skipped"),
-        (skipped.repeated, "further names of the same files skipped (links, or given twice)"),
+        (skipped.repeated, "other names of the same files skipped (links, or given twice)"),
         (skipped.output, "output folders of glove_spark skipped"),
     ):
         if number:
             log.warning("tokenize: %s %s", f"{number:,}", text)
     if broken:
         more = f" and {len(broken) - 3:,} more" if len(broken) > 3 else ""
-        log.warning("tokenize: links that lead nowhere: %s%s", ", ".join(broken[:3]), more)
+        log.warning("tokenize: broken links skipped: %s%s", ", ".join(broken[:3]), more)
 
 
 class FileSearch:
@@ -171,12 +172,14 @@ class FileSearch:
                 self._folder(root)
                 return
             if root.is_local and os.path.islink(root.path):
-                raise InputError(f"input={pattern} is a link that leads nowhere; check the path")
+                raise InputError(f"input={pattern} is a broken link; check the path")
             if not re.search(r"[*?\[]", root.path):
                 raise InputError(f"input={pattern} does not exist; check the path")
             self._pattern(pattern, root)
         except OSError as error:
-            raise InputError(f"input={pattern} cannot be read: {error}") from None
+            raise InputError(
+                f"input={pattern} cannot be read: {error}; check the path and its permissions"
+            ) from None
 
     def _pattern(self, pattern: str, root: Location) -> None:
         base = Location(re.split(r"[^/]*[*?\[]", root.uri, maxsplit=1)[0].rstrip("/"))
@@ -302,9 +305,9 @@ def refuse_table(folder: Location, names: Iterable[str]) -> None:
             system = "Iceberg"
     if system is not None:
         raise InputError(
-            f"{folder.shown} is a {system} table, whose files also hold rows that were deleted or "
-            "replaced; read it with Spark and give the DataFrame to glove_spark.GloVe, or write "
-            "the column of text as Parquet and name that folder"
+            f"{folder.shown} is a {system} table, whose files also contain rows that were deleted "
+            "or replaced; read it with Spark and give the DataFrame to glove_spark.GloVe, or write "
+            "the text column as Parquet and name that folder"
         )
 
 
@@ -365,8 +368,9 @@ def check_size(file: Location, size: int | None = None) -> None:
         size = file.filesystem().get_file_info(file.path).size
     if size > LARGEST_WHOLE_FILE:
         raise InputError(
-            f"input={file.shown} has {size:,} bytes, and is held in memory whole, at most "
-            f"{LARGEST_WHOLE_FILE:,}; split it, or use document=line and one JSON object per line"
+            f"input={file.shown} has {size:,} bytes; with document=file a file must have at most "
+            f"{LARGEST_WHOLE_FILE:,}, because it is kept in memory; split it, or use document=line "
+            "and one JSON object per line"
         )
 
 
@@ -387,14 +391,14 @@ def kind_of(file: Location, content: Content, settings: TokenizeSettings) -> str
     if content.kind in ("parquet", "orc"):
         if settings.format not in ("auto", content.kind):
             raise InputError(
-                f"{file.shown} is {content.kind}, not what format={settings.format} says; "
-                f"give --format auto or {content.kind}, or leave it out"
+                f"{file.shown} contains {content.kind}, but format={settings.format} is set; "
+                f"give --format auto or {content.kind}, or remove the file from the input"
             )
         return content.kind
     if named in ("parquet", "orc"):
         raise InputError(
-            f"{file.shown} cannot be read as {named}: it does not begin as such a file; replace "
-            "or remove it"
+            f"{file.shown} is not a valid {named} file: its first bytes are wrong; replace or "
+            "remove it"
         )
     if content.kind == "warc":
         return "warc"
@@ -460,8 +464,11 @@ def check_json_field(file: Location, field: str, codec: str | None, encoding: st
                 if isinstance(record, dict):
                     fields.update(dict.fromkeys(record))
     except (OSError, EOFError, pa.ArrowException) as error:
-        raise InputError(f"{file.shown} cannot be read: {error}") from None
+        raise InputError(
+            f"{file.shown} cannot be read: {error}; replace it, or remove it from the input"
+        ) from None
     if fields and field not in fields:
         raise ConfigurationError(
-            f"text_column={field!r} is not in {file.shown}; its fields are {', '.join(fields)}"
+            f"text_column={field!r} is not in {file.shown}; name one of its fields: "
+            f"{', '.join(fields)}"
         )

@@ -1,4 +1,4 @@
-"""Documents that Spark's own readers cannot read, and tokens to object stores, by pyarrow.
+"""Read documents that Spark's readers cannot read, and write tokens to object stores, with pyarrow.
 
 Spark reads object stores by connectors that are not part of it, and its writers rename; it goes by
 the names of files for their compression, and reads text as UTF-8 only. Here a Python data source
@@ -52,7 +52,7 @@ _TOKENS = pa.schema([pa.field("tokens", pa.list_(pa.string()))])
 
 @dataclass(frozen=True)
 class Part(InputPartition):
-    """What one task reads.
+    """The part of a file that one task reads.
 
     Attributes
     ----------
@@ -116,7 +116,7 @@ def read_values(
 def write_parquet(
     rows: DataFrame, output: Location, *, row_group_bytes: int, compression: str
 ) -> None:
-    """Write a column ``tokens`` of arrays of strings as Parquet files, one a task."""
+    """Write a column ``tokens`` of arrays of strings as Parquet files, one per task."""
 
     class Tokens(DataSource):
         def writer(self, schema: StructType, overwrite: bool) -> DataSourceArrowWriter:
@@ -164,8 +164,8 @@ def check_column(schema: pa.Schema, column: str, file: Location, kind: str) -> N
     """
     if column not in schema.names:
         raise ConfigurationError(
-            f"text_column={column!r} is not in the {kind} file {file.shown}; its columns are "
-            f"{', '.join(schema.names)}"
+            f"text_column={column!r} is not in the {kind} file {file.shown}; name one of its "
+            f"columns: {', '.join(schema.names)}"
         )
     found = schema.field(column).type
     held = found.value_type if pa.types.is_dictionary(found) else found
@@ -226,8 +226,8 @@ class _Reader(DataSourceReader):
                 yield pa.record_batch([values], names=["value"])
         except (pa.ArrowException, OSError, EOFError, UnicodeError, lzma.LZMAError) as error:
             raise InputError(
-                f"{partition.file.shown} cannot be read ({error}); is it whole, and what its name "
-                "says? Repair or leave it out"
+                f"{partition.file.shown} cannot be read ({error}); check that it is complete and "
+                "that its extension is right; repair it, or remove it from the input"
             ) from None
 
 
@@ -277,8 +277,8 @@ def _json_texts(part: Part) -> Iterator[bytes | None]:
         except ValueError as error:
             line = text.count("\n", 0, place) + 1
             raise InputError(
-                f"{part.file.shown}, line {line:,}: no JSON ({error}); write one object per line, "
-                "or one array of objects"
+                f"{part.file.shown}, line {line:,}: not valid JSON ({error}); write one object per "
+                "line, or one array of objects"
             ) from None
         for record in value if isinstance(value, list) else [value]:
             found = record.get(part.column) if isinstance(record, dict) else None
@@ -306,8 +306,8 @@ def _warc_texts(part: Part) -> Iterator[bytes | None]:
         yield text
     if not seen:
         raise InputError(
-            f"{part.file.shown} is a WARC file without text (conversion) records; extract the text "
-            "of its pages first, or use the WET files of the same crawl"
+            f"{part.file.shown} is a WARC file without text records (of type conversion); extract "
+            "the text of its pages first, or use the WET files of the same crawl"
         )
 
 
@@ -330,7 +330,7 @@ def _records(part: Part) -> Iterator[bytes]:
                     yield record.content_stream().read()
     except damaged.ArchiveLoadFailed as error:
         raise InputError(
-            f"{part.file.shown} is a WARC file that is damaged ({error}); replace or remove it"
+            f"{part.file.shown} is a damaged WARC file ({error}); replace or remove it"
         ) from None
 
 

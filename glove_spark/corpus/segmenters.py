@@ -1,4 +1,4 @@
-"""Tokenizers for scripts that put no blanks between words, for ``--tokenizer module:function``.
+"""Tokenizers for scripts without spaces between words, for ``--tokenizer module:function``.
 
 They need the extra `cjk` where the tasks run: ``pip install 'glove_spark[cjk]'``.
 """
@@ -15,7 +15,7 @@ _SCRIPTS = ("CJK", "HIRAGANA", "KATAKANA", "THAI", "LAO", "KHMER", "MYANMAR", "T
 
 
 def is_written_without_blanks(letter: str) -> bool:
-    """Tell whether a letter is of a script that puts no blanks between words.
+    """Tell whether a letter belongs to a script without spaces between words.
 
     >>> [is_written_without_blanks(letter) for letter in ("東", "ข", "a", "가")]
     [True, True, False, False]
@@ -24,13 +24,13 @@ def is_written_without_blanks(letter: str) -> bool:
 
 
 def chinese(text: str) -> list[str]:
-    """Segment Chinese into words, by jieba; blanks and punctuation are dropped."""
+    """Segment Chinese into words with jieba; drop spaces and punctuation."""
     cut = require("jieba", "cjk", "tokenizer=glove_spark.corpus.segmenters:chinese").cut
     return [word for word in cut(text) if _is_word(word)]
 
 
 def japanese(text: str) -> list[str]:
-    """Segment Japanese into words as they are written, by Janome; punctuation is dropped."""
+    """Segment Japanese into words as they are written, with Janome; drop punctuation."""
     return [word for word in _janome().tokenize(text, wakati=True) if _is_word(word)]
 
 

@@ -1,4 +1,4 @@
-"""Tokenizers: from a column of text to a column of tokens, evaluated by the JVM.
+"""Tokenizers: turn a column of text into a column of tokens, in the JVM.
 
 Only a user's own function runs in Python.
 """
@@ -138,7 +138,8 @@ def check_pattern(spark: SparkSession, pattern: str) -> None:
     except PySparkException as error:
         reason = str(error).splitlines()[0]
         raise ConfigurationError(
-            f"tokenizer='regex:{pattern}' is not a regular expression of Java's: {reason}"
+            f"tokenizer='regex:{pattern}' is not a valid Java regular expression: {reason}; "
+            "correct the pattern"
         ) from None
     try:
         for text in _LONG_RUNS:
@@ -147,7 +148,7 @@ def check_pattern(spark: SparkSession, pattern: str) -> None:
         if "StackOverflowError" not in str(error):
             raise
         raise ConfigurationError(
-            f"tokenizer='regex:{pattern}' overflows Java's stack on a long word; make its repeated "
+            f"tokenizer='regex:{pattern}' overflows Java's stack on a long word; make repeated "
             "groups possessive, as in (?:...)*+, or use a character class"
         ) from None
 
@@ -170,13 +171,15 @@ def load_function(tokenizer: str) -> Callable[[str], list[str]]:
             function = getattr(function, name)
     except Exception as error:
         raise ConfigurationError(
-            f"tokenizer={tokenizer!r} cannot be imported: {type(error).__name__}: {error}"
+            f"tokenizer={tokenizer!r} cannot be imported: {type(error).__name__}: {error}; check "
+            "the names of module and function, and PYTHONPATH"
         ) from error
     try:
         tokens = function(SAMPLE)
     except Exception as error:
         raise ConfigurationError(
-            f"tokenizer={tokenizer!r} fails on {SAMPLE!r}: {type(error).__name__}: {error}"
+            f"tokenizer={tokenizer!r} fails on {SAMPLE!r}: {type(error).__name__}: {error}; "
+            "correct the function"
         ) from error
     _check_tokens(tokenizer, tokens, ConfigurationError)
     checked: Callable[[str], list[str]] = function
@@ -202,7 +205,7 @@ def _python_tokenizer(tokenizer: str) -> Tokenizer:
         except Exception as error:
             raise InputError(
                 f"tokenizer={tokenizer!r} fails on the document that begins {text[:40]!r}: "
-                f"{type(error).__name__}: {error}"
+                f"{type(error).__name__}: {error}; correct the function"
             ) from error
         _check_tokens(tokenizer, tokens, InputError)
         return tokens
@@ -222,7 +225,10 @@ def _check_tokens(tokenizer: str, tokens: object, kind: type[Exception]) -> None
         if isinstance(tokens, list):
             wrong = next(token for token in tokens if not isinstance(token, str))
             found = f"list with a {type(wrong).__name__}"
-        raise kind(f"tokenizer={tokenizer!r} returns a {found} and must return a list of str")
+        raise kind(
+            f"tokenizer={tokenizer!r} returns a {found} but must return a list of str; correct the "
+            "function"
+        )
 
 
 def _is_installed(module: ModuleType) -> bool:

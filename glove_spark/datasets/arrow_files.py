@@ -1,4 +1,4 @@
-"""Arrow IPC files of one record batch: written whole, read through a memory map."""
+"""Write and read Arrow IPC files of one record batch, through a memory map."""
 
 from __future__ import annotations
 
@@ -27,16 +27,18 @@ def read_record_batch(source: Location, schema: pa.Schema) -> pa.RecordBatch:
         reader = pa.ipc.open_file(source.open_input())
         if not reader.schema.equals(schema) or reader.num_record_batches != 1:
             raise DatasetError(
-                f"{source.shown} holds other columns than expected; redo its stage with --overwrite"
+                f"{source.shown} has unexpected columns; run its stage again with --overwrite"
             )
         batch = reader.get_batch(0)
         batch.validate(full=True)
         if any(_has_nulls(column) for column in batch.columns):
-            raise DatasetError(f"{source.shown} has gaps; redo its stage with --overwrite")
+            raise DatasetError(
+                f"{source.shown} has missing values; run its stage again with --overwrite"
+            )
         return batch
     except UNREADABLE as error:
         raise DatasetError(
-            f"{source.shown} cannot be read ({error}); redo its stage with --overwrite"
+            f"{source.shown} cannot be read ({error}); run its stage again with --overwrite"
         ) from error
 
 

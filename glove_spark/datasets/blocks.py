@@ -1,4 +1,4 @@
-"""Training blocks on disk: one Arrow file a cell, one record a batch.
+"""Training blocks on disk: one Arrow file per cell, one record per batch.
 
 The columns are lists, so any Arrow reader shows a batch as what it is; read
 through a memory map they become the flat arrays of a `BatchedCell` without a
@@ -104,7 +104,7 @@ def read_cell(source: Location, shape: tuple[int, int] | None = None) -> Batched
     cell = BatchedCell(**numbers, **lists)
     problem = None if shape is None else cell_problem(cell, *shape)
     if problem is not None:
-        raise DatasetError(f"{source.shown} {problem}; redo the stage blocks with --overwrite")
+        raise DatasetError(f"{source.shown} {problem}; run the stage blocks again with --overwrite")
     return cell
 
 

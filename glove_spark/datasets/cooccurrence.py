@@ -96,9 +96,9 @@ def open_matrix_file(file: Location) -> pq.ParquetFile:
         raise _unreadable(file, error) from error
     if not found.equals(SCHEMA):
         raise DatasetError(
-            f"{file.shown} has the columns {', '.join(found.names)} and "
-            "must have row_id int32, col_id int32, count double; redo the stage "
-            "cooccurrence with --overwrite"
+            f"{file.shown} has the columns {', '.join(found.names)} but "
+            "must have row_id int32, col_id int32, count double; run the stage "
+            "cooccurrence again with --overwrite"
         )
     return source
 

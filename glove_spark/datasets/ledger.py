@@ -1,4 +1,4 @@
-"""The ledger of a matrix that follows a corpus: which batches it is the sum of.
+"""The ledger of incremental updates: the batches that the matrix is the sum of.
 
 It stands in the facts of the manifest of ``cooccurrence``, which is thereby the one commit point of
 an update: files that it does not name do not count. A batch keeps files of its own, so that it can
@@ -65,7 +65,7 @@ class Sum:
 
 @dataclass(frozen=True)
 class Ledger:
-    """What a matrix consists of.
+    """The batches that a matrix consists of.
 
     Attributes
     ----------
@@ -103,13 +103,13 @@ class Ledger:
             ledger = cls(int(content["revision"]), str(content["lexicon"]), batches, total)
         except (TypeError, KeyError, ValueError, AttributeError) as error:
             raise DatasetError(
-                f"the ledger of batches cannot be read ({error!r}); make the counts anew in "
+                f"the ledger of batches cannot be read ({error!r}); make the counts again in "
                 "another output folder"
             ) from None
         if total and not set(total.batches) <= set(batches):
             raise DatasetError(
-                "the ledger of batches adds up batches that it does not list; make the counts "
-                "anew in another output folder"
+                "the ledger of batches is damaged: its sum contains batches that it does not list; "
+                "make the counts again in another output folder"
             )
         return ledger
 
@@ -118,7 +118,7 @@ class Ledger:
         return asdict(self)
 
     def with_batch(self, name: str, batch: TextBatch) -> Ledger:
-        """Return it with a batch more."""
+        """Return a ledger with one more batch."""
         return replace(self, batches={**self.batches, name: batch})
 
     def without(self, name: str) -> Ledger:
@@ -175,8 +175,8 @@ def day_of(name: str) -> datetime.date:
         return datetime.date.fromisoformat(name[:10])
     except ValueError:
         raise ConfigurationError(
-            f"batch={name} does not begin with a day, such as 2026-11-20, so half_life cannot tell "
-            "how old it is; leave half_life away, or name batches by days"
+            f"batch={name} does not begin with a date such as 2026-11-20, so half_life cannot tell "
+            "how old it is; omit half_life, or name batches by their dates"
         ) from None
 
 

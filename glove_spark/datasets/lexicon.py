@@ -1,4 +1,4 @@
-"""Every word that was ever counted: those of the vocabulary, and those that wait to enter it.
+"""All words of incremental updates: the vocabulary, and words that are still too rare.
 
 A word keeps the id that it once got. One that waits has none, and its count is remembered until it
 reaches ``min_count``. One Parquet file: ``word string, count int64, id int32, missed int64``.
@@ -45,7 +45,7 @@ class Rules:
 
 
 class Lexicon:
-    """All words and their counts; in memory some 50 bytes a word.
+    """All words and their counts; in memory some 50 bytes per word.
 
     Attributes
     ----------
@@ -95,8 +95,8 @@ class Lexicon:
         total = pc.add(pc.fill_null(joined["count"], 0), pc.fill_null(joined["change"], 0))
         if pc.any(pc.less(total, 0)).as_py():
             raise DatasetError(
-                "a batch holds words that were never added; the counts of words are damaged, make "
-                "them anew in another output folder"
+                "the word counts are damaged: a batch contains words that were never added; make "
+                "the counts again in another output folder"
             )
         table = pa.table(
             [joined["word"], total, joined["id"], pc.fill_null(joined["missed"], 0)], schema=SCHEMA
@@ -104,7 +104,7 @@ class Lexicon:
         return Lexicon(table.filter(pc.or_(pc.greater(total, 0), pc.is_valid(table["id"]))))
 
     def grown(self, rules: Rules, latest: pa.Table) -> Lexicon:
-        """Give ids to the words that have become frequent enough, after all there are.
+        """Give the next free ids to words that have become frequent enough.
 
         New words are ordered by count, descending, ties by code point: the first batch of all
         makes the vocabulary that the whole pipeline would make.
@@ -202,8 +202,8 @@ class Lexicon:
         ids = np.sort(table["id"].drop_null().to_numpy())
         if not np.array_equal(ids, np.arange(len(ids))):
             raise DatasetError(
-                f"{source.shown} has ids that do not count up from 0; replace or remove the last "
-                "batch, or make the counts anew in another output folder"
+                f"{source.shown} is damaged: ids must be 0, 1, 2, ...; replace or remove the last "
+                "batch, or make the counts again in another output folder"
             )
         return cls(table)
 
@@ -241,12 +241,12 @@ def read_columns(source: Location, schema: pa.Schema) -> pa.Table:
         table.validate(full=True)
     except UNREADABLE as error:
         raise DatasetError(
-            f"{source.shown} cannot be read ({error}); make the counts anew in another output "
+            f"{source.shown} cannot be read ({error}); make the counts again in another output "
             "folder"
         ) from error
     if not table.schema.equals(schema) or table["word"].null_count or table["count"].null_count:
         raise DatasetError(
-            f"{source.shown} has the columns {', '.join(table.schema.names)} and must have "
-            f"{', '.join(schema.names)}; make the counts anew in another output folder"
+            f"{source.shown} has the columns {', '.join(table.schema.names)} but must have "
+            f"{', '.join(schema.names)}; make the counts again in another output folder"
         )
     return table

@@ -1,4 +1,4 @@
-"""A co-occurrence matrix in parts: one a batch, or sums of them; read as their sum.
+"""A co-occurrence matrix in parts, one per batch or sum of batches, read as their sum.
 
 Every part is a set of files of `glove_spark.datasets.cooccurrence`, ordered by row. Counts are
 sums of ``1/unit``, so they are added as integers and the sum does not depend on the parts, unless
@@ -171,8 +171,8 @@ def weighted_parts(matrix: Dataset, half_life_days: float) -> list[MatrixPart]:
     ledger = Ledger.of(matrix.manifest.facts)
     if ledger is None:
         raise ConfigurationError(
-            f"half_life needs batches, and {matrix.location.shown} was counted at once; leave "
-            "half_life away, or add text by glove-spark update"
+            f"half_life needs batches, but {matrix.location.shown} was counted at once; omit "
+            "half_life, or add text with glove-spark update"
         )
     weighted = ledger.weighted_files(matrix, half_life_days)
     return [MatrixPart(files, weight) for weight, files in weighted]

@@ -1,6 +1,6 @@
 """A model on disk: for every epoch and block, the parameters of both sides.
 
-One Arrow file a block and side, one record a word: ``vector``, ``bias`` and their
+One Arrow file per block and side, one record per word: ``vector``, ``bias`` and their
 accumulators. Word ``id`` is record ``id // P`` of block ``id % P``. The words themselves are beside
 the epochs, as a vocabulary has them. See docs/FORMATS.md.
 """

@@ -1,4 +1,4 @@
-"""Reading Parquet that may be damaged, so that it ends in an error and not in the process' end."""
+"""Read Parquet that may be damaged, so that damage raises an error and does not end the process."""
 
 from __future__ import annotations
 

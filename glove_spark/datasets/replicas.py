@@ -1,4 +1,4 @@
-"""A replica on disk: a block of parameters as one task left it, on its way to a merge.
+"""A replica on disk: a block of parameters that one task trained, before the merge.
 
 The columns of a block's file, and ``f`` and ``curvature`` of every word. Such files live for a
 round and are in no published dataset.

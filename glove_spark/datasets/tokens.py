@@ -1,4 +1,4 @@
-"""The tokens dataset: Parquet files of one column, ``tokens: array<string>``, a row a document.
+"""The tokens dataset: Parquet files of one column, ``tokens: array<string>``, a row per document.
 
 Stages read it inside their tasks with pyarrow, by *slices*: some rows of one row group. Words
 arrive dictionary-encoded, so a task looks up each distinct word of a row group once, however
@@ -72,7 +72,7 @@ def plan_slices(
     tasks_at_once
         Tasks that run side by side; there are a multiple of them, so that all finish together.
     tokens_per_task
-        About how many tokens a task may have. A document is never cut, so the task of a larger
+        About how many tokens per task may have. A document is never cut, so the task of a larger
         one has more.
     """
     groups = _row_groups(tokens.files(".parquet"))

@@ -1,4 +1,4 @@
-"""Finished vectors: Parquet ``word, vector``."""
+"""Exported vectors: Parquet with the columns ``word`` and ``vector``."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ _WRITER_OPTIONS = {
 
 @contextmanager
 def vectors_writer(target: Location) -> Iterator[VectorsWriter]:
-    """Open a Parquet file that takes words and vectors a chunk at a time."""
+    """Open a Parquet file that takes words and vectors per chunk at a time."""
     with target.open_output() as sink, pq.ParquetWriter(sink, SCHEMA, **_WRITER_OPTIONS) as writer:
         yield VectorsWriter(writer)
 

@@ -93,8 +93,8 @@ class Vocabulary:
         ids = table.column("id").to_numpy()
         if not np.array_equal(ids, np.arange(len(ids))) or np.any(counts < 0):
             raise DatasetError(
-                f"{(location / FILE).shown} is out of order: ids must count up from 0, and no "
-                "count be negative; redo the stage vocabulary with --overwrite"
+                f"{(location / FILE).shown} is damaged: ids must be 0, 1, 2, ... and counts must "
+                "not be negative; run the stage vocabulary again with --overwrite"
             )
         return cls(table.column("word").to_pylist(), counts)
 
@@ -114,11 +114,12 @@ def read_table(location: Location) -> pa.Table:
         table.validate(full=True)
     except UNREADABLE as error:
         raise DatasetError(
-            f"{file.shown} cannot be read ({error}); redo the stage vocabulary with --overwrite"
+            f"{file.shown} cannot be read ({error}); run the stage vocabulary again with "
+            "--overwrite"
         ) from error
     if not table.schema.equals(SCHEMA):
         raise DatasetError(
-            f"{file.shown} has the columns {', '.join(table.schema.names)} and must have "
-            "id int32, word string, count int64; redo the stage vocabulary with --overwrite"
+            f"{file.shown} has the columns {', '.join(table.schema.names)} but must have "
+            "id int32, word string, count int64; run the stage vocabulary again with --overwrite"
         )
     return table

@@ -1,4 +1,4 @@
-"""Evaluate where the vocabulary has millions of words: the work is spread over Spark's tasks.
+"""Evaluate vocabularies of millions of words: distribute the work over Spark tasks.
 
 Every task answers all questions from its share of the vocabulary, and the best of all shares wins.
 So each vector is read once, and a task holds a chunk of them. (Tasks with a share of the questions
@@ -41,8 +41,8 @@ class OnSpark:
     def __init__(self, spark: SparkSession, source: VectorSource) -> None:
         if not isinstance(source, SliceableSource):
             raise InputError(
-                f"{source.shown} can be read from its start only; convert it to parquet, npy or "
-                "safetensors for --on-spark"
+                f"{source.shown} can only be read from the start, and --on-spark reads parts in "
+                "parallel; convert it to parquet, npy or safetensors, or omit --on-spark"
             )
         self._spark, self._source = spark, source
         tasks = cores(spark)

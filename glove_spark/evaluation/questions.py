@@ -1,4 +1,4 @@
-"""Files of questions: analogies, and pairs of words that people judged."""
+"""Read files of analogies, and of word pairs with similarity scores."""
 
 from __future__ import annotations
 
@@ -14,27 +14,27 @@ Analogy: TypeAlias = tuple[str, str, str, str]
 """a is to b as c is to d."""
 
 Pair: TypeAlias = tuple[str, str, float]
-"""Two words and how alike people found them."""
+"""Two words and the similarity that people gave them."""
 
 SECTION = ":"
 """Begins a line that names the questions below it, in the one file of Mikolov et al."""
 
 
 def read_analogies(path: str | Path, *, lowercase: bool = True) -> dict[str, list[Analogy]]:
-    """Read questions, ``a b c d`` per line, by the name of their file or section.
+    """Read analogy questions, one ``a b c d`` per line, by the name of their file or section.
 
-    A line of two words is a pair of BATS, ``word answer/other/answers``: every two pairs of a file
-    are a question, which expects the first answer.
+    A line of two words is a pair in the format of BATS, ``word answer/other/answers``. Every two
+    pairs of a file make a question, whose expected answer is the first one.
 
     Parameters
     ----------
     path
-        A folder of .txt files, or a file, which lines such as ``: capital-world`` may divide.
+        A folder of .txt files, or a file; lines such as ``: capital-world`` begin sections.
 
     Raises
     ------
     InputError
-        If there are no questions, or a line is not four words; it is named.
+        If there are no questions, or if a line is not four words; the message names the line.
     """
     files = _text_files(Path(path), "analogies")
     found: dict[str, list[Analogy]] = {}
@@ -54,17 +54,20 @@ def read_analogies(path: str | Path, *, lowercase: bool = True) -> dict[str, lis
                 found.setdefault(name, []).append((row[0], row[1], row[2], row[3]))
             else:
                 raise InputError(
-                    f"{file}, line {number}: {line!r} is not four words, nor a pair of BATS"
+                    f"{file}, line {number}: {line!r} must be four words, or two words in the "
+                    "format of BATS; correct or delete the line"
                 )
         for a, b in pairs:
             found.setdefault(name, []).extend((a, b, c, d) for c, d in pairs if c != a)
     if not found:
-        raise InputError(f"analogies={path} holds no questions: lines of four words")
+        raise InputError(
+            f"analogies={path} contains no questions; name a file with four words per line"
+        )
     return found
 
 
 def read_similarities(path: str | Path, *, lowercase: bool = True) -> list[Pair]:
-    """Read pairs of words and how alike people found them, as published files have them.
+    """Read word pairs and their similarity scores, in the formats of published files.
 
     A line has two words and a score, separated by blanks, tabs, commas or semicolons; a file may
     begin with a header (WordSim-353, SimLex-999), have further columns (SimLex-999, RareWords,
@@ -128,10 +131,15 @@ def _pair(path: str | Path, number: int, fields: list[str], score_at: int | None
     scores = [k for k in range(2, len(fields)) if _is_score(fields[k])]
     at = score_at if score_at is not None else next(iter(scores), None)
     if at is None or at not in scores or not all(fields[:2]):
-        raise InputError(f"{path}, line {number}: {shown!r} is not two words and a score")
+        raise InputError(
+            f"{path}, line {number}: {shown!r} must be two words and a score; correct or delete "
+            "the line"
+        )
     score = float(fields[at])
     if not math.isfinite(score):
-        raise InputError(f"{path}, line {number}: the score {score} is not finite")
+        raise InputError(
+            f"{path}, line {number}: the score {score} must be finite; correct or delete the line"
+        )
     return fields[0], fields[1], score
 
 
@@ -163,10 +171,12 @@ def _text_files(path: Path, setting: str) -> list[Path]:
     if path.is_file():
         return [path]
     if not path.exists():
-        raise InputError(f"{setting}={path} does not exist")
+        raise InputError(f"{setting}={path} does not exist; name a file or a folder of .txt files")
     files = sorted(path.glob("*.txt"))
     if not files:
-        raise InputError(f"{setting}={path} holds no .txt files")
+        raise InputError(
+            f"{setting}={path} contains no .txt files; name a file or a folder of .txt files"
+        )
     return files
 
 
@@ -175,9 +185,11 @@ def _lines(file: Path, *, lowercase: bool) -> Iterator[tuple[int, str]]:
     try:
         text = file.read_text("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise InputError(f"{file} is not UTF-8 (byte {error.start})") from None
+        raise InputError(f"{file} is not UTF-8 (byte {error.start}); convert it to UTF-8") from None
     except OSError as error:
-        raise InputError(f"{file} cannot be read: {error.strerror}") from None
+        raise InputError(
+            f"{file} cannot be read: {error.strerror}; check the path and its permissions"
+        ) from None
     for number, line in enumerate(text.split("\n"), 1):
         if line.strip():
             yield number, line.strip().lower() if lowercase else line.strip()

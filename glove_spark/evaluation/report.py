@@ -1,4 +1,4 @@
-"""All scores of some vectors: as a table for people, as JSON for machines."""
+"""Compute all scores of some vectors, as a table or as JSON."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From answers to scores: what is right, what is covered, and what a missing word counts."""
+"""Compute scores and coverage from answers, and decide how missing words count."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from glove_spark.kernels.analogies import METHODS, SMALLEST_NORM, AnalogySolver
 from glove_spark.vectors.word_vectors import WordVectors
 
 SYNTACTIC_PREFIX = "gram"
-"""How the files of Mikolov et al.'s syntactic questions are named."""
+"""The prefix of the file names of syntactic questions by Mikolov et al."""
 
 GROUPS = ("semantic", "syntactic", "total")
 
@@ -24,21 +24,21 @@ MISSING_RULES = {
     "wrong": "a question with a word that has no vector counts as answered wrongly, "
     "and a pair with one as of cosine 0",
 }
-"""What is done where a word has no vector."""
+"""What to do if a word has no vector."""
 
 
 @dataclass(frozen=True)
 class Score:
-    """A result and what it rests on.
+    """A score and its coverage.
 
     Attributes
     ----------
     value
-        Accuracy or Spearman's rho, in percent; NaN where it rests on nothing.
+        Accuracy or Spearman's rho, in percent; NaN if there are no questions.
     covered
-        Questions or pairs all of whose words have a vector.
+        The number of questions or pairs whose words all have a vector.
     total
-        Questions or pairs in the file.
+        The number of questions or pairs in the file.
     """
 
     value: float
@@ -98,7 +98,7 @@ def score_analogies(
     method: str = "3cosadd",
     missing: str = "skip",
 ) -> dict[str, Score]:
-    """Score every file, and `GROUPS` over questions, by one method."""
+    """Score the questions of every file and of all `GROUPS`, with one method."""
     return analogy_scores(InMemory(vectors), files, (method,), missing)[method]
 
 
@@ -108,7 +108,7 @@ def analogy_scores(
     methods: Sequence[str] = METHODS,
     missing: str = "skip",
 ) -> dict[str, dict[str, Score]]:
-    """Score every file, and `GROUPS` over questions, by method.
+    """Score the questions of every file and of all `GROUPS`, with several methods.
 
     Parameters
     ----------
@@ -143,12 +143,12 @@ def analogy_scores(
 
 
 def score_similarity(vectors: WordVectors, pairs: Sequence[Pair], missing: str = "skip") -> Score:
-    """Score Spearman's rho of cosines against people's judgements."""
+    """Compute Spearman's rank correlation between cosines and similarity scores."""
     return similarity_score(InMemory(vectors), pairs, missing)
 
 
 def similarity_score(store: VectorStore, pairs: Sequence[Pair], missing: str = "skip") -> Score:
-    """Score Spearman's rho of cosines against people's judgements.
+    """Compute Spearman's rank correlation between cosines and similarity scores.
 
     Parameters
     ----------
@@ -168,7 +168,7 @@ def similarity_score(store: VectorStore, pairs: Sequence[Pair], missing: str = "
     cosines[covered] = np.einsum("ij,ij->i", units[rows[covered, 0]], units[rows[covered, 1]])
     counted = covered if missing == "skip" else np.ones(len(pairs), np.bool_)
     rho = float("nan")
-    # the ranks of equal values say nothing
+    # if all values are equal, their ranks mean nothing
     if len(set(cosines[counted].tolist())) > 1 and len(set(judged[counted].tolist())) > 1:
         rho = float(spearmanr(cosines[counted], judged[counted]).statistic)
     return Score(100 * rho, int(covered.sum()), len(pairs))

@@ -1,4 +1,4 @@
-"""The layouts: ``vocab.txt``, ``cooccurrence.bin`` and parameters in float64.
+"""File layouts of the C program: ``vocab.txt``, ``cooccurrence.bin`` and parameters in float64.
 
 ``vocab.txt`` has ``word count`` a line, counts falling, words of one count in the order of their
 bytes. ``cooccurrence.bin`` has records of int32 row, int32 column, both from 1, and float64 count.
@@ -42,19 +42,23 @@ def read_vocab(location: Location) -> Vocabulary:
             if not coded_word or not count.isdigit():
                 shown = line.decode("utf-8", "replace")
                 raise InputError(
-                    f"{location.shown}, line {number:,}: {shown!r} is not a word and its count"
+                    f"{location.shown}, line {number:,}: {shown!r} must be a word and its count; "
+                    "give the C program's vocab.txt"
                 )
             coded.append(coded_word)
             counts.append(int(count))
         words += decode_words(coded, partial(_line, location, len(words) + 1))[0]
     if len(words) < 2:
-        raise InputError(f"{location.shown} has {len(words)} words; a vocabulary has at least two")
+        raise InputError(
+            f"{location.shown} has {len(words)} words; a vocabulary must have at least two; give "
+            "the C program's vocab.txt"
+        )
     line_of: dict[str, int] = {}
     for number, word in enumerate(words, 1):
         if line_of.setdefault(word, number) != number:
             raise InputError(
-                f"{location.shown}, line {number:,}: {word!r} is there already, in line "
-                f"{line_of[word]:,}"
+                f"{location.shown}, line {number:,}: {word!r} occurs before, in line "
+                f"{line_of[word]:,}; every word must occur once; make the file again"
             )
     return Vocabulary(words, np.array(counts, np.int64))
 
@@ -74,8 +78,8 @@ def write_vocab(vocabulary: Vocabulary, target: Location) -> None:
     for word in vocabulary.words:
         if any(blank in word for blank in " \t\n\v\f\r"):
             raise InputError(
-                f"word {word!r} holds white space, which vocab.txt cannot express; use a tokenizer "
-                "that gives none"
+                f"word {word!r} contains white space, which vocab.txt cannot represent; use a "
+                "tokenizer whose tokens have none"
             )
     counts = vocabulary.counts.tolist()
     lines = [f"{word} {count}\n" for word, count in zip(vocabulary.words, counts, strict=True)]
@@ -95,9 +99,9 @@ def parameters_file(location: Location, vocabulary_size: int) -> MatrixFile:
     columns, odd = divmod(numbers, 2 * vocabulary_size)
     if rest or odd or columns < 2:
         raise InputError(
-            f"{location.shown} has {8 * numbers + rest:,} bytes, which are no float64 parameters "
-            f"of {vocabulary_size:,} words: 2 V rows of d + 1 numbers; it is cut short, or belongs "
-            "to another vocab.txt"
+            f"{location.shown} has {8 * numbers + rest:,} bytes, but parameters of "
+            f"{vocabulary_size:,} words are 2 V rows of d + 1 float64 numbers; it is cut short, or "
+            "belongs to another vocab.txt; give the two files of the same run"
         )
     return MatrixFile(location, 0, (2 * vocabulary_size, columns), np.dtype("<f8"))
 

@@ -1,4 +1,4 @@
-"""Vectors less their mean: a source around another one."""
+"""Subtract the mean vector: a source that wraps another one."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The formats of vectors: what each is called, reads, writes, and which words it can hold.
+"""The file formats of vectors: names, readers, writers, and the words that each can represent.
 
 >>> format_of("vectors.vec").name
 'word2vec'
@@ -110,8 +110,8 @@ class _HoldableSource(VectorSource):
                 able = [kind.name for kind in FORMATS.values() if not kind.forbidden]
                 raise InputError(
                     f"word {chunk.words[number]!r} ({self.place(position + number)} of "
-                    f"{self.shown}) holds white space, which {self._target.content} cannot "
-                    f"express; write {' or '.join(able)}"
+                    f"{self.shown}) contains white space, which {self._target.content} cannot "
+                    f"represent; write {' or '.join(able)}"
                 )
             position += len(chunk.words)
             yield chunk
@@ -211,7 +211,7 @@ def format_of(path: str | Location, name: str | None = None, *, reading: bool = 
         return FORMATS["glove"]
     if bare != file and not found.packed:
         raise ConfigurationError(
-            f"{file} is {found.content}, which is not compressed; omit {packing}"
+            f"{file} is {found.content}, which cannot be compressed; omit {packing}"
         )
     return found
 
@@ -269,7 +269,9 @@ def _open(
         return CParametersSource(location, Location.of(vocab), side or "sum")
     kind = location.kind()
     if kind == fs.FileType.NotFound:
-        raise InputError(f"{location.shown} does not exist; name vectors or an output folder")
+        raise InputError(
+            f"{location.shown} does not exist; name an output folder or a file of vectors"
+        )
     if kind == fs.FileType.Directory:
         if (location / "model.manifest.json").exists() and side is not None:
             return ModelSource(location, side)
@@ -294,8 +296,8 @@ def _open(
             found = chosen.read(location)
     if side is not None:
         raise ConfigurationError(
-            f"side={side} needs a model, and {location.shown} holds finished vectors; "
-            "name an output folder with a model, or leave it away"
+            f"side={side} needs a model, but {location.shown} contains exported vectors; "
+            "name an output folder with a model, or omit --side"
         )
     return found
 
@@ -320,7 +322,8 @@ def _open_folder(location: Location) -> ParquetSource:
     parts = [file for file in open_dataset(location).files(".parquet") if file.name != WORDS_FILE]
     if not parts:
         raise InputError(
-            f"{location.shown} is no dataset of vectors; name the output folder, or its vectors"
+            f"{location.shown} is not a dataset of vectors; name an output folder, or the dataset "
+            "vectors in it"
         )
     return ParquetSource(location.shown, parts)
 
@@ -357,7 +360,8 @@ def convert(
     """
     if precision != FULL and not (precision.isdecimal() and int(precision) <= MOST_DECIMALS):
         raise ConfigurationError(
-            f"precision={precision!r} must be full, or a number of decimals up to {MOST_DECIMALS}"
+            f"precision={precision!r} must be full, or a number of decimals from 0 to "
+            f"{MOST_DECIMALS}"
         )
     location = Location.of(target)
     chosen = format_of(location, format)

@@ -1,4 +1,4 @@
-"""``NAME.kv``, vectors as gensim saves them; read only, and only where gensim is installed.
+"""``NAME.kv``, vectors saved by gensim; can be read, not written, if gensim is installed.
 
 Such a file is a pickle: reading it runs what is in it. Read none that you do not trust.
 """
@@ -31,7 +31,10 @@ class GensimSource(SliceableSource):
     def __init__(self, location: Location) -> None:
         self.shown = location.shown
         if not location.is_local:
-            raise InputError(f"{self.shown}: gensim reads files of this machine; copy it first")
+            raise InputError(
+                f"{self.shown} is remote, but gensim reads only local files; copy it to this "
+                "machine"
+            )
         models = require("gensim.models", "gensim", f"reading {self.shown}")
         try:
             found = models.KeyedVectors.load(location.path, mmap="r")
@@ -40,8 +43,8 @@ class GensimSource(SliceableSource):
         # a pickle that is damaged fails in any way
         except Exception as error:
             raise InputError(
-                f"{self.shown} is no file that gensim's KeyedVectors.save wrote, or is cut short "
-                f"({type(error).__name__}: {error})"
+                f"{self.shown} was not written by gensim's KeyedVectors.save, or is cut short "
+                f"({type(error).__name__}: {error}); save or copy it again"
             ) from None
 
     def rows(self, start: int, stop: int) -> Iterator[Chunk]:

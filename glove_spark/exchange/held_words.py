@@ -1,4 +1,4 @@
-"""The vectors of some words out of a file of any size: nothing else of it is held in memory."""
+"""Read the vectors of some words from a file of any size, and keep only these in memory."""
 
 from __future__ import annotations
 
@@ -72,7 +72,8 @@ def hold_words(source: VectorSource, vocabulary: Vocabulary, case: str) -> HeldW
         position += len(chunk.words)
         if position > source.num_words:
             raise InputError(
-                f"{source.shown} holds more than the {source.num_words:,} words it says"
+                f"{source.shown} contains more words than the {source.num_words:,} of its header; "
+                "copy or make it again"
             )
         for ids, numbers, rank in _matches(chunk.words, vocabulary, folded):
             if rank == _EXACT:
@@ -96,8 +97,8 @@ def hold_words(source: VectorSource, vocabulary: Vocabulary, case: str) -> HeldW
             level[ids] = rank
     if position < source.num_words:
         raise InputError(
-            f"{source.shown} is cut short: it says {source.num_words:,} words and holds "
-            f"{position:,}"
+            f"{source.shown} is cut short: its header says {source.num_words:,} words, but it "
+            f"contains {position:,}; copy it again"
         )
     _warn(source, repeated, zero)
     return HeldWords(place, rows, repeated, zero)
@@ -106,13 +107,15 @@ def hold_words(source: VectorSource, vocabulary: Vocabulary, case: str) -> HeldW
 def _warn(source: VectorSource, repeated: int, zero: int) -> None:
     if repeated:
         log.warning(
-            "%s: %s more vectors of words that have one already; the first counts",
+            "%s: %s more vectors of repeated words; the first vector of each word is used",
             source.shown,
             f"{repeated:,}",
         )
     if zero:
         log.warning(
-            "%s: %s words have a vector of zeros and count as unknown", source.shown, f"{zero:,}"
+            "%s: %s words have a vector of zeros and are treated as unknown",
+            source.shown,
+            f"{zero:,}",
         )
 
 
@@ -148,5 +151,5 @@ def _check_finite(source: VectorSource, chunk: Chunk, position: int) -> None:
         value = chunk.rows[first][~np.isfinite(chunk.rows[first])][0]
         raise InputError(
             f"{source.shown}, {source.place(position + first)}: the vector of "
-            f"{chunk.words[first]!r} holds {value}; vectors must be finite"
+            f"{chunk.words[first]!r} contains {value}; vectors must be finite; correct the file"
         )

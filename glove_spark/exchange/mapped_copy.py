@@ -1,4 +1,4 @@
-"""A copy that can be mapped into memory, of vectors in a format that cannot: made once, kept."""
+"""Keep a memory-mapped copy of vectors whose format cannot be memory-mapped."""
 
 from __future__ import annotations
 

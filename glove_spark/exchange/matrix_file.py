@@ -1,4 +1,4 @@
-"""A matrix of numbers within a file, row by row: mapped into memory where the file is local."""
+"""A matrix of numbers in a file, stored by rows; memory-mapped if the file is local."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class MatrixFile:
         if size < self.end:
             raise InputError(
                 f"{self.location.shown} is cut short: {self.shape[0]:,} rows of {self.shape[1]:,} "
-                f"numbers end at byte {self.end:,}, and it has {size:,}"
+                f"numbers end at byte {self.end:,}, but the file has only {size:,}; copy it again"
             )
 
     def mapped(self) -> NDArray[Any]:

@@ -1,4 +1,4 @@
-"""A trained model as a source of vectors: of words, of contexts, or their sums."""
+"""Read word vectors, context vectors or their sums from a trained model."""
 
 from __future__ import annotations
 
@@ -36,8 +36,8 @@ class ModelSource(SliceableSource):
         words = read_table(self._words).num_rows
         if words != self.num_words:
             raise DatasetError(
-                f"{self.shown} has vectors of {self.num_words:,} words and names {words:,}; run "
-                "train again with --overwrite"
+                f"{self.shown} has {self.num_words:,} vectors but {words:,} words; run train again "
+                "with --overwrite"
             )
 
     def rows(self, start: int, stop: int) -> Iterator[Chunk]:

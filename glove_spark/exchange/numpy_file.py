@@ -1,4 +1,4 @@
-"""``NAME.npy``, the matrix as numpy saves it, and ``NAME.words.txt``, a word a line."""
+"""``NAME.npy``, the matrix as numpy saves it, and ``NAME.words.txt``, a word per line."""
 
 from __future__ import annotations
 
@@ -38,7 +38,8 @@ class NumpySource(SliceableSource):
         words = count_lines(self._words)
         if words != self.num_words:
             raise InputError(
-                f"{self._words.shown} has {words:,} words and {self.shown} {self.num_words:,} rows"
+                f"{self._words.shown} has {words:,} words but {self.shown} has "
+                f"{self.num_words:,} rows; give two files of the same vectors"
             )
 
     def rows(self, start: int, stop: int) -> Iterator[Chunk]:
@@ -76,12 +77,14 @@ def _matrix_of(location: Location) -> MatrixFile:
         shape, by_columns, dtype = read_header(head)
     except Exception as error:
         # numpy reads the header as a Python literal, and hands on whatever its parser raises
-        raise InputError(f"{location.shown} is no .npy file: {error}") from None
+        raise InputError(
+            f"{location.shown} is not a .npy file: {error}; name its format with --format"
+        ) from None
     if len(shape) != 2 or 0 in shape or by_columns or dtype.kind != "f" or dtype.itemsize > 8:
         layout = "columns" if by_columns else "rows"
         raise InputError(
-            f"{location.shown} holds {dtype} of shape {shape} by {layout}; it must hold float16, "
-            "32 or 64 of shape (V, d) by rows"
+            f"{location.shown} contains {dtype} of shape {shape}, stored by {layout}; it must be "
+            "float16, float32 or float64 of shape (V, d), stored by rows; save it again like that"
         )
     matrix = MatrixFile(location, head.tell(), (int(shape[0]), int(shape[1])), dtype)
     matrix.check_size()

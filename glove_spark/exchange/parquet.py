@@ -82,7 +82,7 @@ class ParquetSource(SliceableSource):
             first = position + int(np.argmax(lengths != size))
             raise InputError(
                 f"{self.shown}, {self.place(first)}: a word or a number is missing; every row "
-                f"must have a word and {size} numbers"
+                f"must have a word and {size} numbers; correct the row"
             )
         values = flat.to_numpy(zero_copy_only=False).astype(np.float32, copy=False)
         return Chunk(words.to_pylist(), values.reshape(-1, size))
@@ -96,7 +96,9 @@ def _opened(file: Location) -> Iterator[pq.ParquetFile]:
             with pq.ParquetFile(file.open_input()) as parquet:
                 yield parquet
         except (pa.ArrowInvalid, UnicodeDecodeError) as error:
-            raise InputError(f"{file.shown} is no whole Parquet file: {error}") from None
+            raise InputError(
+                f"{file.shown} is not a complete Parquet file: {error}; copy it again"
+            ) from None
 
 
 def _as_lists(vectors: pa.Array) -> pa.Array:
@@ -133,7 +135,8 @@ def _check_columns(schema: pa.Schema, file: Location) -> None:
             return
     columns = ", ".join(f"{field.name} {field.type}" for field in schema)
     raise InputError(
-        f"{file.shown} has the columns {columns} and must have word string, vector list<float>"
+        f"{file.shown} has the columns {columns} but must have word string, vector list<float>; "
+        "rename or cast its columns"
     )
 
 

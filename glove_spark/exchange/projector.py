@@ -1,4 +1,4 @@
-"""TensorBoard's projector: ``NAME.tsv``, numbers and tabs, and ``NAME.metadata.tsv``, the words."""
+"""TensorBoard's projector: numbers with tabs in ``NAME.tsv``, words in ``NAME.metadata.tsv``."""
 
 from __future__ import annotations
 
@@ -34,8 +34,8 @@ class ProjectorSource(VectorSource):
         words = count_lines(self._metadata)
         if words != self.num_words or not words:
             raise InputError(
-                f"{self.shown} has {self.num_words:,} lines and {self._metadata.shown} {words:,}; "
-                "they must have one a word"
+                f"{self.shown} has {self.num_words:,} lines but {self._metadata.shown} has "
+                f"{words:,}; both must have one line per word; give two files of the same vectors"
             )
         self.vector_size = len(next(read_lines(location))[0].split(b"\t"))
 
@@ -53,8 +53,8 @@ class ProjectorSource(VectorSource):
                     rows[k] = np.array(fields, dtype=np.float32).reshape(self.vector_size)
                 except ValueError:
                     raise InputError(
-                        f"{self.shown}, {self.place(done + k)}: not {self.vector_size} numbers "
-                        "with tabs between them"
+                        f"{self.shown}, {self.place(done + k)}: the line must be "
+                        f"{self.vector_size} numbers separated by tabs; correct it"
                     ) from None
             decoded, _ = decode_words(
                 words,

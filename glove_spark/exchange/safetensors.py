@@ -44,11 +44,11 @@ class SafetensorsSource(SliceableSource):
         try:
             problem = _problem_of(tensors)
         except (KeyError, TypeError, ValueError):
-            problem = "has a header that describes no tensors"
+            problem = "has a header that does not describe tensors"
         if problem:
             raise InputError(
-                f"{self.shown} {problem}; vectors of ours are the tensors word_offsets I64 "
-                "(V + 1), vectors F32 (V, d) and words U8"
+                f"{self.shown} {problem}; it must have the tensors word_offsets I64 (V + 1), "
+                "vectors F32 (V, d) and words U8, as glove-spark convert writes them"
             )
         self.num_words, self.vector_size = tensors["vectors"]["shape"]
         self._matrix, self._offsets, self._bytes = (
@@ -83,28 +83,36 @@ class SafetensorsSource(SliceableSource):
             size = file.size()
             length = struct.unpack("<Q", file.read_at(8, 0))[0] if size >= 8 else size
             if length > min(size - 8, LONGEST_HEADER):
-                raise InputError(f"{self.shown} is no safetensors file, or is cut short")
+                raise InputError(
+                    f"{self.shown} is not a safetensors file, or is cut short; name its format "
+                    "with --format, or copy it again"
+                )
             text = file.read_at(length, 8)
         try:
             tensors = json.loads(text)
             tensors.pop("__metadata__", None)
         except (ValueError, AttributeError):
             raise InputError(
-                f"{self.shown} is no safetensors file: its header is no JSON"
+                f"{self.shown} is not a safetensors file: its header is not JSON; name its format "
+                "with --format"
             ) from None
         return tensors, 8 + length
 
     def _read_words(self, start: int, stop: int) -> list[str]:
         offsets = self._offsets.read(start, stop + 1).ravel()
         if (np.diff(offsets) < 0).any() or offsets[0] < 0 or offsets[-1] > self._bytes.shape[0]:
-            raise InputError(f"{self.shown}: the offsets of its words are out of order")
+            raise InputError(
+                f"{self.shown} is damaged: the offsets of its words are out of order; copy it again"
+            )
         text = self._bytes.read(int(offsets[0]), int(offsets[-1])).tobytes()
         bounds = (offsets - offsets[0]).tolist()
         words = [text[first:last] for first, last in itertools.pairwise(bounds)]
         try:
             return [word.decode("utf-8") for word in words]
         except UnicodeDecodeError as error:
-            raise InputError(f"{self.shown}: the word {error.object!r} is not UTF-8") from None
+            raise InputError(
+                f"{self.shown}: the word {error.object!r} is not UTF-8; make the file again"
+            ) from None
 
 
 def _problem_of(tensors: dict[str, Any]) -> str | None:
@@ -116,10 +124,10 @@ def _problem_of(tensors: dict[str, Any]) -> str | None:
             return f"has a tensor {name} of type {tensors[name]['dtype']}"
         numbers = [*tensors[name]["shape"], *tensors[name]["data_offsets"]]
         if not all(type(number) is int and number >= 0 for number in numbers):
-            return f"has a tensor {name} of odd numbers"
+            return f"has a tensor {name} with invalid shape or offsets"
     shape = tensors["vectors"]["shape"]
     if not tensors["words"]["shape"] or not all(tensors[name]["data_offsets"] for name in _TYPES):
-        return "has tensors that lie nowhere"
+        return "has tensors without shape or offsets"
     if len(shape) != 2 or 0 in shape or tensors["word_offsets"]["shape"] != [shape[0] + 1]:
         return f"has vectors of shape {shape} and {tensors['word_offsets']['shape']} word_offsets"
     return None
@@ -134,7 +142,7 @@ def write_safetensors(source: VectorSource, target: Location, precision: str) ->
         text += b"".join(coded)
     offsets = np.cumsum(np.concatenate(lengths))
     parts = {
-        # 8 bytes, 4 bytes, 1 byte a number: every tensor begins where its type may
+        # 8 bytes, 4 bytes, 1 byte per number: every tensor begins where its type may
         "word_offsets": ("I64", [len(offsets)], offsets.nbytes),
         "vectors": (
             "F32",

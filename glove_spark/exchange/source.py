@@ -1,4 +1,4 @@
-"""Where vectors are read from: a bounded number of rows at a time, and checked on the way."""
+"""Sources of vectors: read a bounded number of rows at a time, and check them."""
 
 from __future__ import annotations
 
@@ -141,10 +141,10 @@ def first_of_each(source: VectorSource, *, repeated: str = "first") -> VectorSou
 def warn_of_dropped(source: VectorSource, undecodable: int, repeated: int) -> None:
     """Say how many words a tolerant reader left out."""
     if undecodable:
-        log.warning("%s: %s words skipped that are not UTF-8", source.shown, f"{undecodable:,}")
+        log.warning("%s: %s words are not UTF-8 and were skipped", source.shown, f"{undecodable:,}")
     if repeated:
         log.warning(
-            "%s: %s words occur again; the first vector of each is taken",
+            "%s: %s more vectors of repeated words; the first vector of each word is used",
             source.shown,
             f"{repeated:,}",
         )
@@ -170,25 +170,27 @@ def checked(source: VectorSource, *, repeated: str = "refuse") -> Iterator[Chunk
             value = chunk.rows[first][~np.isfinite(chunk.rows[first])][0]
             raise InputError(
                 f"{source.shown}, {source.place(position + first)}: the vector of "
-                f"{chunk.words[first]!r} holds {value}; vectors must be finite"
+                f"{chunk.words[first]!r} contains {value}; vectors must be finite; correct the file"
             )
         _check_words(source, chunk.words, position)
         duplicates.add(chunk.words)
         position += len(chunk.words)
         if position > source.num_words:
             raise InputError(
-                f"{source.shown} holds more than the {source.num_words:,} words it says"
+                f"{source.shown} contains more words than the {source.num_words:,} of its header; "
+                "copy or make it again"
             )
         yield chunk
     if position < source.num_words:
         raise InputError(
-            f"{source.shown} is cut short: it says {source.num_words:,} words and holds "
-            f"{position:,}"
+            f"{source.shown} is cut short: its header says {source.num_words:,} words, but it "
+            f"contains {position:,}; copy it again"
         )
     if repeated == "refuse":
         if source.undecodable:
             raise UndecodableWordsError(
-                f"{source.shown} holds {len(source.undecodable):,} words that are not UTF-8"
+                f"{source.shown} contains {len(source.undecodable):,} words that are not UTF-8; "
+                "give --encoding-errors replace or skip to read the others"
             )
         duplicates.refuse(source)
 
@@ -202,17 +204,20 @@ def _check_words(source: VectorSource, words: list[str], position: int) -> None:
         pass
     for number, word in enumerate(words, position):
         if not word:
-            raise InputError(f"{source.shown}, {source.place(number)}: the word is empty")
+            raise InputError(
+                f"{source.shown}, {source.place(number)}: the word is empty; correct the file"
+            )
         try:
             word.encode()
         except UnicodeEncodeError:
             raise InputError(
-                f"{source.shown}, {source.place(number)}: word {word!r} is not valid Unicode"
+                f"{source.shown}, {source.place(number)}: word {word!r} is not valid Unicode; "
+                "correct the file"
             ) from None
 
 
 class _Duplicates:
-    """Finds words that occur twice by 8 bytes a word; only suspects are compared in full."""
+    """Finds words that occur twice by 8 bytes per word; only suspects are compared in full."""
 
     def __init__(self) -> None:
         self._hashes: list[NDArray[np.int64]] = []
@@ -250,9 +255,9 @@ def refuse_duplicates(source: VectorSource, words: Iterable[tuple[int, str]]) ->
     for number, word in words:
         if word in seen:
             raise RepeatedWordError(
-                f"{source.shown}, {source.place(number)}: {word!r} is there already, as "
-                f"{source.place(seen[word])}; every word must have one vector (--repeated-words "
-                "first takes the first of each)"
+                f"{source.shown}, {source.place(number)}: {word!r} occurs before, as "
+                f"{source.place(seen[word])}; every word must have one vector; give "
+                "--repeated-words first to use the first of each"
             )
         seen[word] = number
 

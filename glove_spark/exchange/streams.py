@@ -115,7 +115,8 @@ def _read_lines(source: Location) -> Iterator[list[bytes]]:
         if len(rest) > LONGEST_LINE:
             raise InputError(
                 f"{source.shown}, line {number + len(lines) + 1}: longer than "
-                f"{LONGEST_LINE >> 20} MB; this is no file of lines"
+                f"{LONGEST_LINE >> 20} MB, so this is not a text file; name its format with "
+                "--format"
             )
         number += len(lines)
         waiting += lines
@@ -127,7 +128,9 @@ def _read_lines(source: Location) -> Iterator[list[bytes]]:
     if waiting:
         yield waiting
     if rest:
-        log.warning("%s does not end in a line feed: its last line may be cut short", source.shown)
+        log.warning(
+            "%s does not end with a line feed; its last line may be incomplete", source.shown
+        )
 
 
 def count_lines(source: Location, *, blank_end: bool = True) -> int:
@@ -201,8 +204,8 @@ def reading(source: Location) -> Iterator[None]:
     try:
         yield
     except FileNotFoundError:
-        raise InputError(f"{source.shown} does not exist") from None
+        raise InputError(f"{source.shown} does not exist; check the path") from None
     except (OSError, EOFError, lzma.LZMAError) as error:
         is_cut = isinstance(error, EOFError) or "Truncated compressed stream" in str(error)
         reason = "it is cut short" if is_cut else str(error)
-        raise InputError(f"{source.shown} cannot be read: {reason}") from error
+        raise InputError(f"{source.shown} cannot be read: {reason}; copy it again") from error

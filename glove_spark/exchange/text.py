@@ -1,4 +1,4 @@
-"""GloVe text, ``word x1 ... xd`` a line, and word2vec text, the same below a line ``V d``."""
+"""GloVe text, one line ``word x1 ... xd`` per word; word2vec text adds a first line ``V d``."""
 
 from __future__ import annotations
 
@@ -76,13 +76,15 @@ class TextSource(VectorSource):
                 self._header_lines, self.num_words, self.vector_size = 1, words, size
                 if columns[1] <= size:
                     raise InputError(
-                        f"{self.shown}: the header (line 1) says {size} numbers a word and "
+                        f"{self.shown}: the header (line 1) says {size} numbers per word, but "
                         f"line 2 has {columns[1] - 1}{_remedy(first[1])}"
                     )
                 return
         self.num_words, self.vector_size = self._count(), columns[0] - 1
         if self.vector_size == 0:
-            raise InputError(f"{self.shown}, line 1: not a word and its numbers{_remedy(first[0])}")
+            raise InputError(
+                f"{self.shown}, line 1: a line must be a word and its numbers{_remedy(first[0])}"
+            )
 
     def chunks(self) -> Iterator[Chunk]:
         """Parse the lines."""
@@ -130,7 +132,7 @@ class TextSource(VectorSource):
         place = f"{self.shown}, line {number:,}"
         fields = line.split()
         if not fields:
-            raise InputError(f"{place}: the line is blank")
+            raise InputError(f"{place}: the line is blank; delete it")
         word, values = fields[: -self.vector_size], fields[-self.vector_size :]
         if self._header_lines and not word and len(fields) == self.vector_size and line[:1] == b" ":
             # a word that is a blank: published files hold it, such as GoogleNews made text
@@ -140,8 +142,9 @@ class TextSource(VectorSource):
         if not word or too_long:
             short = not word and number == self.num_words + self._header_lines
             raise InputError(
-                f"{place}: {len(fields) - 1} numbers, and the vectors of the file have "
-                f"{self.vector_size}" + ("; the file is cut short" if short else _remedy(line))
+                f"{place}: {len(fields) - 1} numbers, but the vectors of the file have "
+                f"{self.vector_size}"
+                + ("; the file is cut short; copy it again" if short else _remedy(line))
             )
         wrong = next((value for value in values if not _is_number(value)), None)
         if wrong is not None:
@@ -166,11 +169,11 @@ def _numbers(text: bytes, wanted: int) -> NDArray[np.float32] | None:
 
 
 def _remedy(line: bytes) -> str:
-    """Say what a line may be that is no word and numbers, and what to do; "" where nobody knows."""
+    """Say what a line that is not a word and its numbers may be, and what to do."""
     for pattern, remedy in _ODD_LINES.items():
         if re.search(pattern, line):
             return f"; {remedy}"
-    return ""
+    return "; correct the line"
 
 
 def _is_number(field: bytes) -> bool:

@@ -73,7 +73,7 @@ class BinarySource(VectorSource):
         if header is None or not int(header[1]) or not int(header[2]):
             raise InputError(
                 f"{self.shown} does not begin with the line 'V d' of a word2vec binary file; "
-                "name its --format, or for the C program's parameters their --vocab"
+                "name its format with --format; for parameters of the C program, give --vocab"
             )
         self.num_words, self.vector_size = int(header[1]), int(header[2])
         self._data_begins = header.end()
@@ -93,8 +93,8 @@ class BinarySource(VectorSource):
                 if space < 0 or space + 1 + row_bytes > len(data):
                     if space < 0 and len(data) - begin >= LONGEST_WORD:
                         raise InputError(
-                            f"{self.shown}, word {found + 1:,}: no space ends it within "
-                            f"{LONGEST_WORD:,} bytes; the file is damaged"
+                            f"{self.shown}, word {found + 1:,}: no space within "
+                            f"{LONGEST_WORD:,} bytes; the file is damaged; copy it again"
                         )
                     break
                 # word2vec ends a record with a line feed, gensim does not
@@ -107,14 +107,15 @@ class BinarySource(VectorSource):
                     words, rows = [], []
             if found == self.num_words and data[begin:].strip(b"\n"):
                 raise InputError(
-                    f"{self.shown} holds more than the {self.num_words:,} words of its header"
+                    f"{self.shown} contains more words than the {self.num_words:,} of its header; "
+                    "copy or make it again"
                 )
         if words:
             yield self._chunk(words, rows, found)
         if found < self.num_words:
             raise InputError(
-                f"{self.shown} is cut short: its header says {self.num_words:,} words, and it "
-                f"holds {found:,}"
+                f"{self.shown} is cut short: its header says {self.num_words:,} words, but it "
+                f"contains {found:,}; copy it again"
             )
 
     def _chunk(self, words: list[bytes], rows: list[bytes], found: int) -> Chunk:
@@ -138,9 +139,9 @@ def write_binary(source: VectorSource, target: Location, precision: str) -> None
             longest = max(chunk.words, key=len, default="")
             if len(longest.encode()) >= LONGEST_WORD:
                 raise InputError(
-                    f"word {longest[:20]!r}... has {len(longest.encode()):,} bytes, and readers of "
-                    f"word2vec binary take fewer than {LONGEST_WORD:,}; write another format, or "
-                    "drop such words by the tokenizer"
+                    f"word {longest[:20]!r}... has {len(longest.encode()):,} bytes, but in the "
+                    f"format word2vec-binary it must have fewer than {LONGEST_WORD:,}; write "
+                    "another format, or drop such words with a tokenizer"
                 )
             rows = np.ascontiguousarray(chunk.rows, _FLOAT)
             sink.write(

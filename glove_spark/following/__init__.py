@@ -1,1 +1,1 @@
-"""Counts that grow batch by batch: adding, removing and re-ranking."""
+"""Incremental updates: add and remove batches of text, and assign new word ids."""

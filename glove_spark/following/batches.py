@@ -1,4 +1,4 @@
-"""Update: a batch of text is counted and added, replaced or taken out.
+"""Add, replace or remove a batch of text.
 
     text -> tokens -> words -> lexicon and vocabulary -> the batch's matrix -> ledger
 
@@ -101,7 +101,7 @@ def add_batch(
     corpus = corpus_content(settings.tokenize, hasher)
     present = followed.ledger.batches.get(name)
     if present is not None and present.corpus == corpus and skip_existing:
-        log.info("update: batch %s is there already, skipped", name)
+        log.info("update: batch %s was already added, skipped", name)
         return followed
     _refuse_twice(followed.ledger, name, corpus, replacing)
     lexicon = verified_lexicon(followed)
@@ -159,8 +159,8 @@ def remove_batch(root: Location, name: str, lock: RunLock) -> Followed:
     batch = followed.ledger.batches.get(name)
     if batch is None:
         raise ConfigurationError(
-            f"remove={name} is no batch of {followed.location.shown}; there are "
-            f"{len(followed.ledger.batches)}, which glove-spark batches lists"
+            f"remove={name} is not a batch of {followed.location.shown}, which has "
+            f"{len(followed.ledger.batches)}; list them with glove-spark batches"
         )
     lexicon = verified_lexicon(followed).plus(counts_of(followed, batch), -1)
     ledger = replace(followed.ledger.without(name), revision=followed.ledger.revision + 1)
@@ -197,7 +197,7 @@ def compact(spark: SparkSession, root: Location, lock: RunLock) -> Followed:
     ledger = replace(followed.ledger, revision=revision, sum=Sum(target.name, batches))
     lock.check()
     followed = commit(root, replace(followed, ledger=ledger), None, spark)
-    log.info("update: %s batches added up", f"{len(batches):,}")
+    log.info("update: the files of %s batches compacted", f"{len(batches):,}")
     return followed
 
 
@@ -206,14 +206,14 @@ def _refuse_twice(ledger: Ledger, name: str, corpus: str, replacing: bool) -> No
     if present is not None and not replacing:
         same = "the same text" if present.corpus == corpus else "other text"
         raise DatasetError(
-            f"batch={name} was added on {present.added}, with {same}; give --replace to count it "
-            "anew, --skip-existing to leave it where the text is the same, or another name"
+            f"batch={name} was already added on {present.added}, with {same}; give --replace to "
+            "count it again, --skip-existing to skip a batch with the same text, or another name"
         )
     for other, batch in ledger.batches.items():
         if other != name and batch.corpus == corpus and batch.tokens:
             raise DatasetError(
-                f"batch={name} holds the same text as batch {other}, which was added on "
-                f"{batch.added}; it would count twice. Check the input, or remove {other}"
+                f"batch={name} contains the same text as batch {other}, which was added on "
+                f"{batch.added}, and would be counted twice; check the input, or remove {other}"
             )
 
 

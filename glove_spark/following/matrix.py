@@ -1,4 +1,4 @@
-"""A matrix that follows a corpus: how it is opened, committed and brought in order.
+"""The matrix of incremental updates: open it, commit it, and clean up.
 
 Everything new is written beside what is there, under names of the next revision. The manifest of
 ``cooccurrence`` is then replaced by one that names it: the one commit point. What a crash leaves is
@@ -102,8 +102,8 @@ class CountSettings:
             value = getattr(self.vocabulary, name)
             if value not in (allowed if isinstance(allowed, tuple) else (allowed,)):
                 raise ConfigurationError(
-                    f"{name}={value} does not suit a vocabulary that grows, whose words keep their "
-                    "ids; leave it away, and name such words in stop_words"
+                    f"{name}={value} is not possible with incremental updates, where words keep "
+                    "their ids; omit it, and list such words in stop_words"
                 )
 
     def weights(self) -> Weights:
@@ -126,13 +126,14 @@ def open_followed(root: Location) -> Followed:
     manifest = manifest_of(location)
     if manifest is None:
         raise InputError(
-            f"{location.shown} has no batches yet; add the first by glove-spark update --batch"
+            f"{location.shown} has no batches yet; add the first with glove-spark update --batch"
         )
     ledger = Ledger.of(manifest.facts)
     if ledger is None:
         raise DatasetError(
-            f"{location.shown} was counted at once, by {manifest.recipe.stage}, without batches; "
-            "name another output folder to follow a corpus in, and add this text as a batch"
+            f"{location.shown} was counted at once by the stage {manifest.recipe.stage}, without "
+            "batches; name another output folder for incremental updates, and add this text there "
+            "as a batch"
         )
     settings, unit = manifest.recipe.settings, int(manifest.facts["unit"])
     return Followed(location, ledger, manifest.files, settings, unit)
@@ -156,16 +157,17 @@ def open_or_begin(root: Location, settings: CountSettings) -> Followed:
         made_by = manifest_of(root / "vocabulary")
         if made_by is not None and made_by.recipe.stage != FOLLOWED:
             raise DatasetError(
-                f"{(root / 'vocabulary').shown} was made by {made_by.recipe.stage} and does not "
-                "grow; name another output folder to follow a corpus in"
+                f"{(root / 'vocabulary').shown} was made by the stage {made_by.recipe.stage} and "
+                "cannot grow; name another output folder for incremental updates"
             )
         return Followed(location, Ledger(), {}, wanted.settings, settings.weights().unit)
     followed = open_followed(root)
     reasons = replace(manifest.recipe, inputs={}).differences(wanted)
     if reasons:
         raise DatasetError(
-            f"{location.shown} was counted differently: {'; '.join(reasons)}. Every batch must be "
-            "counted alike; give the same options, or name another output folder"
+            f"{location.shown} was counted with other settings: {'; '.join(reasons)}. All batches "
+            "must be counted with the same settings; give the same options, or name another output "
+            "folder"
         )
     return followed
 

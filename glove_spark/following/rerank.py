@@ -1,4 +1,4 @@
-"""Re-rank: ids in order of frequency again, for a vocabulary that has grown for long.
+"""Re-rank: assign new ids in order of frequency to a vocabulary that has grown.
 
 Words keep their ids from update to update, so that batches add up; after a year the frequent words
 of the last months stand behind the rare ones of the first. Here every word gets the id that its
@@ -89,7 +89,7 @@ def rerank(spark: SparkSession, root: Location, lock: RunLock) -> Followed:
     settings = followed.settings
     lexicon, new_ids = verified_lexicon(followed).ranked(int(settings["min_count"]))
     if np.array_equal(new_ids, np.arange(len(new_ids))):
-        log.info("update: all %s words stand in order of frequency", f"{len(new_ids):,}")
+        log.info("update: all %s words are in order of frequency already", f"{len(new_ids):,}")
         return followed
     verify_counts(spark, followed)
     revision = followed.ledger.revision + 1
@@ -116,7 +116,7 @@ def rerank(spark: SparkSession, root: Location, lock: RunLock) -> Followed:
     followed = commit(root, replace(followed, ledger=ledger), lexicon, spark)
     delete_unnamed(followed)
     log.info(
-        "update: %s words re-ranked, %s left",
+        "update: %s words have new ids, %s words were removed",
         f"{len(vocabulary):,}",
         f"{np.count_nonzero(new_ids == LEFT):,}",
     )

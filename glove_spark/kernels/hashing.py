@@ -1,4 +1,4 @@
-"""Numbers that look random and are a function of what they are drawn for."""
+"""Pseudo-random numbers that are a function of a key."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The slow, obvious oracle: the published training loop and window counter, one pair at a time.
+"""A slow and simple reference: the published training loop and window counter, pair by pair.
 
 Written for reading and for tests of the fast kernels; double precision, plain Python. It follows
 the reference GloVe program in C, whose files it reproduces.

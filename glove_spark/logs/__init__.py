@@ -1,1 +1,1 @@
-"""What a run tells people on standard error: lines of the log, above one bar."""
+"""The log on standard error, and one progress bar below it."""

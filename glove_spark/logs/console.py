@@ -1,4 +1,4 @@
-"""Standard error as people see it: lines of the log above one bar, which tqdm draws."""
+"""Write log lines to standard error above one progress bar, which tqdm draws."""
 
 from __future__ import annotations
 

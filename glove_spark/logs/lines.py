@@ -1,4 +1,4 @@
-"""The log of a command: lines for people, or JSON lines for machines.
+"""The log of a command, as text or as JSON lines.
 
 A record may carry fields for machines: ``log.info("...", extra=fields(seconds=3.2))``.
 """
@@ -47,7 +47,7 @@ def configure_log(verbosity: int, log_format: str = "text") -> None:
     verbosity
         0 shows progress, -1 warnings, less errors; more than 0 everything.
     log_format
-        ``"text"``, with bars on a terminal, or ``"json"``, a JSON object a line.
+        ``"text"``, with bars on a terminal, or ``"json"``, a JSON object per line.
     """
     level = _LEVELS.get(verbosity, logging.DEBUG if verbosity > 0 else logging.ERROR)
     handler = logging.StreamHandler(CONSOLE)

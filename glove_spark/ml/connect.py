@@ -1,4 +1,4 @@
-"""What Spark Connect cannot do, said before it fails."""
+"""Raise an error for what Spark Connect cannot do, before it fails."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def refuse_connect(dataset: Any) -> None:
     """
     if is_connect(dataset):
         raise SetupError(
-            "GloVe.fit needs the driver's SparkContext, which Spark Connect does not give; fit in "
+            "GloVe.fit needs the driver's SparkContext, which Spark Connect does not have; fit in "
             "a classic session (spark-submit, or SparkSession.builder.master(...)), save the "
             "model, and load it here: GloVeModel.load(...).transform works"
         )

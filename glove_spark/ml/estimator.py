@@ -1,4 +1,4 @@
-"""The Estimator: the stages of the pipeline on a column of a DataFrame."""
+"""The Estimator: run the stages of the pipeline on a column of a DataFrame."""
 
 from __future__ import annotations
 
@@ -42,9 +42,9 @@ _AFTER_TOKENS = (VOCABULARY, COOCCURRENCE, BLOCKS, MODEL, VECTORS)
 class GloVe(
     Estimator[GloVeModel], GloVeParams, DefaultParamsReadable["GloVe"], DefaultParamsWritable
 ):
-    """GloVe word vectors of a column of tokens, with the habits of `pyspark.ml.feature.Word2Vec`.
+    """Train GloVe word vectors on a column of tokens, like `pyspark.ml.feature.Word2Vec`.
 
-    All arguments are Params, by keyword; `explainParams` and docs/ML.md tell of each.
+    All arguments are Params, given by keyword; `explainParams` and docs/ML.md explain them.
 
     >>> from pyspark.ml import Pipeline
     >>> glove = GloVe(vectorSize=50, minCount=10, inputCol="words")
@@ -58,22 +58,22 @@ class GloVe(
 
     def setParams(self, **params: Any) -> GloVe:
         """Set Params by their names."""
-        # what Python itself says of a name that is none
+        # Python's own error for an unknown name
         _SIGNATURE.bind(self, **params)
         self._set(**params)
         return self
 
     def _fit(self, dataset: DataFrame) -> GloVeModel:
-        """Run the stages on the column and take what the model needs from their folder.
+        """Run the stages on the column, and make a model from the datasets in their folder.
 
         Raises
         ------
         ConfigurationError
-            If Params contradict one another or the DataFrame, before any job is run.
+            If Params contradict each other or the DataFrame; before any job runs.
         InputError
-            If the column holds no token.
+            If the column contains no token.
         SetupError
-            If the session is Spark Connect's.
+            If the session is a Spark Connect session.
         """
         refuse_connect(dataset)
         with errors_name_params():
@@ -94,11 +94,11 @@ class GloVe(
     def _folder(
         self, spark: SparkSession, rows: DataFrame, settings: Mapping[str, Settings]
     ) -> Iterator[tuple[Location, Stage]]:
-        """Open the folder to work in, and say how the tokens come into it."""
+        """Open the working folder, and make the stage that writes the tokens into it."""
         work_dir = self.getOrDefault("workDir")
         if work_dir is None:
             with temporary_folder(spark) as folder:
-                # nobody will ask whether it holds these rows: one pass over them is enough
+                # the folder is not used again, so the rows need not be identified by a second pass
                 yield folder, tokens_stage(rows, folder.name, checked=False)
             return
         content = content_of(rows)

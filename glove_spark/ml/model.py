@@ -1,4 +1,4 @@
-"""The fitted model: words near to a word, and the average vectors of documents."""
+"""The fitted model: neighbours of words, and average vectors of documents."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ ROWS_PER_TASK = 50_000
 
 
 class GloVeModel(Model, GloVeParams, MLReadable["GloVeModel"], MLWritable):
-    """What `GloVe.fit` returns.
+    """The model that `GloVe.fit` returns.
 
-    Its vectors are files in a temporary folder of the driver, deleted with the last copy of the
-    model; executors get them with the first job that needs them, once an application, and map
-    them into memory.
+    Its vectors are files in a temporary folder on the driver, which is deleted with the last copy
+    of the model. Executors receive them with the first job that needs them, once per application,
+    and memory-map them.
     """
 
     def __init__(self, files: ModelFiles) -> None:
@@ -39,15 +39,15 @@ class GloVeModel(Model, GloVeParams, MLReadable["GloVeModel"], MLWritable):
 
     @property
     def summary(self) -> GloVeSummary:
-        """Cost by epoch, times and counts of the fit; a loaded model has it too."""
+        """Cost per epoch, times and counts of the fit; a loaded model also has a summary."""
         return self.files.summary
 
     @property
     def hasSummary(self) -> bool:
-        """Whether there is a summary: always."""
+        """Whether there is a summary; always True."""
         return True
 
-    # Spark's name for it; the Param `vectors` is read by getOrDefault
+    # the name is Spark's; the Param `vectors` is read with getOrDefault
     def getVectors(self) -> DataFrame:  # type: ignore[override]
         """Return a DataFrame of ``word`` and ``vector``, most frequent words first."""
         spark = SparkSession.active()
@@ -72,7 +72,7 @@ class GloVeModel(Model, GloVeParams, MLReadable["GloVeModel"], MLWritable):
     def findSynonymsArray(self, word: Query, num: int) -> list[tuple[str, float]]:
         """Return the ``num`` words nearest to a word or vector, and their cosines, nearest first.
 
-        A word is not its own synonym; a vector may have the word that it is of.
+        A word is not its own synonym. For a vector, its own word may be among the answers.
         """
         _check_number(num)
         query = word if isinstance(word, str) else np.asarray(word, np.float32)
@@ -82,21 +82,22 @@ class GloVeModel(Model, GloVeParams, MLReadable["GloVeModel"], MLWritable):
     def findAnalogies(self, a: str, b: str, c: str, num: int) -> DataFrame:
         """Answer "a is to b as c is to ?" with the ``num`` best, as ``word`` and ``similarity``.
 
-        By 3CosAdd; a, b and c themselves are no answers.
+        The method is 3CosAdd. The words a, b and c are not among the answers.
         """
         _check_number(num)
         return _as_dataframe(self.files.word_vectors.analogy(a, b, c, topn=num))
 
     def _transform(self, dataset: DataFrame) -> DataFrame:
-        """Add the average of the vectors of every document's words.
+        """Add the average vector of the words of every document.
 
-        Tokens without a vector do not count; a document that is null, empty or has unknown tokens
-        only gets a vector of zeros.
+        Tokens without a vector do not count. A document that is null, empty or contains only
+        unknown tokens gets a vector of zeros.
         """
         check_token_column(dataset, self.getInputCol())
         if self.getOutputCol() in dataset.columns:
             raise ConfigurationError(
-                f"outputCol={self.getOutputCol()!r} exists in the DataFrame; name another"
+                f"outputCol={self.getOutputCol()!r} already exists in the DataFrame; set another "
+                "outputCol"
             )
         shipped = self.files.ship(dataset.sparkSession)
         weighting = Weighting(
@@ -117,7 +118,7 @@ class GloVeModel(Model, GloVeParams, MLReadable["GloVeModel"], MLWritable):
 
 def _check_number(num: Any) -> None:
     if num < 1:
-        raise ConfigurationError(f"num={num!r} must be at least 1")
+        raise ConfigurationError(f"num={num!r} must be at least 1; give a positive integer")
 
 
 def _as_dataframe(found: list[tuple[str, float]]) -> DataFrame:

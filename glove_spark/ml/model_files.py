@@ -1,4 +1,4 @@
-"""The files of a fitted model: two datasets, a summary, and a copy that can be mapped."""
+"""The files of a fitted model: two datasets, a summary, and a copy that can be memory-mapped."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from glove_spark.store.manifest import Dataset, Manifest
 from glove_spark.vectors.word_vectors import WordVectors
 
 DATASETS = ("vocabulary", "vectors")
-"""What is kept of the output folder of a fit, as it is there."""
+"""The datasets of a fit that the model keeps, unchanged."""
 
 SUMMARY = "summary.json"
 
@@ -37,27 +37,28 @@ because a DataFrame may outlive the model that made it."""
 
 @dataclass(frozen=True)
 class GloVeSummary:
-    """What is known of a fit.
+    """The summary of a fit.
 
     Attributes
     ----------
     objectiveHistory
         Cost of every epoch: the mean of ``f (w . w' + b + b' - ln X)^2 / 2`` over the nonzeros.
     heldOutHistory
-        The same over the nonzeros kept out of training; empty without ``heldOut``.
+        The same over the held-out nonzeros; empty without ``heldOut``.
     epochSeconds, stageSeconds
-        Wall time of every epoch, and of every stage by its dataset; a stage that an earlier fit
-        had done counts with the time it took then.
+        Wall time of every epoch, and of every stage by the name of its dataset; for a dataset of
+        an earlier fit, the time that it took then.
     stoppedEarly
-        Whether ``tol`` ended the training.
+        Whether ``tol`` stopped the training.
     documents, tokens
-        Rows and tokens of the column that were used.
+        The numbers of rows and tokens of the column that were used.
     droppedTokens
-        Null and empty tokens of the column.
+        The numbers of null and empty tokens in the column.
     vocabularySize, distinctWords, tokensInVocabulary
-        Words with a vector; words of the column; tokens that are one of the former.
+        The numbers of words with a vector, of distinct words in the column, and of tokens that
+        have a vector.
     nonzeros
-        Pairs of words that occur together.
+        The number of pairs of words that co-occur.
     """
 
     objectiveHistory: list[float]
@@ -184,7 +185,7 @@ def copy_model(source: Location, target: Location) -> None:
         # last, as always: it says that the rest is there
         _copy(Manifest.location(source / name), Manifest.location(target / name))
     if not (source / SUMMARY).exists():
-        raise DatasetError(f"{source.shown} lacks {SUMMARY}; save the model again")
+        raise DatasetError(f"{source.shown} does not contain {SUMMARY}; save the model again")
     _copy(source / SUMMARY, target / SUMMARY)
 
 

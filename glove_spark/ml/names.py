@@ -1,4 +1,4 @@
-"""Which options are Params of the Estimator, and what they are called there.
+"""Which options are Params of the Estimator, and their names.
 
 An option's Param has its name in camel case, or the name that Spark has for the thing
 (`SPARK_NAMES`); its default, rule and help are the option's. Options that change no result of a

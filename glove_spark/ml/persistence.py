@@ -1,4 +1,4 @@
-"""A saved model: Spark's metadata, and the model's files beside it. Nothing is pickled."""
+"""Save and load a model: Spark's metadata and the model's files. Nothing is pickled."""
 
 from __future__ import annotations
 

@@ -17,12 +17,12 @@ def check_token_column(dataset: DataFrame, column: str) -> None:
     """
     if column not in dataset.columns:
         raise ConfigurationError(
-            f"inputCol={column!r} is no column of the DataFrame, which has "
-            f"{', '.join(dataset.columns)}; set inputCol"
+            f"inputCol={column!r} is not a column of the DataFrame, which has "
+            f"{', '.join(dataset.columns)}; set inputCol to one of these"
         )
     kind = dataset.schema[column].dataType
     if not (isinstance(kind, ArrayType) and isinstance(kind.elementType, StringType)):
         raise ConfigurationError(
-            f"inputCol={column!r} is {kind.simpleString()} and must be array<string>; split the "
+            f"inputCol={column!r} is {kind.simpleString()} but must be array<string>; split the "
             "text first, with pyspark.ml.feature.RegexTokenizer or pyspark.sql.functions.split"
         )

@@ -1,4 +1,4 @@
-"""Spark columns of vectors, computed by Python workers from a file that every executor maps.
+"""Spark columns of vectors, computed by Python workers from a memory-mapped file.
 
 Documents travel as one piece of bytes each, their tokens ended by a byte that no UTF-8 has: Arrow
 takes a third of the time for it that it takes for an array of strings. Vectors come back as the

@@ -1,4 +1,4 @@
-"""Where a fit works: a folder that the driver and all executors see."""
+"""The working folder of a fit, which the driver and all executors can see."""
 
 from __future__ import annotations
 
@@ -76,9 +76,9 @@ def _shared_storage(spark: SparkSession, master: str) -> Location:
     system = context._jvm.org.apache.hadoop.fs.FileSystem.get(context._jsc.hadoopConfiguration())
     if system.getScheme() == "file":
         raise ConfigurationError(
-            f"workDir is not set, and nothing says what storage the executors of {master} share; "
-            "set workDir to a folder there (NFS, HDFS, an object store), or the session's "
-            "checkpoint folder, or spark.hadoop.fs.defaultFS"
+            f"workDir is not set, and there is no default for storage that the executors of "
+            f"{master} share; set workDir to a folder that all of them can see (NFS, HDFS, an "
+            "object store), or set Spark's checkpoint folder or spark.hadoop.fs.defaultFS"
         )
     return _location(system.getHomeDirectory())
 

@@ -1,1 +1,1 @@
-"""When a new version of a model may replace the current one, and what monitoring is told."""
+"""Decide whether a new version of a model replaces the current one; metrics for monitoring."""

@@ -1,4 +1,4 @@
-"""The quality gate: whether vectors are good enough to take the place of others."""
+"""The quality gate: decide whether new vectors are good enough to replace the current ones."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How a version becomes current: whole, and not worse than the one before."""
+"""Make a version the current one, if it is complete and not worse than the one before."""
 
 from __future__ import annotations
 
@@ -70,8 +70,8 @@ def publish_version(
     version = version_folder(root, name)
     if version.kind() != fs.FileType.Directory:
         raise InputError(
-            f"{version.shown} does not exist; make it by blocks, train and export with "
-            f"--output {version.shown} --reuse {root.shown}"
+            f"version={name}: {version.shown} does not exist; make it with the commands blocks, "
+            f"train and export and --output {version.shown} --reuse {root.shown}"
         )
     # before it is read as whole: without vectors it is none
     vectors_of(version)
@@ -79,7 +79,7 @@ def publish_version(
     current = current_version(root)
     before = version_folder(root, current) if current is not None and current != name else None
     if before is not None and manifest_of(before / "vectors") is None:
-        log.warning("publish: %s, which is current, has no vectors any more", current)
+        log.warning("publish: the current version %s has no vectors any more", current)
         before = None
     older = before is not None and made_at(version) < made_at(before)
     if older and not rollback:
@@ -119,6 +119,6 @@ def _refuse_worse(
     if worse:
         raise QualityError(
             f"version={name} is worse than {current} by more than margin={margin:g} points: "
-            f"{'; '.join(worse)}. {current} stays current; look at the text that came in, or "
-            "allow a larger margin"
+            f"{'; '.join(worse)}. {current} stays the current version; check the new text, or "
+            "give a larger --margin"
         )

@@ -1,4 +1,4 @@
-"""What a run tells a collector: how it ended, and what the manifests say of what is there."""
+"""Metrics of a run for Prometheus: how it ended, and facts from the manifests."""
 
 from __future__ import annotations
 
@@ -94,7 +94,7 @@ def write_run_metrics(
         )
     # the driver of a cluster may lack the library
     except (GloveSparkError, OSError, ImportError) as error:
-        log.error("metrics=%s could not be written: %s", path, error)
+        log.error("metrics=%s cannot be written: %s; name another file", path, error)
 
 
 def as_text(samples: Iterable[Sample]) -> bytes:

@@ -1,4 +1,4 @@
-"""The report of an output folder, from its datasets to one HTML file."""
+"""Build the report page of an output folder from its datasets."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def make_page(folder: str | Location, options: PageSettings) -> Page:
     root = Location.of(folder)
     manifests = Manifests(root, Location.of(options.reuse) if options.reuse else None)
     if not manifests.found:
-        raise InputError(f"{root.shown} holds no dataset with a manifest; name an output folder")
+        raise InputError(f"{root.shown} contains no dataset; name the output folder of a run")
     sections = [
         *_sections_of_words(root, manifests, options),
         ratios(manifests.holder("cooccurrence"), options.ratio or None),

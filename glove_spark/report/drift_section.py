@@ -1,4 +1,4 @@
-"""The section that compares the vectors with those of another day."""
+"""The section that compares the vectors with older ones."""
 
 from __future__ import annotations
 

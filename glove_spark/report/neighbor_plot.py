@@ -1,4 +1,4 @@
-"""A word in the middle and its nearest words around it: HTML, and PNG for documents.
+"""Draw a word with its nearest neighbours around it, as HTML and as PNG.
 
 How far a word is from the middle says its cosine, exactly. In which direction it lies says whom it
 resembles: words beside each other in the plot are alike among themselves.

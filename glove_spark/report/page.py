@@ -1,4 +1,4 @@
-"""A page as HTML: one file, nothing fetched, words never taken for markup."""
+"""Write the page as one HTML file that makes no requests, with all words escaped."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The sections about a run: what was asked, what was done, how it went."""
+"""The sections about a run: its options, its stages and its training."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _COUNTS = {
     "tokens": (("documents", "documents"), ("tokens", "tokens")),
     "vocabulary": (("vocabulary_size", "words"), ("distinct_words", "distinct words")),
     "cooccurrence": (("nnz", "nonzeros"), ("pairs", "pairs")),
-    "blocks": (("batches", "batches"), ("num_blocks", "blocks a side")),
+    "blocks": (("batches", "batches"), ("num_blocks", "blocks per side")),
     "model": (
         ("epoch", "epochs"),
         ("vector_size", "dimensions"),

@@ -1,4 +1,4 @@
-"""What a page is made of, before it is HTML."""
+"""The elements of a page, before they become HTML."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A map of words: a place in the plane for each, and who is near whom."""
+"""A map of words: their positions in the plane, and their neighbours."""
 
 from __future__ import annotations
 
@@ -101,7 +101,7 @@ def nearest_chosen(
 def nearest_words(
     source: VectorSource, units: NDArray[np.float32], own: Sequence[str], count: int
 ) -> list[list[tuple[str, float]]]:
-    """Find the nearest of all words for some, reading the vectors a chunk at a time.
+    """Find the nearest of all words for some, reading the vectors per chunk at a time.
 
     Parameters
     ----------

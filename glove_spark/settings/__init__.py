@@ -1,1 +1,1 @@
-"""What a user can set: what an option is, the options of every stage, and files of them."""
+"""Settings: the definition of an option, all options, and configuration files."""

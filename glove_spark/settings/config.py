@@ -38,9 +38,8 @@ class PipelineConfig:
         replaced = (output, *(output / name for name in ("model", "vectors", "vectors.txt")))
         if start is not None and Location.of(start) in replaced:
             raise ConfigurationError(
-                f"warm_start={start} is what this run replaces, so that a second run "
-                "would start from the first one's; name another output, with --reuse "
-                f"{output.shown} for what is counted there"
+                f"warm_start={start} must not be the model that this run replaces; name another "
+                f"output folder, and give --reuse {output.shown} to use the counts there"
             )
 
 

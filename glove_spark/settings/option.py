@@ -1,4 +1,4 @@
-"""How an option is defined: type, default, rule and help in one place.
+"""The definition of an option: type, default, rule and help in one place.
 
 A stage's configuration is a frozen dataclass whose fields are made by
 :func:`option`. Command line, TOML reader, manifests and documents all read the
@@ -152,10 +152,13 @@ class OptionSpec:
             return None
         if self.repeated:
             if isinstance(value, str) or not isinstance(value, (list, tuple)):
-                raise ConfigurationError(f"{self.name}={value!r} must be a list")
+                raise ConfigurationError(
+                    f"{self.name}={value!r} must be a list; write [{value!r}] in Python or TOML"
+                )
             if self.count is not None and len(value) != self.count:
                 raise ConfigurationError(
-                    f"{self.name}={' '.join(map(str, value))} must be {self.count} values"
+                    f"{self.name}={' '.join(map(str, value))} must be {self.count} values; give "
+                    f"{self.count}"
                 )
             return tuple(self._check_one(item) for item in value)
         return self._check_one(value)
@@ -223,7 +226,7 @@ class Settings:
         for name in values:
             if name not in known:
                 raise ConfigurationError(
-                    f"{name!r} is not an option of {cls.__name__}; known: {', '.join(known)}"
+                    f"{name!r} is not an option of {cls.__name__}; use one of: {', '.join(known)}"
                 )
         return cls(**values)
 

@@ -96,7 +96,7 @@ class TokenizeSettings(Settings):
     )
     format: str = option(
         "auto",
-        "the format of the input files; auto decides by the file extension",
+        "the format of the input files; auto detects it by the content and the extension of a file",
         one_of("auto", "text", "jsonl", "parquet", "orc"),
     )
     encoding: str = option(

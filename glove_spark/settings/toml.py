@@ -27,20 +27,25 @@ def read_toml(path: str | Path) -> dict[str, dict[str, Any]]:
         with open(path, "rb") as source:
             content = tomllib.load(source)
     except OSError as error:
-        raise ConfigurationError(f"config={str(path)!r} cannot be read: {error.strerror}") from None
+        raise ConfigurationError(
+            f"config={str(path)!r} cannot be read: {error.strerror}; check the path"
+        ) from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ConfigurationError(f"config={str(path)!r} is not valid TOML: {error}") from None
+        raise ConfigurationError(
+            f"config={str(path)!r} is not valid TOML: {error}; correct the file"
+        ) from None
     for stage, values in content.items():
         if stage not in SETTINGS or not isinstance(values, dict):
             raise ConfigurationError(
-                f"{stage!r} in {path} is no table of options; write options under one of "
+                f"{stage!r} in {path} is not a table of options; write options under one of "
                 + ", ".join(f"[{name}]" for name in SETTINGS)
             )
         known = {spec.name: spec for spec in SETTINGS[stage].specs()}
         for name, value in values.items():
             if name not in known:
                 raise ConfigurationError(
-                    f"{name!r} in [{stage}] of {path} is not an option; known: {', '.join(known)}"
+                    f"{name!r} in [{stage}] of {path} is not an option; use one of: "
+                    f"{', '.join(known)}"
                 )
             known[name].check(value)
     return content

@@ -1,4 +1,4 @@
-"""Java's classes in an archive, from which Spark's Java starts seconds sooner.
+"""The class-data archive (AppCDS) with which Spark's Java starts faster.
 
 At every start Java finds some ten thousand classes of Spark in its jars, takes them apart and
 verifies them. An archive (JDK Enhancement Proposal 350, dynamic application class-data sharing) has

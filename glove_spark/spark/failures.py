@@ -1,4 +1,4 @@
-"""Turn what Spark reports of a failed task into the error that the task raised."""
+"""Turn Spark's report of a failed task into the error that the task raised."""
 
 from __future__ import annotations
 
@@ -36,13 +36,15 @@ def task_errors(python: str | None = None) -> Iterator[None]:
             raise kind(raised.group(2)) from error
         if _DISK_FULL.search(text):
             raise OutputError(
-                "a disk is full (the output folder's or Spark's temporary one); free space, or "
-                "name others with --output and spark.local.dir"
+                "a disk is full (that of the output folder, or of Spark's temporary folder); free "
+                "some space, or name other folders with --output and --spark-conf spark.local.dir="
+                "DIR"
             ) from error
         if isinstance(error, (Py4JNetworkError, ConnectionError)):
             raise SetupError(
-                "Spark's Java process ended in the middle of a job, perhaps for want of memory; "
-                "add --spark-conf spark.driver.memory=4g and run the same command again to go on"
+                "Spark's Java process ended in the middle of a job, perhaps because it ran out of "
+                "memory; add --spark-conf spark.driver.memory=4g and run the same command again to "
+                "continue"
             ) from error
         helps = remedy(text, python)
         if helps is not None:

@@ -1,4 +1,4 @@
-"""What a Java that we start says on standard error, without what it says at every start."""
+"""Filter the standard error of Java: drop the messages that it prints at every start."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How far a stage is: a bar on a terminal, a line of the log now and then where there is none.
+"""The progress of a stage: a bar on a terminal, otherwise a log line from time to time.
 
 The share that is done comes from Spark's status tracker, which a thread of the driver asks for the
 tasks of the running jobs. A stage that knows more than its running job says so: training reports

@@ -1,4 +1,4 @@
-"""The Spark session of a run: found where spark-submit made one, made where not."""
+"""The Spark session of a run: use that of spark-submit, or start one."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ BLAS_THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 _INSTALL_JAVA = (
     "install Java 17 or later (Debian, Ubuntu: apt-get install openjdk-17-jre-headless; "
     "Fedora: dnf install java-17-openjdk-headless; macOS: brew install openjdk@17) "
-    "or point JAVA_HOME to one"
+    "or set JAVA_HOME to its folder"
 )
 
 _JAVA_OPTIONS = "spark.driver.extraJavaOptions"
@@ -58,7 +58,7 @@ def check_java() -> int:
     if command is None:
         home = os.environ.get("JAVA_HOME")
         where = f"JAVA_HOME={home}" if home else "PATH"
-        raise SetupError(f"no Java found by {where}; {_INSTALL_JAVA}")
+        raise SetupError(f"no Java found in {where}; {_INSTALL_JAVA}")
     try:
         answer = subprocess.run([command, "-version"], capture_output=True, text=True, timeout=60)
     except (OSError, subprocess.TimeoutExpired) as error:
@@ -68,22 +68,25 @@ def check_java() -> int:
         raise SetupError(f"{command} -version failed; {_INSTALL_JAVA}")
     major = int(found.group(1))
     if major < OLDEST_JAVA:
-        raise SetupError(f"{command} is Java {major}, Spark needs {OLDEST_JAVA}; {_INSTALL_JAVA}")
+        raise SetupError(
+            f"{command} is Java {major}, but Spark needs Java {OLDEST_JAVA} or later; "
+            f"{_INSTALL_JAVA}"
+        )
     return major
 
 
 def open_session(
     master: str | None = None, conf: Iterable[str] = (), app_name: str = "glove_spark"
 ) -> SparkSession:
-    """Return the session to work with.
+    """Return the active Spark session, or start one.
 
     Parameters
     ----------
     master
-        Spark's master URL; ``None`` leaves it to spark-submit and
-        ``spark-defaults.conf``, and to ``local[*]`` where neither says.
+        The Spark master URL. ``None``: use the value from spark-submit or
+        ``spark-defaults.conf``, otherwise ``local[*]``.
     conf
-        Settings of Spark as ``KEY=VALUE``; they win over all others.
+        Spark settings as ``KEY=VALUE``; they override all others.
 
     Raises
     ------
@@ -186,8 +189,8 @@ def _start_spark(settings: dict[str, str]) -> None:
         start()
         # a file that is cut short kills Java as it is mapped
         log.warning(
-            "Java did not start from the archive of its classes, which is deleted now; "
-            "glove-spark prepare makes another"
+            "Java did not start with its class-data archive, so the archive was deleted; "
+            "glove-spark prepare writes a new one"
         )
         delete_archive()
 
@@ -228,7 +231,7 @@ def _not_in_defaults(settings: Mapping[str, str]) -> dict[str, str]:
 
 @contextmanager
 def spark_session(master: str | None = None, conf: Iterable[str] = ()) -> Iterator[SparkSession]:
-    """Open a session for one run, and stop it after unless it was there before."""
+    """Open a Spark session, and stop it at the end unless it was active before."""
     found = SparkContext._active_spark_context is not None
     spark = open_session(master, conf)
     try:

@@ -1,4 +1,4 @@
-"""What Spark's Java says when something around it is wrong, and the one line that helps."""
+"""Known error messages of Spark's Java about its environment, and the remedy for each."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ import re
 _TROUBLES = (
     (
         r"UnknownHostException|UnresolvedAddressException|Name or service not known",
-        "this machine's own name does not resolve; set SPARK_LOCAL_IP=127.0.0.1, or add the name "
-        "to /etc/hosts",
+        "the host name of this machine cannot be resolved; set SPARK_LOCAL_IP=127.0.0.1, or add "
+        "the name to /etc/hosts",
     ),
     (
         r"invalid null input: name|LoginException|basedir must be absolute: \?",
-        "the user id that runs this has no name, which Hadoop asks for; run as a user that "
-        "/etc/passwd has (in a container, add it there or run with --user of one that exists)",
+        "the current user id has no user name, which Hadoop needs; run as a user that is in "
+        "/etc/passwd (in a container, add the user there, or name an existing one with --user)",
     ),
     (
         r"System memory (?P<given>\d+) must be at least (?P<least>\d+)",
@@ -22,13 +22,13 @@ _TROUBLES = (
     ),
     (
         r"bigger than spark\.driver\.maxResultSize",
-        "the tasks' results are larger than spark.driver.maxResultSize; give --spark-conf "
-        "spark.driver.maxResultSize=2g, or 0 for no bound",
+        "the results of the tasks are larger than spark.driver.maxResultSize; give --spark-conf "
+        "spark.driver.maxResultSize=2g, or 0 for no limit",
     ),
     (
         r"failed to map segment from shared object|UnsatisfiedLinkError",
-        "Java cannot load its libraries from the temporary folder, which may be mounted noexec; "
-        "name another by --spark-conf spark.driver.extraJavaOptions=-Djava.io.tmpdir=DIR",
+        "Java cannot load libraries from the temporary folder, which may be mounted noexec; name "
+        "another with --spark-conf spark.driver.extraJavaOptions=-Djava.io.tmpdir=DIR",
     ),
     (
         r"Service '\w+' failed after \d+ retries|BindException",
@@ -36,13 +36,13 @@ _TROUBLES = (
     ),
     (
         r"Permission denied|AccessDeniedException",
-        "Spark may not write to a folder that it needs; name others by --spark-conf "
-        "spark.local.dir=DIR and by the environment's HOME and TMPDIR",
+        "Spark has no permission to write to a folder that it needs; name other folders with "
+        "--spark-conf spark.local.dir=DIR and the environment variables HOME and TMPDIR",
     ),
     (
         r"OutOfMemoryError",
-        "Java ran out of memory; give --spark-conf spark.driver.memory=4g (local masters) or "
-        "spark.executor.memory",
+        "Java ran out of memory; give --spark-conf spark.driver.memory=4g (with a local master) or "
+        "--spark-conf spark.executor.memory=4g (on a cluster)",
     ),
 )
 
@@ -50,12 +50,12 @@ _MISSING_MODULE = re.compile(r"ModuleNotFoundError: No module named '([\w.]+)'")
 
 
 def remedy(text: str, python: str | None = None) -> str | None:
-    """Say what is wrong and what helps; None where that is not known.
+    """Describe a known problem and its remedy; return None for any other text.
 
     Parameters
     ----------
     text
-        What Java said, stack traces and all.
+        The messages of Java, with stack traces.
     python
         The interpreter of the Python workers.
     """
@@ -63,19 +63,19 @@ def remedy(text: str, python: str | None = None) -> str | None:
     if missing is not None:
         named = f" ({python})" if python else ""
         return (
-            f"the Python workers{named} lack the module {missing[1]!r}: install it there, or name "
-            "another interpreter by PYSPARK_PYTHON before the session starts, such as "
+            f"the Python workers{named} do not have the module {missing[1]!r}; install it there, "
+            "or name another interpreter in PYSPARK_PYTHON before the session starts, such as "
             "os.environ['PYSPARK_PYTHON'] = sys.executable"
         )
     return next((help for sign, help in _TROUBLES if re.search(sign, text)), None)
 
 
 def refused_environment() -> str | None:
-    """Name a variable of the environment with which no session of ours can start."""
+    """Describe an environment variable that makes it impossible to start our session."""
     remote = os.environ.get("SPARK_REMOTE")
     if remote:
         return (
-            f"SPARK_REMOTE={remote} asks for Spark Connect, which does not give the jobs that "
-            "training is made of; unset it, and name a cluster by --master"
+            f"SPARK_REMOTE={remote} selects Spark Connect, which cannot run the jobs of training; "
+            "unset it, and name a cluster with --master"
         )
     return None

@@ -1,4 +1,4 @@
-"""Blocks: deal the nonzeros to a P x P grid of cells and cut each cell into batches.
+"""Blocks: divide the nonzeros into a P x P grid of cells, and each cell into batches.
 
 Of a symmetric matrix the stored triangle is dealt to *unordered* pairs of blocks: cell (q, p) is
 trained from the file of cell (p, q), its transpose, so it is neither shuffled nor cut nor written.
@@ -92,7 +92,7 @@ def build_blocks(job: Job) -> Mapping[str, Any]:
     nnz = int(matrix.facts["nnz"])
     if nnz == 0:
         raise InputError(
-            f"{matrix.location.shown} holds no two words together; add text that has words of the "
+            f"{matrix.location.shown} has no nonzeros; add text that contains words of the "
             "vocabulary, or lower min_count"
         )
     num_blocks = settings.num_blocks or default_num_blocks(nnz, cores(job.spark))

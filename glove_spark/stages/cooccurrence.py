@@ -48,15 +48,15 @@ PAIRS_PER_TASK = 128_000_000
 """Bounds the runs that a task hands on: at worst, no two pairs alike, some 1 GB at 8 bytes."""
 
 TOKENS_PER_TASK = 1 << 24
-"""Bounds what a task reads, 4 bytes a token several times over, where windows are narrow."""
+"""Bounds what a task reads, 4 bytes per token several times over, where windows are narrow."""
 
 PLACES_PER_STRETCH = 1 << 24
-"""Bounds the text that is counted in one piece, at some 30 bytes a place. Most tasks have one
+"""Bounds the text that is counted in one piece, at some 30 bytes per place. Most tasks have one
 stretch; those of huge documents, or of very short ones, have more."""
 
 NONZEROS_PER_BLOCK = 4_000_000
 """Expected nonzeros of a block of rows, from above; some 3M in text. A reduce holds a block two
-to three times, at 12 bytes a nonzero, and the JVM a part of it as one array of bytes."""
+to three times, at 12 bytes per nonzero, and the JVM a part of it as one array of bytes."""
 
 
 @dataclass(frozen=True)

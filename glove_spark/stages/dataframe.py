@@ -1,4 +1,4 @@
-"""The tokens dataset from a column of a DataFrame, instead of a corpus.
+"""Make the tokens dataset from a column of a DataFrame instead of a corpus.
 
 What a row holds that the dataset may not, null and empty tokens, is dropped and counted, as
 `glove_spark.stages.tokenize` does.
@@ -97,9 +97,9 @@ def tokens_stage(rows: DataFrame, content: str, *, checked: bool) -> Stage:
         facts = counted.get
         if checked and _hashed(facts) != content:
             raise InputError(
-                "the DataFrame gave other rows when it was read again, so workDir cannot tell "
-                "whether its results are still of these rows; cache the DataFrame, or write it to "
-                "a file and fit on that"
+                "the DataFrame returned other rows when it was read a second time, so the fit "
+                "cannot tell whether results in workDir belong to these rows; cache the DataFrame, "
+                "or write it to a file and fit on that"
             )
         return _named({name: int(facts[name]) for name in _TOTALS})
 
@@ -171,12 +171,12 @@ def _named(facts: dict[str, int]) -> Mapping[str, Any]:
     """Name what was dropped; refuse rows without a token."""
     if facts["documents_repaired"]:
         log.warning(
-            "tokens: %s documents held bytes that are not UTF-8; U+FFFD stands for them",
+            "tokens: %s documents contained bytes that are not UTF-8; U+FFFD replaces them",
             f"{facts['documents_repaired']:,}",
         )
     if facts["tokens"] == 0:
         raise InputError(
-            f"inputCol holds no token in {facts['documents_empty']:,} empty and "
+            f"inputCol contains no token in {facts['documents_empty']:,} empty and "
             f"{facts['documents_without_text']:,} null documents; check the column"
         )
     log.info("tokens: %s in %s documents", f"{facts['tokens']:,}", f"{facts['documents']:,}")

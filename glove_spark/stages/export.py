@@ -1,4 +1,4 @@
-"""Export: a model's last epoch to vectors, as Parquet and as GloVe text."""
+"""Export: write the vectors of the last epoch, as Parquet and as GloVe text."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The facts of the co-occurrence matrix: gathered by tasks, checked against each other."""
+"""The facts of the co-occurrence matrix: collect them from tasks, and check them."""
 
 from __future__ import annotations
 
@@ -99,16 +99,16 @@ def matrix_facts(
         units = 2 * units - sum(block.diagonal_units for block in written)
     if stored == 0:
         raise InputError(
-            f"window_size={settings.window_size} finds no two words of the vocabulary together in "
-            f"{tally.tokens:,} tokens; check the tokenizer and that documents have several words"
+            f"window_size={settings.window_size}: no two words of the vocabulary co-occur in "
+            f"{tally.tokens:,} tokens; check the tokenizer, and that documents have several words"
         )
     expected = sides * sum(
         int(pairs) * int(unit) for pairs, unit in zip(tally.pairs, weights.units, strict=True)
     )
     if units != expected:
         raise DatasetError(
-            f"the counts sum to {units:,} units and the pairs to {expected:,}; this is a defect "
-            "or failing hardware, run the stage again"
+            f"the counts sum to {units:,} units but the pairs to {expected:,}; this is a bug or "
+            "failing hardware; run the stage again"
         )
     largest = max(written, key=lambda block: block.largest)
     return {

@@ -1,4 +1,4 @@
-"""What a stage is, and how one is run: its inputs are opened, its dataset is brought up to date."""
+"""The definition of a stage; run one: open its inputs and bring its dataset up to date."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The files of the tokens dataset, whatever the rows come from and wherever they go."""
+"""Write the files of the tokens dataset, from any source of rows."""
 
 from __future__ import annotations
 

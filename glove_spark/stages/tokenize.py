@@ -1,4 +1,4 @@
-"""Tokenize: from the corpus to one row of tokens a document.
+"""Tokenize: read the corpus and write one row of tokens per document.
 
 The JVM reads, repairs, folds and splits; one pass writes the rows and counts what happened to
 every document and token.
@@ -222,8 +222,8 @@ def _check(facts: Mapping[str, int]) -> None:
     found = sum(facts[kind] for kind in kinds)
     if read != found:
         raise DatasetError(
-            f"{read:,} documents and pieces of documents were read and {found:,} accounted for; "
-            "this is a defect or failing hardware, run the stage again"
+            f"{read:,} documents and parts of documents were read but {found:,} were counted; this "
+            "is a bug or failing hardware; run the stage again"
         )
 
 
@@ -252,8 +252,8 @@ def _warn_of_no_blanks(output: Location, text_bytes: int, tokens: int) -> None:
     unsegmented = sum(is_written_without_blanks(letter) for letter in letters)
     if unsegmented > len(letters) / 2:
         log.warning(
-            "tokenize: tokens have %.0f bytes on average, of a script that puts no blanks between "
-            "words, so they are clauses rather than words; name a tokenizer that segments, such as "
+            "tokenize: tokens have %.0f bytes on average, in a script without spaces between "
+            "words, so they are clauses rather than words; use a tokenizer that segments, such as "
             "--tokenizer glove_spark.corpus.segmenters:chinese or :japanese "
             "(pip install 'glove_spark[cjk]')",
             text_bytes / tokens,
@@ -267,21 +267,25 @@ def _report(facts: Mapping[str, int], settings: TokenizeSettings, worst: str) ->
         ("documents_without_text", f"records skipped, which have no {settings.text_column}"),
         (
             "documents_repaired",
-            "documents held bytes that are not UTF-8; U+FFFD stands for them"
-            + (f"; most in {worst}" if worst else "")
-            + "; --encoding names another encoding",
+            "documents contained bytes that are not UTF-8; U+FFFD replaces them"
+            + (f"; most are in {worst}" if worst else "")
+            + "; name the encoding with --encoding",
         ),
-        ("documents_with_nul", "documents held NUL characters, read as blanks; is it UTF-16?"),
+        (
+            "documents_with_nul",
+            "documents contained NUL characters, which were read as spaces; is the text UTF-16?",
+        ),
         (
             "documents_cut",
-            f"documents of more than {LONGEST_ROW:,} characters cut; no window crosses a cut",
+            f"documents of more than {LONGEST_ROW:,} characters were split; no window crosses a "
+            "split",
         ),
     ):
         if facts[name]:
             log.warning("tokenize: %s %s", f"{facts[name]:,}", text)
     if facts["tokens"] == 0:
         raise EmptyInputError(
-            f"input={', '.join(settings.input)} holds no token in "
+            f"input={', '.join(settings.input)} contains no token in "
             f"{facts['documents_empty']:,} documents; check the corpus, tokenizer="
             f"{settings.tokenizer!r} and min_token_length={settings.min_token_length}"
         )

@@ -1,4 +1,4 @@
-"""Train: epochs of rounds over the cells, each epoch a checkpoint.
+"""Train: run epochs of rounds over the cells, and write a checkpoint after each epoch.
 
 An epoch starts from the files of the one before, so a run that ended in the
 middle resumes at the last whole epoch and ends with the same bytes.
@@ -168,7 +168,7 @@ def check_settings(settings: TrainSettings, grid: BlockGrid, vocabulary: Vocabul
         if word not in vocabulary:
             raise ConfigurationError(
                 f"probe={word!r} is not in the vocabulary of {len(vocabulary):,} words; "
-                "name a word that is, in the case that the tokenizer gives it"
+                "name a word of the vocabulary, in the case that the tokenizer gives it"
             )
     if settings.schedule == "stratified":
         return
@@ -177,7 +177,7 @@ def check_settings(settings: TrainSettings, grid: BlockGrid, vocabulary: Vocabul
         if value is not None and value > grid.num_blocks:
             raise ConfigurationError(
                 f"{name}={value} must be at most num_blocks={grid.num_blocks}; "
-                "lower it or make more blocks"
+                "lower it, or raise num_blocks"
             )
 
 
@@ -209,7 +209,7 @@ def _resume(job: Job, model: Location) -> list[EpochRecord]:
     """Return the history up to the last whole epoch; empty where there is none."""
     history = committed_epochs(model)
     while history and not is_whole(model, history[-1], job.hasher):
-        log.warning("train: epoch %d is not as it was written", history[-1].epoch)
+        log.warning("train: the checkpoint of epoch %d is damaged and not used", history[-1].epoch)
         history.pop()
     delete_uncommitted(model, history[-1].epoch if history else -1)
     if history and history[-1].epoch > 0:

@@ -167,9 +167,9 @@ def choose_words(
     unknown = np.array([word == UNKNOWN for word in words], bool)
     if unknown.any() and settings.unk is None:
         raise ConfigurationError(
-            f"unk is not set, and the corpus holds the token {UNKNOWN} "
-            f"{int(counts[unknown].sum()):,} times; set --unk keep (it is one word with all "
-            "out-of-vocabulary tokens), drop or average (it is dropped)"
+            f"unk is not set, and the corpus contains the token {UNKNOWN} "
+            f"{int(counts[unknown].sum()):,} times; set --unk keep (count it together with all "
+            "out-of-vocabulary tokens), or --unk drop or average (drop it)"
         )
     dropped = {UNKNOWN: int(counts[unknown].sum())}
     stopped = np.array([word in stop_words for word in words], bool) & ~unknown
@@ -177,8 +177,8 @@ def choose_words(
     absent = sorted(stop_words.difference(words))
     if absent:
         log.warning(
-            "vocabulary: %s of %s stop words are no word of the corpus (or fewer than min_count): "
-            "%s",
+            "vocabulary: %s of %s stop words do not occur in the corpus (or fewer than min_count "
+            "times): %s",
             f"{len(absent):,}",
             f"{len(stop_words):,}",
             ", ".join(absent[:3]) + (", ..." if len(absent) > 3 else ""),
@@ -240,13 +240,13 @@ def _check_size(size: int, distinct: int, settings: VocabularySettings) -> None:
     leave = "leaves" if not also else f"with {' and '.join(also)} leaves"
     raise ConfigurationError(
         f"min_count={settings.min_count} {leave} {size} of {distinct:,} words; "
-        + ("" if size == 0 else "a model needs two; ")
+        + ("" if size == 0 else "a model needs at least two; ")
         + "lower it or check the tokenizer"
     )
 
 
 def read_stop_words(path: str | None) -> frozenset[str]:
-    """Read a file of words to drop, one a line; blank lines are skipped.
+    """Read a file of words to drop, one per line; blank lines are skipped.
 
     Raises
     ------
@@ -259,10 +259,13 @@ def read_stop_words(path: str | None) -> frozenset[str]:
         lines = Location.of(path).read_bytes().decode("utf-8-sig").splitlines()
     except UnicodeDecodeError as error:
         raise InputError(
-            f"stop_words={path} is not UTF-8 (byte {error.start:,}); convert it"
+            f"stop_words={path} is not UTF-8 (byte {error.start:,}); convert it to UTF-8"
         ) from None
     except OSError as error:
-        raise InputError(f"stop_words={path} cannot be read: {error.strerror or error}") from None
+        raise InputError(
+            f"stop_words={path} cannot be read: {error.strerror or error}; name a text file with "
+            "one word per line"
+        ) from None
     return frozenset(word for line in lines if (word := line.strip()))
 
 

@@ -1,4 +1,4 @@
-"""What a file holds, in few bytes: its size and its SHA-256."""
+"""Checksums: the size and the SHA-256 of a file."""
 
 from __future__ import annotations
 

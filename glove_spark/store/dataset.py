@@ -1,4 +1,4 @@
-"""How a dataset comes into an output folder, and how it is opened again. No Spark here."""
+"""Commit a dataset to an output folder, and open it again. This module does not use Spark."""
 
 from __future__ import annotations
 
@@ -33,7 +33,10 @@ def claim_folder(root: Location) -> None:
         return
     kind = root.kind()
     if kind == fs.FileType.File or (kind != fs.FileType.NotFound and root.walk(recursive=False)):
-        raise OutputError(f"output={root.shown} holds something else; name a new or empty folder")
+        raise OutputError(
+            f"output={root.shown} contains files that glove_spark did not write; name a new or "
+            "empty folder"
+        )
     root.make_folder()
     marker.write_bytes(b"The output of glove_spark; see the manifests.\n")
 
@@ -48,8 +51,8 @@ def refuse_followed(present: Manifest, target: Location, maker: str) -> None:
     """
     if present.recipe.stage == FOLLOWED and maker != FOLLOWED:
         raise DatasetError(
-            f"{target.shown} follows a corpus in batches; add text by glove-spark update, or "
-            "name another output folder"
+            f"{target.shown} belongs to incremental updates and is not replaced; add text with "
+            "glove-spark update, or name another output folder"
         )
 
 
@@ -85,8 +88,8 @@ def manifest_of(location: Location) -> Manifest | None:
     known = FORMAT_VERSIONS.get(location.name)
     if manifest is not None and known is not None and manifest.recipe.format_version > known:
         raise DatasetError(
-            f"{location.shown} is of format version {manifest.recipe.format_version}, this "
-            f"glove_spark knows {known}; upgrade it, or name another output folder"
+            f"{location.shown} has format version {manifest.recipe.format_version}, but this "
+            f"glove_spark reads at most {known}; upgrade glove_spark, or name another output folder"
         )
     return manifest
 
@@ -109,20 +112,20 @@ def open_dataset(location: Location, *, hasher: Hasher | None = file_states) -> 
     manifest = manifest_of(location)
     if manifest is None:
         raise InputError(
-            f"{location.shown} has not been made yet (no {location.name}{SUFFIX}); "
-            "run the stage that makes it first"
+            f"{location.shown} does not exist yet (there is no {location.name}{SUFFIX}); "
+            "first run the stage that makes it"
         )
     known = FORMAT_VERSIONS.get(location.name, manifest.recipe.format_version)
     if manifest.recipe.format_version < known:
         raise DatasetError(
-            f"{location.shown} is of format version {manifest.recipe.format_version}, this "
+            f"{location.shown} has format version {manifest.recipe.format_version}, but this "
             f"glove_spark reads {known}; run its stage again with --overwrite"
         )
     damaged = manifest.damaged_files(location, hasher)
     if damaged:
         raise DatasetError(
-            f"{location.shown} is not whole: {name_some(damaged, location)} missing or not as "
-            "written; run its stage again with --overwrite"
+            f"{location.shown} is damaged: {name_some(damaged, location)} missing or changed; run "
+            "its stage again with --overwrite"
         )
     return Dataset(location, manifest)
 

@@ -1,4 +1,4 @@
-"""The layouts that this version writes and reads, by dataset; see docs/FORMATS.md."""
+"""The format versions that this package writes and reads; see docs/FORMATS.md."""
 
 FORMAT_VERSIONS = {
     "tokens": 1,

@@ -73,14 +73,15 @@ class Location:
         authority = rest.split("/", 1)[0]
         if scheme not in SCHEMES:
             raise ConfigurationError(
-                f"{scheme}:// is not known; name a local path or a URI of {', '.join(SCHEMES)}"
+                f"{scheme}:// is not supported; name a local path or a URI with one of the schemes "
+                f"{', '.join(SCHEMES)}"
             )
         user, at, _ = authority.rpartition("@")
         if at and (":" in user or scheme in ("s3", "gs", "gcs")):
             # it would be shown in logs and manifests; so the message does not repeat it either
             raise ConfigurationError(
-                f"a {scheme}:// URI holds a key or password; give it by the environment "
-                "(AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY) or the store's own configuration"
+                f"a {scheme}:// URI must not contain a key or password; give it in the environment "
+                "(AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY) or in the configuration of the store"
             )
         return cls(text.rstrip("/"))
 
@@ -237,7 +238,7 @@ class Location:
             ):
                 return bytes(source.read())
         except FileNotFoundError:
-            raise InputError(f"{self.shown} does not exist") from None
+            raise InputError(f"{self.shown} does not exist; check the path") from None
 
     def write_bytes(self, content: bytes) -> None:
         """Write a whole small file so that readers see the old or the new one."""
@@ -288,16 +289,16 @@ def _with_known_scheme(text: str) -> str:
     if scheme == "file":
         if slashes == 2 and not rest.startswith("localhost/"):
             raise ConfigurationError(
-                f"{text} names a machine {rest.partition('/')[0]!r}, and files are read here; "
-                f"write file:///{rest} or the path /{rest}"
+                f"{text} names the machine {rest.partition('/')[0]!r}, but only files of this "
+                f"machine can be read; write file:///{rest} or the path /{rest}"
             )
         return "/" + rest.removeprefix("localhost/" if slashes == 2 else "")
     if scheme == "dbfs":
         if os.path.isdir("/dbfs"):
             return "/dbfs/" + rest
         raise ConfigurationError(
-            f"{text} is a path of Databricks, which is not mounted here as /dbfs; write a path "
-            "under /Volumes or a URI of the object store, such as s3://bucket/path"
+            f"{text} is a Databricks path, but /dbfs is not mounted here; write a path under "
+            "/Volumes or a URI of the object store, such as s3://bucket/path"
         )
     scheme = {"s3a": "s3", "s3n": "s3", "gcs": "gs"}.get(scheme, scheme)
     if slashes == 1:
@@ -305,7 +306,7 @@ def _with_known_scheme(text: str) -> str:
         written = f"{scheme}://{authority}{rest}" if scheme in SCHEMES else f"./{text}"
         meant = "" if scheme in SCHEMES else ", if a folder of that name is meant"
         raise ConfigurationError(
-            f"{text} has one slash after its scheme, and would be a folder named "
+            f"{text} has only one slash after its scheme, and would be a folder named "
             f"{text.partition('/')[0]!r}; write {written}{meant}"
         )
     return f"{scheme}://{text[len(found[1]) + 3 :]}"
@@ -319,31 +320,34 @@ def delete_files(files: Sequence[Location]) -> None:
 
 @contextmanager
 def reading(source: Location) -> Iterator[None]:
-    """Turn refusals to read into `StorageError`; what is missing stays a `FileNotFoundError`."""
+    """Turn read errors into `StorageError`; a missing file stays a `FileNotFoundError`."""
     try:
         yield
     except (FileNotFoundError, StorageError):
         raise
     except OSError as error:
-        refused = StorageError(f"cannot read {source.shown}: {error}")
+        refused = StorageError(
+            f"cannot read {source.shown}: {error}; check the path, and that the storage can be "
+            "reached"
+        )
         refused.errno = error.errno
         raise refused from error
 
 
 @contextmanager
 def writing(target: Location) -> Iterator[None]:
-    """Turn the operating system's refusals to write into `StorageError`."""
+    """Turn write errors of the operating system into `StorageError`."""
     try:
         yield
     except StorageError:
         raise
     except OSError as error:
         if error.errno == errno.ENOSPC:
-            reason = "the disk is full; free space or choose another output folder"
+            reason = "the disk is full; free some space, or name another output folder"
         elif error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
-            reason = "no permission to write there; choose another output folder"
+            reason = "there is no permission to write there; name another output folder"
         else:
-            reason = str(error)
+            reason = f"{error}; check the path, and that the storage can be reached"
         raise StorageError(f"cannot write {target.shown}: {reason}") from error
 
 

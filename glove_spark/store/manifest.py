@@ -1,4 +1,4 @@
-"""Manifests: what a dataset is, what made it, and whether it is whole.
+"""Manifests: what a dataset contains, how it was made, and whether it is complete.
 
 A dataset ``DIR/name`` is published by moving its files into place and then
 writing ``DIR/name.manifest.json``. The manifest is the commit point: without it
@@ -170,18 +170,19 @@ class Manifest:
             version = content.get("manifest_version", 1)
         except (ValueError, AttributeError, RecursionError) as error:
             raise DatasetError(
-                f"{location.shown} is not a manifest ({error}); delete it to redo the stage"
+                f"{location.shown} is not a valid manifest ({error}); delete it and run the stage "
+                "again"
             ) from None
         if version != MANIFEST_VERSION:
             raise DatasetError(
-                f"{location.shown} is a manifest of version {version!r:.40} and this glove_spark "
-                f"reads {MANIFEST_VERSION}; use the one that made it, or delete it to redo the "
-                "stage"
+                f"{location.shown} is a manifest of version {version!r:.40}, but this glove_spark "
+                f"reads {MANIFEST_VERSION}; use the glove_spark that made it, or delete the "
+                "manifest and run the stage again"
             )
         if content.pop("checksum", None) != fingerprint(content):
             raise DatasetError(
-                f"{location.shown} is damaged or was changed by hand: its checksum does not fit; "
-                "delete it to redo the stage"
+                f"{location.shown} is damaged or was edited: its checksum is wrong; delete it and "
+                "run the stage again"
             )
         try:
             recipe = Recipe(
@@ -203,7 +204,8 @@ class Manifest:
             )
         except (ValueError, KeyError, TypeError) as error:
             raise DatasetError(
-                f"{location.shown} is not a manifest ({error}); delete it to redo the stage"
+                f"{location.shown} is not a valid manifest ({error}); delete it and run the stage "
+                "again"
             ) from None
 
     def damaged_files(self, dataset: Location, hasher: Hasher | None = file_states) -> list[str]:
@@ -237,7 +239,7 @@ class Facts(dict[str, Any]):
         self._shown = shown
 
     def __missing__(self, name: str) -> Any:
-        raise DatasetError(f"{self._shown} has no fact {name!r}; delete it to redo the stage")
+        raise DatasetError(f"{self._shown} has no fact {name!r}; delete it and run the stage again")
 
 
 def _anything(value: Any) -> Any:

@@ -84,9 +84,9 @@ class RunLock:
         if others:
             self._file.delete()
             raise OutputError(
-                f"output={self._root.shown} is in use by {others[0].shown}; wait for it, stop it, "
-                f"or name another folder. A run that died counts as dead "
-                f"{DEAD_AFTER_SECONDS:.0f} s after its last sign of life"
+                f"output={self._root.shown} is in use by {others[0].shown}; wait until it ends, "
+                "stop it, or name another folder. If that run has died, its lock expires "
+                f"{DEAD_AFTER_SECONDS:.0f} s after it was last renewed"
             )
         threading.Thread(target=self._keep_alive, name="run-lock", daemon=True).start()
 
@@ -107,8 +107,9 @@ class RunLock:
         if self._lost or not self._file.exists():
             self._lost = True
             raise OutputError(
-                f"output={self._root.shown} was taken over by another run, since this one gave no "
-                f"sign of life for {DEAD_AFTER_SECONDS:.0f} s; run the same command again to go on"
+                f"output={self._root.shown} was taken over by another run, because this run did "
+                f"not renew its lock for {DEAD_AFTER_SECONDS:.0f} s; run the same command again to "
+                "continue"
             )
 
     def _others(self) -> list[Lock]:
@@ -122,7 +123,7 @@ class RunLock:
             if lock is own:
                 continue
             if now - lock.modified > DEAD_AFTER_SECONDS or _has_died(lock.holder):
-                log.info("the lock of a dead run is taken away: %s", lock.shown)
+                log.info("the lock of a dead run is removed: %s", lock.shown)
                 lock.file.delete()
             else:
                 living.append(lock)

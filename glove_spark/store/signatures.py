@@ -1,4 +1,4 @@
-"""Files that say by their first bytes what they are, and that it is no text."""
+"""Recognise binary files by their first bytes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The one rule by which a dataset is brought up to date.
+"""The rule that decides whether a dataset is skipped, refused or made.
 
     no dataset there              -> make it
     there, by the same recipe     -> skip, if its files are as they were written
@@ -93,15 +93,15 @@ def _brought_up_to_date(
 ) -> Dataset:
     reasons = _reasons_to_make(target, recipe, hasher if verify else None)
     if isinstance(reasons, Manifest):
-        log.info("%s: done already, skipped", target.name)
+        log.info("%s: already complete, skipped", target.name)
         return Dataset(target, reasons)
     if reasons and not overwrite:
         raise DatasetError(
-            f"{target.shown} was made differently: {'; '.join(reasons)}. "
-            "Give --overwrite to redo it, or another output folder"
+            f"{target.shown} is not up to date: {'; '.join(reasons)}. "
+            "Give --overwrite to replace it, or name another output folder"
         )
     if reasons:
-        log.info("%s: redone, because %s", target.name, "; ".join(reasons))
+        log.info("%s: made again, because %s", target.name, "; ".join(reasons))
     unfinished = target.parent / f".{target.name}.{recipe.fingerprint[:12]}{TEMPORARY}"
     _delete_leftovers(target, keep=unfinished if resumable else None)
     timings = {} if timings is None else timings
@@ -138,7 +138,7 @@ def _reasons_to_make(
         return reasons
     damaged = present.damaged_files(target, hasher)
     if damaged:
-        return [f"{name_some(damaged, target)} missing or not as written"]
+        return [f"{name_some(damaged, target)} missing or changed"]
     return present
 
 

@@ -1,4 +1,4 @@
-"""Whether every dataset of an output folder is as it was written."""
+"""Verify the checksums of all datasets of an output folder."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def verify_folder(root: Location) -> dict[str, Dataset]:
         found[name] = dataset
         size = sum(state.bytes for state in dataset.manifest.files.values())
         log.info(
-            "%s: %s files, %s bytes, as written (%.1f s)",
+            "%s: %s files, %s bytes, checksums correct (%.1f s)",
             name,
             f"{len(dataset.manifest.files):,}",
             f"{size:,}",
@@ -58,6 +58,6 @@ def verify_folder(root: Location) -> dict[str, Dataset]:
             "stages again with --overwrite"
         )
     if not found:
-        raise InputError(f"{root.shown} holds no dataset; name the output folder of a run")
+        raise InputError(f"{root.shown} contains no dataset; name the output folder of a run")
     lineage_of(found)
     return found

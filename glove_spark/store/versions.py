@@ -1,4 +1,4 @@
-"""Versions of a model that follows a corpus, and which of them is current. No Spark here.
+"""Versions of a model, and a pointer to the current one. This module does not use Spark.
 
     DIR/                    counts, which follow the corpus
     DIR/versions/NAME/      a model and its vectors: an output folder of its own
@@ -39,7 +39,7 @@ _LONGEST_POINTER = 200
 
 @dataclass(frozen=True)
 class Judgement:
-    """What a version was found to be worth: its ``scores.json``.
+    """The scores of a version, as in its ``scores.json``.
 
     Attributes
     ----------
@@ -92,8 +92,8 @@ def version_folder(root: Location, name: str) -> Location:
     """
     if not NAME.fullmatch(name):
         raise ConfigurationError(
-            f"version={name!r} must be of letters, digits, '.', '_' and '-', at most 100, and not "
-            "begin with a sign"
+            f"version={name!r} must consist of at most 100 letters, digits, '.', '_' and '-', and "
+            "begin with a letter or digit; choose another name"
         )
     return root / VERSIONS / name
 
@@ -110,8 +110,8 @@ def current_version(root: Location) -> str | None:
     name = _pointed_at(pointer)
     if name is None and (pointer.exists() or (pointer.is_local and os.path.lexists(pointer.path))):
         raise OutputError(
-            f"{pointer.shown} is not a pointer to a version; move it away, so that publish can "
-            "write one"
+            f"{pointer.shown} is not a file that points to a version; move it away, so that "
+            "publish can write it"
         )
     return name
 
@@ -164,7 +164,7 @@ def vectors_of(version: Location) -> Dataset:
     """
     manifest: Manifest | None = manifest_of(version / "vectors")
     if manifest is None:
-        raise InputError(f"{version.shown} holds no vectors; run export for it first")
+        raise InputError(f"{version.shown} contains no vectors; first run export for it")
     return Dataset(version / "vectors", manifest)
 
 

@@ -1,1 +1,1 @@
-"""Epochs of rounds over the blocks, and what a training starts from and leaves behind."""
+"""Training: epochs of rounds over the blocks, initial states and checkpoints."""

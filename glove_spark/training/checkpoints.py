@@ -1,4 +1,4 @@
-"""Checkpoints: an epoch's parameters and the record that makes them count.
+"""Checkpoints: the parameters of an epoch, and the record that makes them valid.
 
 ``epoch-0003/`` holds the parameters after epoch 3 and ``epoch-0003.json`` says
 what it cost. The record is written last, so an epoch without one never happened.
@@ -19,12 +19,12 @@ from glove_spark.store.location import TEMPORARY, Location, delete_files
 from glove_spark.store.manifest import list_files
 
 METRICS = "metrics.jsonl"
-"""The file of a model that has a line an epoch."""
+"""The file of a model that has a line per epoch."""
 
 
 @dataclass(frozen=True)
 class EpochRecord:
-    """What is known of a finished epoch; epoch 0 is the initial state.
+    """The record of a finished epoch; epoch 0 is the initial state.
 
     Attributes
     ----------
@@ -157,6 +157,6 @@ def _read_record(file: Location) -> EpochRecord:
         return record
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise DatasetError(
-            f"{file.shown} is not the record of an epoch ({error}); "
-            "delete the unfinished model's folder to train from the start"
+            f"{file.shown} is not a valid record of an epoch ({error}); "
+            "delete the folder of the unfinished model, and train from the start"
         ) from None

@@ -1,4 +1,4 @@
-"""What the tasks of an epoch need to know, and the files that hold its parameters."""
+"""The plan that the tasks of an epoch receive, and the files of its parameters."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ Placement = dict[Place, Location]
 
 @dataclass(frozen=True)
 class EpochPlan:
-    """What the tasks of one epoch need to know; small, for it travels with each.
+    """The plan that every task of one epoch receives; it is small, because it is sent with each.
 
     Attributes
     ----------

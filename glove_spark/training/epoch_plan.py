@@ -1,4 +1,4 @@
-"""What the options ask of an epoch: objective, step size and rounds."""
+"""Objective, learning rate and rounds of an epoch, from the options."""
 
 from __future__ import annotations
 

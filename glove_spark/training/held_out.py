@@ -1,4 +1,4 @@
-"""The cost of the nonzeros that are kept out of training, after an epoch."""
+"""The cost of the held-out nonzeros after an epoch."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Epoch 0: the parameters before training, drawn or taken over from another model."""
+"""Epoch 0: the parameters before training, random or copied from another model."""
 
 from __future__ import annotations
 

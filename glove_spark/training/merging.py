@@ -1,4 +1,4 @@
-"""The merge of a round: blocks that several tasks trained, each merged by one task from files."""
+"""Merge blocks that several tasks of a round trained; one task per block reads their files."""
 
 from __future__ import annotations
 

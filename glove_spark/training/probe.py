@@ -1,4 +1,4 @@
-"""Watch words while they are trained: their neighbours after an epoch."""
+"""Show the neighbours of probe words after an epoch."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def describe_neighbors(
     settings: TrainSettings,
     vocabulary: Vocabulary,
 ) -> list[str]:
-    """Word one line a probe word: its nearest words by cosine of w + w~.
+    """Write one line per probe word: its nearest words by cosine of w + w~.
 
     The vectors are read block by block, so the driver holds one block at a time.
     """

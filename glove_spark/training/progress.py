@@ -1,4 +1,4 @@
-"""How training goes: whether the cost is sound and still falls, and the line of an epoch."""
+"""Check that the cost is finite and does not grow, and write the log line of an epoch."""
 
 from __future__ import annotations
 
@@ -27,7 +27,8 @@ def check_growth(record: EpochRecord, history: list[EpochRecord], settings: Trai
     if cost > GROWTH_LIMIT * best:
         last = history[-1].epoch
         raise DivergenceError(
-            f"cost rose from {best:.4g} to {cost:.4g} in epoch {last + 1}; epoch {last} is kept; "
+            f"the cost rose from {best:.4g} to {cost:.4g} in epoch {last + 1}, so training stopped "
+            f"and the checkpoint of epoch {last} remains; "
             f"lower learning_rate={settings.learning_rate:g} "
             f"or raise damping={settings.damping:g}"
         )
@@ -45,10 +46,11 @@ def check_finite(results: list[TaskResult], epoch: int, blocks: Dataset) -> None
         for block, loss in result.losses:
             if not loss.finite:
                 raise DivergenceError(
-                    f"cost is {loss.cost_sum + loss.unobserved_sum} in epoch {epoch}, "
-                    f"cell ({result.row_block}, {block}); "
-                    f"the largest count is {blocks.facts['largest_count']:g}; "
-                    f"epoch {epoch - 1} is kept; lower learning_rate or raise damping"
+                    f"the cost is {loss.cost_sum + loss.unobserved_sum} in epoch {epoch}, "
+                    f"cell ({result.row_block}, {block}), and must be finite "
+                    f"(the largest count is {blocks.facts['largest_count']:g}); "
+                    f"the checkpoint of epoch {epoch - 1} remains; lower learning_rate or raise "
+                    "damping"
                 )
 
 

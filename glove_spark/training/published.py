@@ -1,4 +1,4 @@
-"""Published vectors as a start: what the file is, and those of our words that it has."""
+"""Read published vectors of our words, to start training from them."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def read_published(settings: TrainSettings, vocabulary: Vocabulary) -> Published
     source = open_vectors(shown)
     if source.vector_size != settings.vector_size:
         raise ConfigurationError(
-            f"vector_size={settings.vector_size} is not that of warm_start={shown}, which has "
+            f"vector_size={settings.vector_size} must equal that of warm_start={shown}, which is "
             f"{source.vector_size}; give --vector-size {source.vector_size}, or start from other "
             "vectors"
         )
@@ -76,8 +76,8 @@ def read_published(settings: TrainSettings, vocabulary: Vocabulary) -> Published
     if not found.num_known:
         remedy = "" if settings.warm_start_case == "lower" else ", or give --warm-start-case lower"
         raise ConfigurationError(
-            f"warm_start={shown} has vectors of none of the {len(vocabulary):,} words; start from "
-            f"vectors of the same language and tokenizer{remedy}"
+            f"warm_start={shown} has no vector for any of the {len(vocabulary):,} words; start "
+            f"from vectors of the same language and tokenizer{remedy}"
         )
     log.info(
         "train: starts from %s: %s of %s words known, %.1f %% of the tokens; %s new",
@@ -125,7 +125,7 @@ def _check_existence(path: str) -> None:
     )
     if not is_vectors:
         raise InputError(
-            f"warm_start={path} is no model; name an output folder that train has written, the "
+            f"warm_start={path} is not a model; name an output folder that train has written, the "
             "folder model in it, or a file of vectors"
         )
 

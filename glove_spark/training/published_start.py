@@ -1,4 +1,4 @@
-"""Published vectors as a model of our words, from which training starts as from any other."""
+"""Write published vectors as a model, from which training starts as from any other model."""
 
 from __future__ import annotations
 
@@ -77,8 +77,9 @@ def place_published(
     )
     if fit is None:
         log.warning(
-            "train: the vectors of %s do not agree with the counts: words of larger products do "
-            "not occur together more often; they start as short as random ones",
+            "train: the vectors of %s do not agree with the counts: pairs of words with a larger "
+            "scalar product do not co-occur more often; the vectors are scaled to the length of "
+            "random ones",
             published.shown,
         )
         fit = Fit(_random_scale(published, settings.vector_size), 0.0)

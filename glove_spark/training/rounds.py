@@ -30,7 +30,7 @@ BATCH_ORDER = 1
 
 
 class TaskResult(NamedTuple):
-    """What a task tells the driver: the files that it wrote, and what its cells cost."""
+    """The result of a task: the files that it wrote, and the costs of its cells."""
 
     row_block: int
     files: list[tuple[Place, Location]]

@@ -1,4 +1,4 @@
-"""A warm start: another model's words, found again by their spelling, and where new ones begin."""
+"""A warm start: copy parameters from another model by spelling, and initialize new words."""
 
 from __future__ import annotations
 
@@ -183,15 +183,15 @@ def open_warm_start(
                 name, flag = "optimizer", "--optimizer"
                 wanted, found = (each if each == "adam" else "adagrad" for each in (wanted, found))
             raise ConfigurationError(
-                f"{name}={wanted} is not that of warm_start={shown}, which has {found}; "
+                f"{name}={wanted} must equal that of warm_start={shown}, which is {found}; "
                 f"give {flag} {found}, or start from another model"
             )
     ids = Vocabulary.read(model.location).ids_of(vocabulary.words)
     start = WarmStart(model, ids)
     if not start.num_known:
         raise ConfigurationError(
-            f"warm_start={shown} knows none of the {len(vocabulary):,} words; start from a model "
-            "of the same language and tokenizer"
+            f"warm_start={shown} has no vector for any of the {len(vocabulary):,} words; start "
+            "from a model of the same language and tokenizer"
         )
     log.info(
         "train: starts from %s: %s words known, %s new",

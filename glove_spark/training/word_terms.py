@@ -1,4 +1,4 @@
-"""What the objective knows of every word: measured once, before the first epoch."""
+"""The terms of the objective per word, measured once before the first epoch."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Turn new vectors so that they lie as old ones do: one rotation, found on the words of both.
+"""Rotate new vectors to fit old ones, with one rotation computed from the common words.
 
 A rotation changes no cosine between new vectors, and none of their lengths: the new set is as good
 as it was, and what was trained on the old one may read it.
@@ -17,7 +17,7 @@ from glove_spark.vectors.word_vectors import WordVectors
 
 
 class AlignedSource(SliceableSource):
-    """The vectors of ``new``, turned onto those of ``old``.
+    """The vectors of ``new``, rotated to fit those of ``old``.
 
     Parameters
     ----------

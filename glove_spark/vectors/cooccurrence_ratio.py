@@ -104,7 +104,7 @@ def _by_target(nonzeros: Iterator[Nonzeros], *, symmetric: bool) -> Iterator[Non
 
 def _ids(vocabulary: Vocabulary, words: Sequence[str]) -> NDArray[np.int32]:
     if not words:
-        raise InputError("no words k to compare; name at least one")
+        raise InputError("there are no context words k to compare; name at least one")
     ids = vocabulary.ids_of(words)
     for word in (word for word, id in zip(words, ids, strict=True) if id < 0):
         raise unknown_word(word, vocabulary.words, "of the vocabulary")

@@ -1,4 +1,4 @@
-"""How far vectors moved from one model to the next, after the best rotation of one on the other.
+"""Measure how far vectors moved from one model to the next, after the best rotation.
 
 Two models that are equally good may differ by a rotation, which changes no cosine. What is left
 after the rotation that brings the old unit vectors nearest to the new ones (orthogonal Procrustes,
@@ -200,14 +200,15 @@ def _in_common(
     if old.vector_size != new.vector_size:
         raise ConfigurationError(
             f"the old vectors have {old.vector_size} dimensions and the new ones "
-            f"{new.vector_size}; compare vectors of one size"
+            f"{new.vector_size}; compare vectors with the same number of dimensions"
         )
     before = np.array([old.key_to_index.get(word, -1) for word in new.words], np.int64)
     after = by_frequency[before[by_frequency] >= 0]
     if len(after) <= new.vector_size:
         raise InputError(
-            f"{len(after):,} words in common are too few to compare vectors of {new.vector_size} "
-            "dimensions; name models of one language and tokenizer"
+            f"{len(after):,} common words are too few: vectors of {new.vector_size} dimensions "
+            "need more common words than dimensions; compare models of the same language and "
+            "tokenizer"
         )
     return before[after], after
 

@@ -1,4 +1,4 @@
-"""Words spelled nearly like one that is not there."""
+"""Find words whose spelling is similar to an unknown word."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ def unknown_word(word: str, words: Sequence[str], kind: str) -> UnknownWordError
 
 
 def near_spellings(word: str, words: Sequence[str], limit: int = 5) -> list[str]:
-    """Return the words that a few slips of the pen make of ``word``, nearest first.
+    """Return the words that differ from ``word`` by a few typing errors, nearest first.
 
-    A slip is a letter too many, too few, wrong, or two that changed places (optimal string
-    alignment); case is none. Words of up to 4 letters may differ by one, of 8 by two, longer ones
-    by three. Words of one distance keep their order, which is that of frequency.
+    An error is an inserted, missing or wrong letter, or two swapped letters (optimal string
+    alignment). Case is ignored. Words of up to 4 letters may differ by one error, of up to 8 by
+    two, longer ones by three. Words of the same distance stay in order of frequency.
 
     >>> near_spellings("tyrany", ["liberty", "tyrant", "tyranny", "TYRANY"])
     ['TYRANY', 'tyrant', 'tyranny']

@@ -1,4 +1,4 @@
-"""Vectors to work with: neighbours, analogies, similarities. Names are gensim's where it has one.
+"""Word vectors: neighbours, analogies, similarities. Methods have the same names as in gensim.
 
 >>> import numpy as np
 >>> vectors = WordVectors(["man", "woman", "king", "queen"],
@@ -46,14 +46,16 @@ class WordVectors:
     Parameters
     ----------
     words
-        In the order of ids: most frequent first.
+        The words in the order of ids, the most frequent first.
     vectors
-        float32 (n, d), in memory or mapped; it is only read.
+        float32 (n, d), in memory or memory-mapped; it is not changed.
     """
 
     def __init__(self, words: Sequence[str], vectors: NDArray[np.float32]) -> None:
         if len(words) != len(vectors):
-            raise ValueError(f"{len(words)} words do not fit {len(vectors)} vectors")
+            raise ValueError(
+                f"there are {len(words)} words but {len(vectors)} vectors; give one vector per word"
+            )
         self.words = list(words)
         self.vectors = vectors
 
@@ -70,28 +72,28 @@ class WordVectors:
         repeated_words: str = VectorsFormatSettings.repeated_words,
         encoding_errors: str = VectorsFormatSettings.encoding_errors,
     ) -> WordVectors:
-        """Load vectors of any format, or an output folder.
+        """Load vectors from a file of any format, or from an output folder.
 
-        ``.npy`` and safetensors are mapped into memory: only what is used is read. Others are read
-        in chunks into one array, or mapped too, from a copy in the folder ``cache``.
+        ``.npy`` and safetensors files are memory-mapped. Other formats are read in chunks into one
+        array, or copied to the folder ``cache``, from where they are memory-mapped.
 
         Parameters
         ----------
         path, format, side, vocab, center
-            As `glove_spark.exchange.formats.open_vectors` takes them.
+            As in `glove_spark.exchange.formats.open_vectors`.
         cache
-            A folder for a copy that can be mapped; it is made the first time.
+            A folder for a copy that can be memory-mapped; the first use writes the copy.
         repeated_words
-            ``"first"``: of a word that occurs again the first vector is taken, with one warning, as
-            gensim does; ``"refuse"``: it is an error.
+            ``"first"``: use the first vector of a word that occurs several times, and warn, as
+            gensim does; ``"refuse"``: raise an error.
         encoding_errors
-            Of words that are not UTF-8: ``"strict"`` refuses the file, ``"replace"`` puts U+FFFD
-            for what is none, ``"skip"`` leaves the words out.
+            For words that are not UTF-8: ``"strict"`` raises an error, ``"replace"`` replaces the
+            invalid bytes by U+FFFD, ``"skip"`` omits the words.
 
         Raises
         ------
         InputError
-            If there is nothing of the kind at ``path``, or it is damaged.
+            If there are no vectors at ``path``, or the file is damaged.
         """
         if cache is not None:
             return cls.read(open_mapped(path, cache, format, side=side, vocab=vocab, center=center))
@@ -102,7 +104,7 @@ class WordVectors:
 
     @classmethod
     def read(cls, source: VectorSource, *, repeated_words: str = "first") -> WordVectors:
-        """Read a source: mapped where it can be."""
+        """Read vectors from a source; memory-map them if possible."""
         vectors = source.matrix()
         if vectors is not None:
             words = [word for part in source.words() for word in part]
@@ -130,7 +132,7 @@ class WordVectors:
         precision: str = FULL,
         overwrite: bool = False,
     ) -> None:
-        """Write in any format, as `glove_spark.exchange.formats.convert` does."""
+        """Write the vectors in any format, as `glove_spark.exchange.formats.convert` does."""
         source = MemorySource(self.words, self.vectors)
         convert(source, path, format, precision=precision, overwrite=overwrite)
 
@@ -151,7 +153,7 @@ class WordVectors:
 
     @cached_property
     def norms(self) -> NDArray[np.float32]:
-        """Length of every vector, float32 (n,).
+        """Euclidean length of every vector, float32 (n,).
 
         Raises
         ------
@@ -164,7 +166,9 @@ class WordVectors:
             found[start : start + len(rows)] = np.linalg.norm(rows, axis=1)
         if not np.isfinite(found).all():
             word = self.words[int(np.argmin(np.isfinite(found)))]
-            raise InputError(f"the vector of {word!r} is not finite")
+            raise InputError(
+                f"the vector of {word!r} is not finite; make its file again, or choose another word"
+            )
         return found
 
     def __contains__(self, word: object) -> bool:
@@ -177,22 +181,25 @@ class WordVectors:
         return iter(self.words)
 
     def __getitem__(self, key: str | int | Sequence[str | int]) -> NDArray[np.float32]:
-        """Return the vector of a word or position, (d,), or of several, (n, d)."""
+        """Return the vector of a word or position, (d,), or the vectors of several, (n, d)."""
         if isinstance(key, (str, int, np.integer)):
             return self.get_vector(key)
         return np.stack([self.get_vector(word) for word in key])
 
     def index_of(self, word: str | int) -> int:
-        """Return the position of a word; a position is returned as it is.
+        """Return the position of a word; a position is returned unchanged.
 
         Raises
         ------
         UnknownWordError
-            If it has no vector; near spellings are named.
+            If the word has no vector; the message lists similar spellings.
         """
         if isinstance(word, (int, np.integer)):
             if not 0 <= word < len(self):
-                raise UnknownWordError(f"position {word} is not from 0 to {len(self) - 1:,}")
+                raise UnknownWordError(
+                    f"position={word} must be from 0 to {len(self) - 1:,}; give a word or a valid "
+                    "position"
+                )
             return int(word)
         position = self.key_to_index.get(word)
         if position is None:
@@ -200,7 +207,7 @@ class WordVectors:
         return position
 
     def get_vector(self, word: str | int, norm: bool = False) -> NDArray[np.float32]:
-        """Return a copy of a word's vector, (d,); with ``norm`` at length 1."""
+        """Return a copy of a word's vector, (d,); with ``norm`` scaled to length 1."""
         vector = np.array(self.vectors[self.index_of(word)], dtype=np.float32)
         return _unit(vector) if norm else vector
 
@@ -211,23 +218,23 @@ class WordVectors:
         topn: int | None = 10,
         restrict_vocab: int | None = None,
     ) -> Any:
-        """Return the words nearest to the mean of some, less that of others (3CosAdd).
+        """Return the words nearest to ``positive`` minus ``negative`` (3CosAdd).
 
         Parameters
         ----------
         positive, negative
-            A word, position or vector, or several; each counts at length 1, or as the weight w in
-            a pair ``(word, w)`` says, whose sign is then its own, as in gensim. Their words are no
-            answers.
+            A word, a position or a vector, or several of them. Each is scaled to length 1. In a
+            pair ``(word, w)`` it is multiplied by w, which includes the sign, as in gensim. These
+            words are not among the answers.
         topn
-            How many; None returns the cosines of all words instead, float32 (V,).
+            The number of answers; None returns the cosines of all words instead, float32 (V,).
         restrict_vocab
-            Only so many of the first words may be answers.
+            Consider only this number of the most frequent words as answers.
 
         Returns
         -------
         list
-            Pairs of word and cosine, nearest first; of equal ones the more frequent first.
+            Pairs of word and cosine, nearest first; of equal cosines, the more frequent word first.
 
         Raises
         ------
@@ -236,7 +243,7 @@ class WordVectors:
         """
         added, taken = _queries(positive), _queries(negative)
         if not added and not taken:
-            raise InputError("nothing to be similar to; give a word or a vector")
+            raise InputError("most_similar needs at least one word or vector; give one")
         query = np.zeros(self.vector_size, np.float32)
         for items, sign in ((added, 1.0), (taken, -1.0)):
             for item in items:
@@ -252,16 +259,18 @@ class WordVectors:
         topn: int | None = 10,
         restrict_vocab: int | None = None,
     ) -> Any:
-        """Return the words that are near to some and far from others by a product (3CosMul).
+        """Return words near to positive and far from negative words, by a product (3CosMul).
 
-        Levy and Goldberg 2014: the product of the cosines to ``positive`` by that to ``negative``,
-        each moved to 0..1. Arguments are those of `most_similar`.
+        Levy and Goldberg 2014: the product of the cosines to ``positive``, divided by the product
+        of those to ``negative``, with cosines scaled to 0..1. Arguments are as in `most_similar`.
         """
         added, taken = _queries(positive), _queries(negative)
         if not added:
-            raise InputError("most_similar_cosmul needs a word or vector to be similar to")
+            raise InputError(
+                "most_similar_cosmul needs at least one positive word or vector; give one"
+            )
         if any(isinstance(item, tuple) for item in added + taken):
-            raise InputError("most_similar_cosmul takes no weights; give words alone")
+            raise InputError("most_similar_cosmul takes no weights; give words without weights")
         scores = np.ones(min(restrict_vocab or len(self), len(self)), np.float32)
         for item in added:
             scores *= (1 + self._cosines(self._unit_of(item), restrict_vocab)) / 2
@@ -294,7 +303,7 @@ class WordVectors:
         """Return the word that is farthest from the mean of all, each at length 1."""
         given = list(words)
         if not given:
-            raise InputError("no words to choose from")
+            raise InputError("doesnt_match needs at least one word; give a list of words")
         vectors = np.stack([self.get_vector(word, norm=True) for word in given])
         return given[int(np.argmin(vectors @ vectors.mean(axis=0)))]
 
@@ -344,7 +353,7 @@ def _queries(given: Query | Sequence[Query]) -> list[Query]:
     items = list(given)  # type: ignore[arg-type]
     for item in items:
         if isinstance(item, tuple) and not (len(item) == 2 and np.isscalar(item[1])):
-            raise InputError(f"{item!r} is not a word, a vector, or a pair (word, weight)")
+            raise InputError(f"{item!r} must be a word, a vector or a pair (word, weight)")
     return items
 
 

@@ -132,7 +132,7 @@ def test_a_stopped_driver_resumes_to_the_same_bytes(
     if code == 130:
         # what is asserted is that nothing is waited for, such as the network's timeouts
         assert time.monotonic() - started < 15
-        assert "interrupted; run the same command again to go on" in output
+        assert "interrupted; run the same command again to continue" in output
     left = set(os.listdir(out)) - {".glove_spark"}
     (unfinished,) = [name for name in left if name.startswith(".model.")]
     assert not [name for name in left if not name.startswith(".")]

@@ -38,5 +38,5 @@ def test_a_run_starts_from_the_archive_and_gives_the_same_bytes(tmp_path):
     os.truncate(file, 1 << 20)
     found, output = run("damaged")
     assert found == without
-    assert "glove-spark prepare makes another" in output
+    assert "glove-spark prepare writes a new one" in output
     assert not file.exists()

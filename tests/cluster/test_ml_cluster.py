@@ -138,4 +138,7 @@ def test_standalone(standalone, tmp_path, case):
 
 def test_standalone_without_shared_storage_says_what_to_set(standalone, tmp_path):
     output = run(standalone, tmp_path, "refused")
-    assert "REFUSED workDir is not set, and nothing says what storage the executors of" in output
+    assert (
+        "REFUSED workDir is not set, and there is no default for storage that the executors of"
+        in output
+    )

@@ -103,7 +103,7 @@ def test_the_bytes_are_those_of_a_disk_and_a_second_run_skips(store, uploaded, o
     assert "wörd1" in WordVectors.load(out.uri)
     code, log = run("run", uploaded, out.uri)
     assert code == 0, log
-    assert log.count("done already, skipped") == 7
+    assert log.count("already complete, skipped") == 7
     # nothing that was written or said tells the key
     said = log + "".join(
         out.found(info).read_bytes().decode("latin-1") for info in out.walk() if info.is_file
@@ -145,7 +145,7 @@ def test_a_store_that_stays_away_is_a_clear_error_and_nothing_is_lost(store, upl
         assert Manifest.read(out / name).damaged_files(out / name) == []
     code, log = run("run", uploaded, out.uri)
     assert code == 0, log
-    assert "cooccurrence: done already, skipped" in log
+    assert "cooccurrence: already complete, skipped" in log
     assert contents(out) == on_disk
 
 

@@ -100,7 +100,7 @@ def test_a_stopped_training_resumes_to_the_same_bytes(corpus, undisturbed, tmp_p
     assert found == code, output
     if number != signal.SIGKILL:
         assert time.monotonic() - started < 15
-        assert "interrupted; run the same command again to go on" in output
+        assert "interrupted; run the same command again to continue" in output
         assert "Traceback" not in DAEMON_COMPLAINT.sub("", output)
     assert not (out / "model").exists()
     found, output = finish(start(command))
@@ -119,7 +119,7 @@ def test_the_second_of_two_runs_on_one_folder_is_refused(corpus, tmp_path):
     code, output = finish(start(command))
     assert code == 4, output
     assert f"is in use by process {first.pid} on " in output
-    assert "(glove-spark run); wait for it, stop it, or name another folder" in output
+    assert "(glove-spark run); wait until it ends, stop it, or name another folder" in output
     first.send_signal(signal.SIGINT)
     code, output = finish(first)
     assert code == 130, output
@@ -134,7 +134,7 @@ def test_missing_java_is_said_in_one_line(corpus, tmp_path):
         start([*RUN, "--input", corpus, "--output", tmp_path / "out"], env=environment)
     )
     assert code == 6
-    assert "no Java found by PATH; install Java 17 or later" in output
+    assert "no Java found in PATH; install Java 17 or later" in output
     assert "Traceback" not in output
     assert not (tmp_path / "out").exists()
 

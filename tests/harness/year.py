@@ -39,7 +39,7 @@ OPTIONS = ["--min-count", "1", "--window-size", "5", "--master", "local[2]"]
 
 
 def make_text(folder: Path, days: list[str], seed: int) -> None:
-    """Write a file a day; every word stands in the first, so that all days know the same words."""
+    """Write one file per day; the first contains every word, so that all days know the same."""
     rng = np.random.default_rng(seed)
     for number, day in enumerate(days):
         tokens = np.array(WORDS)[rng.zipf(1.2, TOKENS_A_DAY) % len(WORDS)]

@@ -69,9 +69,9 @@ def test_the_files_with_most_bytes_that_are_not_utf8_are_named(tokenize, write, 
     folder = write("fine.txt", "fine").parent
     with caplog.at_level(logging.WARNING, "glove_spark"):
         tokenize(folder)
-    assert "8 documents held bytes that are not UTF-8" in caplog.text
+    assert "8 documents contained bytes that are not UTF-8" in caplog.text
     assert caplog.text.index("/b c.txt (5)") < caplog.text.index("/a.txt (3)")
-    assert "--encoding names another" in caplog.text
+    assert "name the encoding with --encoding" in caplog.text
 
 
 RECORDS = [{"id": 1, "text": "one two"}, {"id": 2, "text": None}, {"id": 3, "text": "three ü"}]
@@ -95,7 +95,7 @@ def test_json_arrays_and_objects_of_several_lines_are_read(tokenize, write, cont
 
 def test_json_that_ends_early_is_named_by_its_line(tokenize, write):
     file = write("docs.json", json.dumps(RECORDS, indent=2)[:-30])
-    with pytest.raises(InputError, match=r"docs\.json, line 1.*: no JSON"):
+    with pytest.raises(InputError, match=r"docs\.json, line 1.*: not valid JSON"):
         tokenize(file)
 
 

@@ -25,7 +25,7 @@ def test_stop_words_are_matched_as_the_tokenizer_writes_words(
         words = run_stage(VOCABULARY, spark, settings, Location.of(tmp_path / "output"))
     assert words.facts["vocabulary_size"] == 2
     assert words.facts["dropped_tokens"]["stop_words"] == 30
-    assert "1 of 4 stop words are no word of the corpus" in caplog.text
+    assert "1 of 4 stop words do not occur in the corpus" in caplog.text
     assert ": never" in caplog.text
 
 

@@ -14,9 +14,9 @@ from glove_spark.spark.troubles import remedy
 SAYINGS = {
     "java.net.UnknownHostException: box7: box7: Name or service not known": "SPARK_LOCAL_IP",
     "javax.security.auth.login.LoginException: java.lang.NullPointerException: invalid null "
-    "input: name": "the user id that runs this has no name",
+    "input: name": "the current user id has no user name",
     "java.lang.IllegalArgumentException: basedir must be absolute: ?/.ivy2.5.2/local": (
-        "the user id that runs this has no name"
+        "the current user id has no user name"
     ),
     "System memory 298844160 must be at least 471859200. Please increase heap size": (
         "spark.driver.memory=1g"
@@ -47,13 +47,13 @@ def test_what_is_not_known_has_none():
 def test_a_module_that_workers_lack_is_named_with_their_interpreter():
     text = "Traceback ...\nModuleNotFoundError: No module named 'pyarrow'\n\tat org.apache"
     found = remedy(text, "/usr/bin/python3")
-    assert "workers (/usr/bin/python3) lack the module 'pyarrow'" in found
+    assert "workers (/usr/bin/python3) do not have the module 'pyarrow'" in found
     assert "PYSPARK_PYTHON" in found
 
 
 def test_spark_connect_in_the_environment_is_refused_at_the_door(monkeypatch):
     monkeypatch.setenv("SPARK_REMOTE", "sc://localhost:15002")
-    with pytest.raises(SetupError, match=r"SPARK_REMOTE=sc://localhost:15002 asks for Spark Conn"):
+    with pytest.raises(SetupError, match=r"SPARK_REMOTE=sc://localhost:15002 selects Spark Conn"):
         open_session("local[1]")
 
 

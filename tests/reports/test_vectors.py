@@ -39,9 +39,9 @@ def test_of_a_repeated_word_the_first_vector_is_taken_with_one_warning(tmp_path,
     assert vectors.words == ["the", "king", "queen"]
     assert vectors.vectors.tolist() == [[1, 2], [3, 4], [9, 9]]
     assert [record.message for record in caplog.records] == [
-        f"{file}: 2 words occur again; the first vector of each is taken"
+        f"{file}: 2 more vectors of repeated words; the first vector of each word is used"
     ]
-    with pytest.raises(InputError, match=r"line 3: 'the' is there already.*--repeated-words first"):
+    with pytest.raises(InputError, match=r"line 3: 'the' occurs before.*--repeated-words first"):
         load(file, repeated_words="refuse")
 
 
@@ -52,7 +52,7 @@ def test_convert_writes_each_word_once(tmp_path, target, capsys):
     assert main(["convert", source, target, "--repeated-words", "refuse"]) == 3
     assert main(["convert", source, target]) == 0
     assert load(target, repeated_words="refuse").words == ["the", "king", "queen"]
-    assert "2 words occur again" in capsys.readouterr().err
+    assert "2 more vectors of repeated words" in capsys.readouterr().err
 
 
 def a_mapped_file(tmp_path):
@@ -89,7 +89,7 @@ def test_one_word_cut_in_a_character_does_not_lose_the_file(tmp_path, caplog, na
         vectors = load(file, encoding_errors="skip")
     assert vectors.words == ["king", "queen"]
     assert vectors.vectors.tolist() == [[1, 2], [5, 6]]
-    assert "1 words skipped that are not UTF-8" in caplog.text
+    assert "1 words are not UTF-8 and were skipped" in caplog.text
 
 
 @pytest.mark.parametrize("target", ["w.vec", "w.bin", "w.npy"])
@@ -145,7 +145,7 @@ def test_an_archive_of_vectors_is_named_as_one(tmp_path, name):
         ("<<<<<<< HEAD\nthe 1 2\n", "line 1: 'HEAD' .* an unresolved merge of Git"),
         ("the 1 2\n=======\nthe 1 2\n", "line 2: 0 numbers, .* an unresolved merge of Git"),
         ("the,1,2\nking,3,4\n", "line 1: .* separated by commas or semicolons"),
-        ("word;x;y\nking;3;4\n", "line 1: not a word and its numbers"),
+        ("word;x;y\nking;3;4\n", "line 1: a line must be a word and its numbers"),
         ("the 1,5 2,5\n", "line 1: '1,5' is not a number; numbers have decimal commas"),
         ("the [1.0 2.0]\n", r"line 1: '\[1.0' is not a number; vectors stand in brackets"),
         ("the 1 2\rking 3 4\r", "carriage returns alone; write line feeds"),
@@ -336,7 +336,7 @@ def test_the_c_programs_own_order_of_ties_is_taken(tmp_path):
 
 def test_a_word_that_readers_cannot_read_is_not_written(tmp_path):
     vectors = WordVectors(["a", "ü" * 40_000], np.ones((2, 3), np.float32))
-    with pytest.raises(InputError, match=r"has 80,000 bytes, and readers of word2vec binary"):
+    with pytest.raises(InputError, match=r"has 80,000 bytes, but in the format word2vec-binary"):
         vectors.save(str(tmp_path / "v.bin"))
     assert not list(tmp_path.iterdir())
     vectors.save(str(tmp_path / "v.safetensors"))
@@ -370,9 +370,9 @@ def test_gensims_forms_of_arguments(four, tmp_path):
 
 
 def test_wrong_forms_are_errors_of_ours(four):
-    with pytest.raises(UnknownWordError, match="position 9 is not from 0 to 3"):
+    with pytest.raises(UnknownWordError, match="position=9 must be from 0 to 3"):
         four.most_similar(9)
-    with pytest.raises(InputError, match=r"is not a word, a vector, or a pair \(word, weight\)"):
+    with pytest.raises(InputError, match=r"must be a word, a vector or a pair \(word, weight\)"):
         four.most_similar([("a", "b", "c")])
     with pytest.raises(InputError, match="takes no weights"):
         four.most_similar_cosmul([("a", 2.0)])

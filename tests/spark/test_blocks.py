@@ -87,5 +87,5 @@ def test_file_of_other_columns_is_refused(tmp_path):
 
     file = Location.of(tmp_path / "cell.arrow")
     write_record_batch(pa.record_batch({"a": [1]}), file)
-    with pytest.raises(DatasetError, match="holds other columns than expected"):
+    with pytest.raises(DatasetError, match="has unexpected columns"):
         read_cell(file)

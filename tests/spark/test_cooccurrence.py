@@ -277,7 +277,7 @@ def test_row_groups_are_bounded(tmp_path, monkeypatch):
 
 
 def test_documents_of_one_word_are_refused(count):
-    with pytest.raises(InputError, match=r"window_size=10 finds no two words .* 4 tokens; check"):
+    with pytest.raises(InputError, match=r"window_size=10: no two words .* 4 tokens; check"):
         count([["a"], ["b"], ["a"], [], ["b"]])
 
 
@@ -285,7 +285,7 @@ def test_lost_counts_are_noticed():
     weights = distance_weights(10, "harmonic", 10)
     tally = Tally(9, 9, np.ones(10, np.int64))
     block = BlockFacts(0, 3, 1, 12, 2, 7, (0, 1), tally)
-    with pytest.raises(DatasetError, match="the counts sum to 22 units and the pairs to 14,762"):
+    with pytest.raises(DatasetError, match="the counts sum to 22 units but the pairs to 14,762"):
         matrix_facts([block], CooccurrenceSettings(), weights, 4)
 
 
@@ -317,7 +317,7 @@ def test_a_damaged_matrix_is_named(tmp_path):
     with pytest.raises(DatasetError, match=r"rows-00000\.parquet cannot be read .*cooccurrence wi"):
         list(read_nonzeros(file))
     pq.write_table(pa.table({"x": [1]}), file.path)
-    with pytest.raises(DatasetError, match="has the columns x and must have row_id int32"):
+    with pytest.raises(DatasetError, match="has the columns x but must have row_id int32"):
         list(read_nonzeros(file))
 
 

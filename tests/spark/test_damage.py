@@ -70,9 +70,9 @@ def test_the_reader_of_a_damaged_file_refuses_it(out, name, damage, capsys):
     before = contents(out)
     assert main([*READERS[name], "--output", str(out), "--overwrite"]) == 5
     error = capsys.readouterr().err
-    assert f"{name} is not whole: " in error
+    assert f"{name} is damaged: " in error
     assert file.name in error
-    assert f"{name} is not whole" in error.splitlines()[-1]
+    assert f"{name} is damaged" in error.splitlines()[-1]
     assert contents(out) == before
 
 
@@ -82,7 +82,7 @@ def test_run_makes_a_damaged_dataset_again(trained, out, name, capsys):
     flip_a_bit(file)
     corpus = trained.parent / "text"
     assert main(["run", "--input", str(corpus), "--output", str(out), *SMALL]) == 0
-    told = f"{name}: redone, because {file.relative_to(out / name)} missing or not as written"
+    told = f"{name}: made again, because {file.relative_to(out / name)} missing or changed"
     assert told in capsys.readouterr().err
     assert contents(out) == contents(trained)
 
@@ -101,7 +101,9 @@ def test_a_newer_format_is_refused_and_not_overwritten(trained, out, name, capsy
         ["run", "--input", str(trained.parent / "text"), "--output", str(out), *SMALL],
     ):
         assert main(command) == 5
-        assert "is of format version 99, this glove_spark knows" in capsys.readouterr().err
+        assert (
+            "has format version 99, but this glove_spark reads at most" in capsys.readouterr().err
+        )
     assert location.read_bytes() == before
 
 
@@ -127,6 +129,6 @@ def test_a_damaged_checkpoint_is_not_resumed(trained, out, capsys):
     corpus = trained.parent / "text"
     assert main(["run", "--input", str(corpus), "--output", str(out), *SMALL]) == 0
     error = capsys.readouterr().err
-    assert "train: epoch 2 is not as it was written" in error
+    assert "train: the checkpoint of epoch 2 is damaged and not used" in error
     assert "train: resumes after epoch 1" in error
     assert contents(out) == contents(trained)

@@ -56,16 +56,16 @@ def test_second_run_skips_and_a_changed_option_redoes_what_depends_on_it(run, bo
     before = contents(out)
     code, log = run("--input", books, "--output", out, *SMALL)
     assert code == 0
-    assert [text for text in log if text.endswith("done already, skipped")] == [
-        f"{name}: done already, skipped" for name in DATASETS
+    assert [text for text in log if text.endswith("already complete, skipped")] == [
+        f"{name}: already complete, skipped" for name in DATASETS
     ]
     assert contents(out) == before
     code, log = run("--input", books, "--output", out, *SMALL, "--window-size", "3")
     assert code == 0
-    assert "vocabulary: done already, skipped" in log
-    assert "cooccurrence: redone, because window_size was 10 and is now 3" in log
-    assert "blocks: redone, because cooccurrence has changed" in log
-    assert "model: redone, because blocks has changed" in log
+    assert "vocabulary: already complete, skipped" in log
+    assert "cooccurrence: made again, because window_size was 10 and is now 3" in log
+    assert "blocks: made again, because cooccurrence has changed" in log
+    assert "model: made again, because blocks has changed" in log
     assert contents(out) != before
     # and back again: the same bytes as at first
     run("--input", books, "--output", out, *SMALL)
@@ -112,7 +112,7 @@ def test_a_new_file_in_the_corpus_is_noticed(run, books, tmp_path):
     (books / "d.txt").write_text("word1 word2 novelty\n")
     code, log = run("--input", books, "--output", tmp_path / "out", *SMALL)
     assert code == 0
-    assert any(text.startswith("tokens: redone, because") for text in log)
+    assert any(text.startswith("tokens: made again, because") for text in log)
     assert "novelty" in WordVectors.load(str(tmp_path / "out"))
 
 
@@ -123,7 +123,7 @@ def test_a_lost_file_is_noticed_and_made_again(run, books, tmp_path):
     (out / "vectors" / "part-00000.parquet").unlink()
     code, log = run("--input", books, "--output", out, *SMALL)
     assert code == 0
-    assert "vectors: redone, because part-00000.parquet missing or not as written" in log
+    assert "vectors: made again, because part-00000.parquet missing or changed" in log
     assert contents(out) == before
 
 
@@ -170,7 +170,7 @@ def test_stages_one_at_a_time_give_what_run_gives(run, books, tmp_path):
 
 def test_stage_before_its_input_is_refused(run, tmp_path, capsys):
     assert main(["train", "--output", str(tmp_path / "out")]) == 3
-    assert "vocabulary has not been made yet" in capsys.readouterr().err
+    assert "vocabulary does not exist yet" in capsys.readouterr().err
 
 
 def test_unk_average_is_the_mean_of_the_rarest(run, books, tmp_path):
@@ -215,7 +215,10 @@ def test_output_that_holds_something_else_is_refused(run, books, tmp_path, capsy
     out.mkdir()
     (out / "thesis.tex").write_text("my life")
     assert main(["run", "--input", str(books), "--output", str(out)]) == 4
-    assert "holds something else; name a new or empty folder" in capsys.readouterr().err
+    assert (
+        "contains files that glove_spark did not write; name a new or empty folder"
+        in capsys.readouterr().err
+    )
     assert [path.name for path in out.iterdir()] == ["thesis.tex"]
 
 

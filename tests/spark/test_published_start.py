@@ -179,7 +179,7 @@ def test_the_recipe_names_what_the_file_holds_and_not_where_it_is(spark, tmp_pat
     assert run_stage(MODEL, spark, settings(moved), root).manifest.created == first.manifest.created
     with open(moved, "a") as file:
         file.write("another 1 2 3 4\n")
-    with pytest.raises(DatasetError, match="was made differently: warm_start has changed"):
+    with pytest.raises(DatasetError, match="is not up to date: warm_start has changed"):
         run_stage(MODEL, spark, settings(moved), root)
 
 
@@ -188,14 +188,14 @@ def test_the_recipe_names_what_the_file_holds_and_not_where_it_is(spark, tmp_pat
     [
         ("word1 1 2 3\nword2 1 2 3\n", ConfigurationError,
          r"vector_size=4 is not that of warm_start=\S+, which has 3; give --vector-size 3"),
-        ("wort1 1 2 3 4\n", ConfigurationError, "has vectors of none of the 36 words; .*"
+        ("wort1 1 2 3 4\n", ConfigurationError, "has no vector for any of the 36 words; .*"
          "--warm-start-case lower"),
-        ("word1 0 0 0 0\n", ConfigurationError, "has vectors of none of the 36 words"),
+        ("word1 0 0 0 0\n", ConfigurationError, "has no vector for any of the 36 words"),
         ("word1 1 2 3 4\nother nan 2 3 4\n", InputError,
-         "line 2: the vector of 'other' holds nan; vectors must be finite"),
+         "line 2: the vector of 'other' contains nan; vectors must be finite"),
         ("word1 1 2 3 4\nword2 1 2\n", InputError, "line 2: .*cut short"),
-        ("3 4\nword1 1 2 3 4\nword2 1 2 3 4\n", InputError, "cut short: it says 3 words and "
-         "holds 2"),
+        ("3 4\nword1 1 2 3 4\nword2 1 2 3 4\n", InputError, "cut short: its header says 3 words, "
+         "but it contains 2"),
     ],
 )  # fmt: skip
 def test_a_bad_file_is_refused_before_anything_is_drawn(

@@ -87,7 +87,7 @@ def test_a_pattern_that_overflows_the_stack_is_named(tokenize, write):
 
 
 def test_a_corpus_of_no_token_is_refused(tokenize, write):
-    with pytest.raises(InputError, match=r"holds no token in 2 documents; .*tokenizer='words'"):
+    with pytest.raises(InputError, match=r"contains no token in 2 documents; .*tokenizer='words'"):
         tokenize(write("a.txt", "...\n???\n"))
 
 
@@ -131,7 +131,7 @@ def test_a_changed_function_is_noticed(module):
         ("import nowhere_at_all", "cut", "cannot be imported: ModuleNotFoundError"),
         ("def cut(text): return 1 / 0", "cut", "fails on .*: ZeroDivisionError"),
         ("cut = 7", "cut", "fails on .*: TypeError"),
-        ("def cut(text): return text", "cut", "returns a str and must return a list of str"),
+        ("def cut(text): return text", "cut", "returns a str but must return a list of str"),
         ("def cut(text): return [1]", "cut", "returns a list with a int and must"),
     ],
 )

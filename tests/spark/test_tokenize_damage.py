@@ -41,7 +41,7 @@ def test_a_file_that_is_not_what_its_name_says_is_named(tokenize, write):
     # text needs no name to be read
     assert tokenize(write("a.gz", "plain text"))[0] == [["plain", "text"]]
     with pytest.raises(
-        InputError, match=r"/b\.parquet cannot be read as parquet: it does not begin as such"
+        InputError, match=r"/b\.parquet is not a valid parquet file: its first bytes are wrong"
     ):
         tokenize(write("b.parquet", "plain text"))
 
@@ -58,7 +58,7 @@ def test_repairs_and_counts_bytes_that_are_not_utf8(tokenize, write, caplog):
         documents, facts = tokenize(path, tokenizer="whitespace")
     assert documents == [["caf\ufffd", "one"], ["fine"], ["\ufffd\ufffd"]]
     assert facts["documents_repaired"] == 2
-    assert "2 documents held bytes that are not UTF-8" in caplog.text
+    assert "2 documents contained bytes that are not UTF-8" in caplog.text
 
 
 def test_line_ends_and_byte_order_marks_are_no_text(tokenize, write):
@@ -78,7 +78,7 @@ def test_nul_characters_separate_and_are_counted(tokenize, write, caplog):
         documents, facts = tokenize(path, tokenizer="whitespace")
     assert documents == [["one", "two"], ["three"]]
     assert facts["documents_with_nul"] == 1
-    assert "1 documents held NUL characters" in caplog.text
+    assert "1 documents contained NUL characters" in caplog.text
 
 
 def test_a_huge_line_is_cut_at_white_space(tokenize, write, caplog):
@@ -91,7 +91,7 @@ def test_a_huge_line_is_cut_at_white_space(tokenize, write, caplog):
     assert set(map(len, map(set, documents))) == {1, 2}
     assert facts["documents"] == 7
     assert facts["documents_cut"] == 1
-    assert "1 documents of more than 4,000,000 characters cut" in caplog.text
+    assert "1 documents of more than 4,000,000 characters were split" in caplog.text
 
 
 def test_cuts_keep_characters_and_words_whole(tokenize, write, monkeypatch):
@@ -194,6 +194,6 @@ def test_real_wet_files_give_no_headers(tokenize, shared_data):
 def test_a_document_that_is_lost_is_noticed():
     facts = {"documents_read": 3, "further_pieces": 1, "documents": 1, "documents_empty": 1}
     facts |= {"documents_unparsed": 1, "documents_without_text": 0}
-    with pytest.raises(DatasetError, match="4 documents and pieces of documents were read and 3"):
+    with pytest.raises(DatasetError, match="4 documents and parts of documents were read but 3"):
         stage._check(facts)
     stage._check(facts | {"documents_without_text": 1})

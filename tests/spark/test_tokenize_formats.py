@@ -93,16 +93,20 @@ def test_the_format_can_be_named(tokenize, write):
 
 def test_zstd_needs_a_spark_that_reads_it(tokenize, write, monkeypatch):
     monkeypatch.setattr(documents_reader, "ZSTD_SINCE", (99, 0))
-    with pytest.raises(InputError, match=r"a\.txt\.zst is compressed by zstd, which Spark 4"):
+    with pytest.raises(InputError, match=r"a\.txt\.zst is compressed with zstd, which Spark 4"):
         tokenize(write("a.txt.zst", zstd(b"one")))
 
 
 def test_a_missing_column_is_refused_and_those_there_are_named(tokenize, tmp_path, write):
     pq.write_table(pa.table({"body": ["a"], "id": [1]}), tmp_path / "a.parquet")
-    expected = r"text_column='text' is not in the parquet file .*; its columns are body, id"
+    expected = (
+        r"text_column='text' is not in the parquet file .*; name one of its columns: body, id"
+    )
     with pytest.raises(ConfigurationError, match=expected):
         tokenize(tmp_path / "a.parquet")
-    with pytest.raises(ConfigurationError, match=r"'text' is not in .*; its fields are body, id"):
+    with pytest.raises(
+        ConfigurationError, match=r"'text' is not in .*; name one of its fields: body, id"
+    ):
         tokenize(write("a.jsonl", '{"body": "a", "id": 1}'))
 
 
@@ -165,7 +169,7 @@ def test_a_missing_path_is_refused(tokenize, tmp_path):
 
 def test_a_corpus_of_no_file_is_refused(tokenize, write):
     folder = write("_hidden", "x").parent
-    with pytest.raises(InputError, match=r"holds no file to read \(1 hidden and 0 empty"):
+    with pytest.raises(InputError, match=r"contains no file to read \(1 hidden and 0 empty"):
         tokenize(folder)
 
 
@@ -178,7 +182,8 @@ def test_a_whole_file_that_memory_cannot_hold_is_refused(tokenize, write, monkey
     monkeypatch.setattr("glove_spark.corpus.files.LARGEST_WHOLE_FILE", 10)
     path = write("a.txt", "one two three")
     with pytest.raises(
-        InputError, match=r"has 13 bytes, and is held in memory whole, .*document=line"
+        InputError,
+        match=r"has 13 bytes; with document=file a file must have at most .*document=line",
     ):
         tokenize(path, document="file")
     assert tokenize(path)[1]["tokens"] == 3

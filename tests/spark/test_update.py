@@ -161,7 +161,7 @@ def test_a_batch_twice_is_refused_skipped_or_replaced(spark, root, days):
     add(spark, root, first, "a", skip_existing=True)
     with pytest.raises(DatasetError, match=r"batch=a was added on .*, with other text; give"):
         add(spark, root, second, "a", skip_existing=True)
-    with pytest.raises(DatasetError, match=r"batch=b holds the same text as batch a, which"):
+    with pytest.raises(DatasetError, match=r"batch=b contains the same text as batch a, which"):
         add(spark, root, first, "b")
     assert by_words(root) == before
     add(spark, root, second, "a", replacing=True)
@@ -182,7 +182,9 @@ def test_a_batch_that_is_removed_was_never_there(spark, root, days):
     assert by_words(root) == before
     assert counts(root) == words
     assert not [name for name in folders(root) if name.startswith(("batch=b", "sum"))]
-    with pytest.raises(ConfigurationError, match=r"remove=b is no batch of .*; there are 1, which"):
+    with pytest.raises(
+        ConfigurationError, match=r"remove=b is not a batch of .*, which has 1; list"
+    ):
         remove(root, "b")
 
 
@@ -347,7 +349,9 @@ def test_damaged_counts_are_not_written_anew(spark, root, days, work):
 
 def test_other_settings_are_refused(spark, root, days):
     add(spark, root, days / "2026-11-01.txt", "a")
-    with pytest.raises(DatasetError, match="was counted differently: min_count was 1 and is now 2"):
+    with pytest.raises(
+        DatasetError, match="was counted with other settings: min_count was 1 and is now 2"
+    ):
         add(spark, root, days / "2026-11-02.txt", "b", min_count=2)
     with hold_lock(root, "x") as lock, pytest.raises(ConfigurationError, match="drop_most_freque"):
         add_batch(spark, root, "b", settings(days, drop_most_frequent=1), lock)
@@ -357,7 +361,7 @@ def test_a_damaged_file_is_named_before_anything_is_counted(spark, root, days):
     followed = add(spark, root, days / "2026-11-01.txt", "a")
     lexicon = root / "cooccurrence" / followed.ledger.lexicon
     lexicon.write_bytes(lexicon.read_bytes()[:-1])
-    with pytest.raises(DatasetError, match=r"lexicon.* is missing or not as written; restore it"):
+    with pytest.raises(DatasetError, match=r"lexicon.* is missing or changed; restore it"):
         add(spark, root, days / "2026-11-02.txt", "b")
 
 
@@ -383,10 +387,10 @@ def test_blocks_of_batches_are_those_of_one_count_and_old_batches_may_weigh_less
 
 def test_the_half_life_needs_batches_of_days(spark, root, days, tmp_path):
     add(spark, root, days / "2026-11-01.txt", "first")
-    with pytest.raises(ConfigurationError, match="batch=first does not begin with a day"):
+    with pytest.raises(ConfigurationError, match="batch=first does not begin with a date"):
         run_stage(BLOCKS, spark, BlocksSettings(half_life="3d"), root)
     remove(root, "first")
-    with pytest.raises(InputError, match="holds no two words together; add text"):
+    with pytest.raises(InputError, match="has no nonzeros; add text"):
         run_stage(BLOCKS, spark, BlocksSettings(), root)
 
 
@@ -395,7 +399,10 @@ def test_nothing_else_writes_over_counts_that_follow_a_corpus(spark, root, days,
     before = by_words(root)
     arguments = ["--input", str(days), "--output", root.path, "--min-count", "1"]
     assert main(["run", *arguments]) == 5
-    assert "follows a corpus in batches; add text by glove-spark update" in capsys.readouterr().err
+    assert (
+        "belongs to incremental updates and is not replaced; add text with glove-spark update"
+        in capsys.readouterr().err
+    )
     assert by_words(root) == before
 
 
@@ -407,7 +414,7 @@ def test_the_command_line(spark, root, days, capsys):
     assert main(["update", *options, *text]) == 5
     assert main(["update", *options, *text, "--skip-existing"]) == 0
     said = capsys.readouterr().err
-    assert "batch 2026-11-02 is there already, skipped" in said
+    assert "batch 2026-11-02 was already added, skipped" in said
     # the last line sums up
     assert re.search(r" update: done in \d+\.\d s; 2 batches, [\d,]+ tokens\n$", said)
     assert open_dataset(root / "cooccurrence").facts["batches"]["sum"] is not None

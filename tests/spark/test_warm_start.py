@@ -217,26 +217,26 @@ def test_a_moved_model_is_the_same_and_another_one_is_not(
     (tmp_path / "earlier").rename(tmp_path / "moved")
     moved = settings(earlier, warm_start=str(tmp_path / "moved"))
     assert run_stage(MODEL, spark, moved, root).manifest.created == first.manifest.created
-    assert "model: done already, skipped" in log_lines
-    with pytest.raises(DatasetError, match="was made differently: warm_start has changed"):
+    assert "model: already complete, skipped" in log_lines
+    with pytest.raises(DatasetError, match="is not up to date: warm_start has changed"):
         run_stage(MODEL, spark, settings(earlier, warm_start=None), root)
     place = Location.of(tmp_path / "moved")
     other = TrainSettings(vector_size=SIZE, epochs=2)
     run_stage(MODEL, spark, other, place, overwrite=True)
-    with pytest.raises(DatasetError, match="was made differently: warm_start has changed"):
+    with pytest.raises(DatasetError, match="is not up to date: warm_start has changed"):
         run_stage(MODEL, spark, moved, root)
 
 
 @pytest.mark.parametrize(
     ("options", "error", "message"),
     [
-        ({"vector_size": 5}, ConfigurationError, r"vector_size=5 is not that of warm_start=\S+"
-         r", which has 4; give --vector-size 4"),
-        ({"adagrad": "element"}, ConfigurationError, r"adagrad=element is not that of \S+, which "
-         "has row; give --adagrad row"),
-        ({"optimizer": "adam"}, ConfigurationError, r"optimizer=adam is not that of \S+, "
-         "which has adagrad; give --optimizer adagrad"),
-        ({"warm_start": "nowhere"}, InputError, "warm_start=nowhere is no model; name an output"),
+        ({"vector_size": 5}, ConfigurationError, r"vector_size=5 must equal that of warm_start=\S+"
+         r", which is 4; give --vector-size 4"),
+        ({"adagrad": "element"}, ConfigurationError, r"adagrad=element must equal that of \S+, "
+         "which is row; give --adagrad row"),
+        ({"optimizer": "adam"}, ConfigurationError, r"optimizer=adam must equal that of \S+, "
+         "which is adagrad; give --optimizer adagrad"),
+        ({"warm_start": "nowhere"}, InputError, "warm_start=nowhere is not a model; name an"),
     ],
 )  # fmt: skip
 def test_what_does_not_fit_is_refused_before_anything_is_drawn(
@@ -253,31 +253,36 @@ def test_other_datasets_damaged_models_and_strange_words_are_refused(
 ):
     root = blocks_of(tmp_path / "later", np.arange(ALL_WORDS), 2)
     vocabulary = (root / "vocabulary").path
-    with pytest.raises(InputError, match="vocabulary is no model; name an output folder"):
+    with pytest.raises(InputError, match="vocabulary is not a model; name an output folder"):
         run_stage(MODEL, spark, settings(earlier, warm_start=vocabulary), root)
     strange = blocks_of(tmp_path / "strange", np.arange(ALL_WORDS), 2)
     Vocabulary([f"wort{k}" for k in range(36)], np.arange(36)).write(strange / "vocabulary")
     known = Manifest.read(strange / "vocabulary")
     files = list_files(strange / "vocabulary")
     Manifest(known.recipe, files, known.facts).write(strange / "vocabulary")
-    with pytest.raises(ConfigurationError, match="knows none of the 36 words; start from a model"):
+    with pytest.raises(
+        ConfigurationError, match="has no vector for any of the 36 words; start from a model"
+    ):
         run_stage(MODEL, spark, settings(earlier), strange)
     block = next(name for name in earlier.manifest.files if name.endswith(".arrow"))
     content = bytearray((earlier.location / block).read_bytes())
     content[-300] ^= 1
     (earlier.location / block).write_bytes(bytes(content))
-    with pytest.raises(DatasetError, match=r"model is not whole: .* not as written"):
+    with pytest.raises(DatasetError, match=r"model is damaged: .* changed"):
         run_stage(MODEL, spark, settings(earlier), root)
 
 
 @pytest.mark.parametrize("start", ["out", "out/model", "./out/", "out/vectors", "out/vectors.txt"])
 def test_a_model_does_not_start_from_itself(start, capsys):
     given = {"run": {"output": "out"}, "tokenize": {"input": ()}, "train": {"warm_start": start}}
-    message = r"is what this run replaces.*name another output, with --reuse .+/out for"
+    message = (
+        r"must not be the model that this run replaces.*name another output folder, and give "
+        r"--reuse .+/out to"
+    )
     with pytest.raises(ConfigurationError, match=message):
         pipeline_config(given)
     assert main(["train", "--output", "out", "--warm-start", start]) == 2
-    assert "is what this run replaces" in capsys.readouterr().err
+    assert "must not be the model that this run replaces" in capsys.readouterr().err
 
 
 def test_a_model_names_its_words_itself(tmp_path, earlier):

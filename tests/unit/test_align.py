@@ -50,7 +50,7 @@ def test_an_existing_target_is_kept(tmp_path, planted, capsys):
     ("text", "message"),
     [
         ("w1 1 2\nw2 3 4\n", "old vectors have 6 dimensions and the new ones 2"),
-        ("x 1 2 3 4 5 6\n", "0 words in common are too few"),
+        ("x 1 2 3 4 5 6\n", "0 common words are too few"),
     ],
 )
 def test_what_cannot_be_aligned_is_refused(tmp_path, planted, capsys, text, message):

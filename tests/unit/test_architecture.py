@@ -35,7 +35,7 @@ LAYERS = (
     "python_daemon",
     "cli",
 )
-"""From the ground up: a module imports from its own room and those before it."""
+"""From the ground up: a module imports from its own subpackage and those before it."""
 
 WITHOUT_SPARK = (
     "kernels",
@@ -68,7 +68,7 @@ def imports_of(file):
         elif isinstance(node, ast.Call) and ast.unparse(node.func).endswith("import_module"):
             yield from (item.value for item in node.args if isinstance(item, ast.Constant))
         elif isinstance(node, ast.ImportFrom):
-            assert not node.level, f"{file}: a relative import hides which room it enters"
+            assert not node.level, f"{file}: a relative import hides which subpackage it imports"
             for name in node.names:
                 inner = f"{node.module}.{name.name}"
                 yield inner if inner in FILES else node.module
@@ -84,9 +84,9 @@ def layer_of(module):
 
 
 def test_every_room_has_its_layer():
-    rooms = {module.split(".")[1] for module in FILES if "." in module}
-    assert rooms == set(LAYERS)
-    assert set(WITHOUT_SPARK) <= rooms
+    subpackages = {module.split(".")[1] for module in FILES if "." in module}
+    assert subpackages == set(LAYERS)
+    assert set(WITHOUT_SPARK) <= subpackages
 
 
 @pytest.mark.parametrize("module", FILES)
@@ -131,12 +131,12 @@ def test_kernels_need_numpy_and_scipy_only():
     assert found.stdout.strip() == "[]", found.stderr
 
 
-@pytest.mark.parametrize("room", WITHOUT_SPARK)
-def test_rooms_that_start_without_spark(room):
-    """Loading every module of the room loads no Spark; a function may, when it is called."""
+@pytest.mark.parametrize("subpackage", WITHOUT_SPARK)
+def test_subpackages_that_start_without_spark(subpackage):
+    """Loading every module of the subpackage loads no Spark; a function may, when it is called."""
     script = (
-        f"import pkgutil, importlib, sys, glove_spark.{room} as room\n"
-        "for module in pkgutil.walk_packages(room.__path__, room.__name__ + '.'):\n"
+        f"import pkgutil, importlib, sys, glove_spark.{subpackage} as subpackage\n"
+        "for module in pkgutil.walk_packages(subpackage.__path__, subpackage.__name__ + '.'):\n"
         "    if not module.name.endswith('__main__'):\n"
         "        importlib.import_module(module.name)\n"
         "print('pyspark' in sys.modules)"

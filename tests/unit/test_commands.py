@@ -104,7 +104,7 @@ def test_the_c_programs_work_goes_there_and_back(capsys, tmp_path):
     found = WordVectors.load(str(tmp_path / "context.npy"))
     np.testing.assert_array_equal(found["b"], [12, 13, 14])
     assert main(["convert", f"{out}/model", str(tmp_path / "x.npy")]) == 3
-    assert "model is no dataset of vectors; name the output folder" in capsys.readouterr().err
+    assert "model is not a dataset of vectors; name an output folder" in capsys.readouterr().err
     # the three sides beside each other
     (tmp_path / "pairs.txt").write_text("a b 1\na a 2\n")
     capsys.readouterr()
@@ -123,10 +123,10 @@ def test_the_c_programs_work_goes_there_and_back(capsys, tmp_path):
             "master=local has no effect without --on-spark; add --on-spark",
         ),
         (["evaluate", "--vectors", "none", "--similarity", "none"], 3, "none does not exist"),
-        (["neighbors", "a", "--vectors", "none"], 3, "none does not exist; name vectors or an"),
+        (["neighbors", "a", "--vectors", "none"], 3, "none does not exist; name an"),
         (["convert", "none", "x", "--format", "y"], 3, "none does not exist"),
         (["export-c", "none"], 2, "nothing to export"),
-        (["export-c", "none", "--vocab", "x/y"], 3, "vocabulary has not been made yet"),
+        (["export-c", "none", "--vocab", "x/y"], 3, "vocabulary does not exist yet"),
     ],
 )
 def test_errors_have_a_message_and_an_exit_code(

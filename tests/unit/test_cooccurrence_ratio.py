@@ -51,10 +51,10 @@ def test_a_word_without_context_has_no_probabilities(tmp_path, publish_matrix):
 
 
 def test_unknown_words_and_folders_are_named(tmp_path, publish_matrix):
-    with pytest.raises(InputError, match="vocabulary has not been made yet"):
+    with pytest.raises(InputError, match="vocabulary does not exist yet"):
         probability_ratios(str(tmp_path), "w0", "w1", ["w2"])
     publish_matrix(Location.of(tmp_path), COUNTS)
     with pytest.raises(UnknownWordError, match="'w9' is not among the 6 words of the vocabulary;"):
         probability_ratios(str(tmp_path), "w0", "w1", ["w9"])
-    with pytest.raises(InputError, match="no words k to compare"):
+    with pytest.raises(InputError, match="there are no context words k to compare"):
         probability_ratios(str(tmp_path), "w0", "w1", [])

@@ -84,7 +84,7 @@ def test_what_cannot_be_compared_is_refused(old):
     with pytest.raises(ConfigurationError, match="8 dimensions and the new ones 3; compare"):
         measure_drift(old, WordVectors(WORDS, old.vectors[:, :3]))
     strangers = WordVectors([*WORDS[:8], "x"], old.vectors[:9])
-    with pytest.raises(InputError, match="8 words in common are too few to compare vectors of 8"):
+    with pytest.raises(InputError, match="8 common words are too few: vectors of 8"):
         measure_drift(old, strangers)
 
 
@@ -121,7 +121,7 @@ def test_the_report_has_a_section_where_it_is_asked_for(trained_folder, tmp_path
 
 def test_a_report_without_vectors_refuses_to_compare(trained_folder):
     (trained_folder / "vectors.manifest.json").delete()
-    with pytest.raises(InputError, match="vectors has not been made yet"):
+    with pytest.raises(InputError, match="vectors does not exist yet"):
         make_page(trained_folder, PageSettings(map="pca", compare_with="old.txt"))
 
 

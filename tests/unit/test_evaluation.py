@@ -132,20 +132,20 @@ def test_one_file_may_have_sections_and_case_may_be_kept(tmp_path):
 
 
 def test_wrong_question_files_are_refused_by_line(tmp_path):
-    with pytest.raises(InputError, match=r"analogies=.* holds no \.txt files"):
+    with pytest.raises(InputError, match=r"analogies=.* contains no \.txt files"):
         read_analogies(tmp_path)
     with pytest.raises(InputError, match=r"analogies=.*none does not exist"):
         read_analogies(tmp_path / "none")
     (tmp_path / "x.txt").write_text("a b c d\n\na b c\n")
-    with pytest.raises(InputError, match=r"x\.txt, line 3: 'a b c' is not four words"):
+    with pytest.raises(InputError, match=r"x\.txt, line 3: 'a b c' must be four words"):
         read_analogies(tmp_path)
-    with pytest.raises(InputError, match="line 1: 'a b c d' is not two words and a score"):
+    with pytest.raises(InputError, match="line 1: 'a b c d' must be two words and a score"):
         read_similarities(tmp_path / "x.txt")
     (tmp_path / "x.txt").write_text("a b nan\n")
-    with pytest.raises(InputError, match="the score nan is not finite"):
+    with pytest.raises(InputError, match="the score nan must be finite"):
         read_similarities(tmp_path / "x.txt")
     (tmp_path / "x.txt").write_text("\n")
-    with pytest.raises(InputError, match="holds no questions"):
+    with pytest.raises(InputError, match="contains no questions"):
         read_analogies(tmp_path)
     (tmp_path / "x.txt").write_bytes(b"caf\xe9 b 1\n")
     with pytest.raises(InputError, match=r"is not UTF-8 \(byte 3\)"):

@@ -92,7 +92,7 @@ def test_a_word_with_white_space_survives_or_is_refused_by_name(tmp_path, name, 
     else:
         with pytest.raises(InputError) as refused:
             vectors.save(str(file))
-        assert f"word {word!r} (word 2 of the vectors) holds white space" in str(refused.value)
+        assert f"word {word!r} (word 2 of the vectors) contains white space" in str(refused.value)
         assert "write parquet or safetensors" in str(refused.value)
         assert list(tmp_path.iterdir()) == []
 
@@ -101,11 +101,11 @@ def test_a_word_with_white_space_survives_or_is_refused_by_name(tmp_path, name, 
 @pytest.mark.parametrize(
     ("words", "value", "message"),
     [
-        (["a", "b", "a"], 1.0, "word 3: 'a' is there already, as word 1"),
+        (["a", "b", "a"], 1.0, "word 3: 'a' occurs before, as word 1"),
         (["a", "", "b"], 1.0, "word 2: the word is empty"),
         (["a", "b\ud800", "c"], 1.0, "word 2: word .* is not valid Unicode"),
-        (["a", "b", "c"], np.nan, "word 2: the vector of 'b' holds nan; vectors must be finite"),
-        (["a", "b", "c"], np.inf, "word 2: the vector of 'b' holds inf"),
+        (["a", "b", "c"], np.nan, "word 2: the vector of 'b' contains nan; vectors must be finite"),
+        (["a", "b", "c"], np.inf, "word 2: the vector of 'b' contains inf"),
     ],
 )
 def test_what_no_vectors_may_hold_is_refused_and_nothing_written(
@@ -139,7 +139,7 @@ def test_a_file_that_is_cut_short_is_refused(tmp_path, name, suffix):
     vectors.save(str(file))
     content = file.read_bytes()
     file.write_bytes(content[: len(content) - len(content) // 3])
-    with pytest.raises(InputError, match=r"cut short|no whole Parquet|lines and|numbers"):
+    with pytest.raises(InputError, match=r"cut short|not a complete Parquet|lines but|numbers"):
         list(checked(open_vectors(str(file))))
 
 
@@ -169,7 +169,7 @@ def test_matrices_are_mapped_not_read(tmp_path, suffix):
 def test_duplicates_and_nan_in_a_mapped_matrix_are_found(tmp_path):
     np.save(tmp_path / "v.npy", np.array([[1, 2], [np.nan, 1]], np.float32))
     (tmp_path / "v.words.txt").write_text("a\na\n")
-    with pytest.raises(InputError, match="word 2: 'a' is there already, as word 1"):
+    with pytest.raises(InputError, match="word 2: 'a' occurs before, as word 1"):
         WordVectors.load(str(tmp_path / "v.npy"), repeated_words="refuse")
     (tmp_path / "v.words.txt").write_text("a\nb\n")
     with pytest.raises(InputError, match="the vector of 'b' is not finite"):
@@ -201,20 +201,23 @@ def test_any_words_survive_or_one_is_refused_by_name(name, suffix, words):
         (b"", "holds no vectors"),
         (b"\n", "holds no vectors"),
         (b"0 0\n", "holds no vectors"),
-        (b"word\n", "line 1: not a word and its numbers"),
-        (b"a 1 2\nb 1\n", "line 2: 1 numbers, and the vectors of the file have 2; .* cut short"),
-        (b"a 1 2\nb 1\nc 1 2\n", "line 2: 1 numbers, and the vectors of the file have 2$"),
-        (b"a 1 2\nb 1 2 3\n", "line 2: 3 numbers, and the vectors of the file have 2"),
+        (b"word\n", "line 1: a line must be a word and its numbers"),
+        (b"a 1 2\nb 1\n", "line 2: 1 numbers, but the vectors of the file have 2; .* cut short"),
+        (b"a 1 2\nb 1\nc 1 2\n", "line 2: 1 numbers, but the vectors of the file have 2; correct"),
+        (b"a 1 2\nb 1 2 3\n", "line 2: 3 numbers, but the vectors of the file have 2"),
         (b"a 1 2\n\nb 1 2\n", "line 2: the line is blank"),
         (b"a 1 x\n", "line 1: 'x' is not a number"),
         (b"a 1 2\nb 1 1_0\n", "line 2: '1_0' is not a number"),
-        (b"a 1 2\nb 1 nan\n", "line 2: the vector of 'b' holds nan"),
-        (b"a 1 2\nb 1 1e99\n", "line 2: the vector of 'b' holds inf"),
+        (b"a 1 2\nb 1 nan\n", "line 2: the vector of 'b' contains nan"),
+        (b"a 1 2\nb 1 1e99\n", "line 2: the vector of 'b' contains inf"),
         (b"a 1 2\nb\xff 1 2\n", r"line 2: the word b'b\\xff' is not UTF-8"),
-        (b"a 1 2\nb 1 2\na 3 4\n", "line 3: 'a' is there already, as line 1"),
-        (b"3 2\na 1 2\nb 1 2\n", "is cut short: it says 3 words and holds 2"),
-        (b"1 2\na 1 2\nb 1 2\n", "holds more than the 1 words it says"),
-        (b"2 3\na 1 2\nb 1 2\n", r"the header \(line 1\) says 3 numbers a word and line 2 has 2"),
+        (b"a 1 2\nb 1 2\na 3 4\n", "line 3: 'a' occurs before, as line 1"),
+        (b"3 2\na 1 2\nb 1 2\n", "is cut short: its header says 3 words, but it contains 2"),
+        (b"1 2\na 1 2\nb 1 2\n", "contains more words than the 1 of its header"),
+        (
+            b"2 3\na 1 2\nb 1 2\n",
+            r"the header \(line 1\) says 3 numbers per word, but line 2 has 2",
+        ),
         (b"2 2\na 1 2\nb 1 y\n", "line 3: 'y' is not a number"),
     ],
 )
@@ -255,7 +258,7 @@ def test_one_number_a_word_is_not_taken_for_a_header(tmp_path, content, words):
 def test_a_last_line_that_is_not_ended_is_told(tmp_path, log_lines):
     (tmp_path / "v.txt").write_bytes(b"a 1 2\nb 3 4")
     WordVectors.load(str(tmp_path / "v.txt"))
-    told = f"{tmp_path / 'v.txt'} does not end in a line feed: its last line may be cut short"
+    told = f"{tmp_path / 'v.txt'} does not end with a line feed; its last line may be incomplete"
     assert log_lines == [told]
 
 
@@ -294,10 +297,10 @@ def test_precision_of_text(tmp_path):
     [
         (b"", "does not begin with the line 'V d'"),
         (b"\x00\x01\x02", "does not begin with the line 'V d'"),
-        (b"1 2\nab", "its header says 1 words, and it holds 0"),
-        (b"1 1\n" + b"x" * 100_000, "word 1: no space ends it"),
+        (b"1 2\nab", "its header says 1 words, but it contains 0"),
+        (b"1 1\n" + b"x" * 100_000, "word 1: no space within"),
         (b"1 1\n\xff 1234", r"word 1: the word b'\\xff' is not UTF-8"),
-        (b"1 1\na 1234b 1234", "holds more than the 1 words of its header"),
+        (b"1 1\na 1234b 1234", "contains more words than the 1 of its header"),
     ],
 )
 def test_wrong_word2vec_binary_is_refused(tmp_path, content, message):
@@ -315,8 +318,12 @@ def test_word2vec_binary_with_line_feeds_between_records(tmp_path):
 @pytest.mark.parametrize(
     ("matrix", "words", "message"),
     [
-        (np.zeros((2, 2), "f4"), "a\n", "has 1 words and .* 2 rows"),
-        (np.zeros((2, 2), "i4"), "a\nb\n", "holds int32 of shape .* must hold float16, 32 or 64"),
+        (np.zeros((2, 2), "f4"), "a\n", "has 1 words but .* 2 rows"),
+        (
+            np.zeros((2, 2), "i4"),
+            "a\nb\n",
+            "contains int32 of shape .* must be float16, float32 or float64",
+        ),
         (np.zeros(2, "f4"), "a\nb\n", r"of shape \(2,\)"),
         (np.asfortranarray(np.ones((2, 3), "f4")), "a\nb\n", "by columns"),
     ],
@@ -333,7 +340,7 @@ def test_npy_without_words_or_magic(tmp_path):
     with pytest.raises(InputError, match=r"v\.words\.txt does not exist"):
         WordVectors.load(str(tmp_path / "v.npy"))
     (tmp_path / "v.npy").write_bytes(b"nothing")
-    with pytest.raises(InputError, match=r"is no \.npy file"):
+    with pytest.raises(InputError, match=r"is not a \.npy file"):
         WordVectors.load(str(tmp_path / "v.npy"))
 
 
@@ -352,10 +359,10 @@ def safetensors_bytes(header, data=b""):
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (b"abc", "is no safetensors file, or is cut short"),
-        (struct.pack("<Q", 4) + b"abcd", "its header is no JSON"),
+        (b"abc", "is not a safetensors file, or is cut short"),
+        (struct.pack("<Q", 4) + b"abcd", "its header is not JSON"),
         (safetensors_bytes({}), "has no tensor vectors"),
-        (safetensors_bytes({"vectors": 1}), "describes no tensors"),
+        (safetensors_bytes({"vectors": 1}), "does not describe tensors"),
         (
             safetensors_bytes({"vectors": {"dtype": "F16", "shape": [1, 1]}}),
             "has a tensor vectors of type F16",
@@ -373,7 +380,7 @@ def test_wrong_safetensors_are_refused(tmp_path, content, message):
     [
         (
             {"token": ["a"], "vector": [[1.0]]},
-            "columns token string, vector .* and must have word string, vector list<float>",
+            "columns token string, vector .* but must have word string, vector list<float>",
         ),
         ({"word": ["a", "b"], "vector": [[1.0, 2.0], [1.0]]}, "word 2: a word or a number is miss"),
         ({"word": ["a", None], "vector": [[1.0], [2.0]]}, "a word or a number is missing"),
@@ -403,7 +410,9 @@ def test_projector_with_a_wrong_line(tmp_path):
     (tmp_path / "v.metadata.tsv").write_text("a\nb\n")
     for line in ("1", "1\t2\t3", "1\tx"):
         (tmp_path / "v.tsv").write_text(f"1\t2\n{line}\n")
-        with pytest.raises(InputError, match="line 2: not 2 numbers with tabs between them"):
+        with pytest.raises(
+            InputError, match="line 2: the line must be 2 numbers separated by tabs"
+        ):
             WordVectors.load(str(tmp_path / "v.tsv"))
 
 
@@ -428,14 +437,14 @@ def test_formats_by_name_and_ending():
     assert format_of("x.unknown").name == "glove"
     with pytest.raises(ConfigurationError, match="format='x' must be one of glove, word2vec"):
         format_of("x", "x")
-    with pytest.raises(ConfigurationError, match=r"is not compressed; omit \.gz"):
+    with pytest.raises(ConfigurationError, match=r"cannot be compressed; omit \.gz"):
         format_of("x.npy.gz")
 
 
 def test_nothing_there(tmp_path):
     with pytest.raises(InputError, match="none does not exist"):
         open_vectors(str(tmp_path / "none"))
-    with pytest.raises(InputError, match="has not been made yet"):
+    with pytest.raises(InputError, match="does not exist yet"):
         open_vectors(str(tmp_path))
 
 
@@ -450,7 +459,7 @@ def test_sides_are_those_of_a_model(tmp_path):
 def test_a_source_that_lies_of_its_length_is_refused(tmp_path):
     source = MemorySource(["a", "b"], np.ones((2, 1), np.float32))
     source.rows = lambda start, stop: iter([])
-    with pytest.raises(InputError, match="it says 2 words and holds 0"):
+    with pytest.raises(InputError, match="its header says 2 words, but it contains 0"):
         convert(source, str(tmp_path / "v.bin"))
     assert list(tmp_path.iterdir()) == []
 

@@ -21,8 +21,8 @@ def fail(line):
 
 
 def test_our_error_is_raised_as_itself():
-    with pytest.raises(DatasetError, match=r"^cell-1 cannot be read; redo its stage$"):
-        fail("glove_spark.errors.DatasetError: cell-1 cannot be read; redo its stage")
+    with pytest.raises(DatasetError, match=r"^cell-1 cannot be read; run its stage again$"):
+        fail("glove_spark.errors.DatasetError: cell-1 cannot be read; run its stage again")
 
 
 def test_full_disk_of_the_jvm_is_an_output_error():

@@ -101,7 +101,7 @@ def test_the_vocabulary_may_be_limited():
 
 
 def test_taking_away_too_much_is_damage():
-    with pytest.raises(DatasetError, match="a batch holds words that were never added"):
+    with pytest.raises(DatasetError, match="a batch contains words that were never added"):
         Lexicon.empty().plus(table({"a": 1})).plus(table({"a": 2}), -1)
 
 
@@ -120,11 +120,11 @@ def test_round_trips(tmp_path):
 def test_files_of_another_kind_are_refused(tmp_path):
     file = Location.of(tmp_path / "x")
     pq.write_table(pa.table({"word": ["a"]}), file.path)
-    with pytest.raises(DatasetError, match="has the columns word and must have word, count, id, m"):
+    with pytest.raises(DatasetError, match="has the columns word but must have word, count, id, m"):
         Lexicon.read(file)
     ids = pa.array([1], pa.int32())
     pq.write_table(pa.table({"word": ["a"], "count": [1], "id": ids, "missed": [0]}), file.path)
-    with pytest.raises(DatasetError, match="has ids that do not count up from 0"):
+    with pytest.raises(DatasetError, match="is damaged: ids must be 0, 1, 2"):
         Lexicon.read(file)
     file.write_bytes(b"PAR1")
     with pytest.raises(DatasetError, match="cannot be read"):
@@ -155,13 +155,13 @@ def test_what_is_no_ledger_is_refused(content):
 
 def test_a_sum_of_batches_that_are_not_listed_is_refused():
     ledger = Ledger(3, "lexicon", {}, Sum("sum.r2", ("a",)))
-    with pytest.raises(DatasetError, match="adds up batches that it does not list"):
+    with pytest.raises(DatasetError, match="contains batches that it does not list"):
         Ledger.of({"batches": ledger.as_fact()})
 
 
 def test_days_of_batches():
     assert day_of("2026-11-20-evening").isoformat() == "2026-11-20"
-    with pytest.raises(ConfigurationError, match="batch=monday does not begin with a day"):
+    with pytest.raises(ConfigurationError, match="batch=monday does not begin with a date"):
         day_of("monday")
 
 

@@ -44,14 +44,14 @@ def test_round_trip(dataset):
 
 def test_none_where_there_is_none(tmp_path):
     assert Manifest.read(Location.of(tmp_path / "none")) is None
-    with pytest.raises(InputError, match="has not been made yet"):
+    with pytest.raises(InputError, match="does not exist yet"):
         open_dataset(Location.of(tmp_path / "none"))
 
 
 @pytest.mark.parametrize("content", ["", "[]", "[" * 100_000, "3", "\x00"])
 def test_what_is_no_manifest_is_refused(dataset, content):
     Manifest.location(dataset).write_bytes(content.encode())
-    with pytest.raises(DatasetError, match=r"is not a manifest \(.*\); delete it"):
+    with pytest.raises(DatasetError, match=r"is not a valid manifest \(.*\); delete it"):
         Manifest.read(dataset)
 
 
@@ -69,7 +69,7 @@ def test_change_by_hand_is_noticed(dataset, member):
     content = json.loads(location.read_bytes())
     content[member] = {"window_size": 6}
     location.write_json(content)
-    with pytest.raises(DatasetError, match="is damaged or was changed by hand"):
+    with pytest.raises(DatasetError, match="is damaged or was edited"):
         Manifest.read(dataset)
 
 
@@ -109,13 +109,15 @@ STATE = {"bytes": 5, "sha256": "00"}
 )
 def test_members_of_other_types_and_paths_outside_are_refused(dataset, member, value):
     rewritten(dataset, **{member: value})
-    with pytest.raises(DatasetError, match=r"is not a manifest \(.*\); delete it"):
+    with pytest.raises(DatasetError, match=r"is not a valid manifest \(.*\); delete it"):
         Manifest.read(dataset)
 
 
 def test_a_missing_fact_is_an_error_of_the_dataset(dataset):
     assert Manifest.read(dataset).facts["rows"] == 3
-    with pytest.raises(DatasetError, match="has no fact 'columns'; delete it to redo the stage"):
+    with pytest.raises(
+        DatasetError, match="has no fact 'columns'; delete it and run the stage again"
+    ):
         Manifest.read(dataset).facts["columns"]
 
 
@@ -124,7 +126,7 @@ def test_a_cut_changed_or_missing_file_is_noticed(dataset, content):
     (dataset / "part").delete()
     if content is not None:
         (dataset / "part").write_bytes(content)
-    with pytest.raises(DatasetError, match="is not whole: part missing or not as written"):
+    with pytest.raises(DatasetError, match="is damaged: part missing or changed"):
         open_dataset(dataset)
 
 
@@ -132,7 +134,7 @@ def test_without_a_hasher_only_sizes_are_compared(dataset):
     (dataset / "part").write_bytes(b"12340")
     assert open_dataset(dataset, hasher=None).name == "data set"
     (dataset / "part").write_bytes(b"1234")
-    with pytest.raises(DatasetError, match="is not whole"):
+    with pytest.raises(DatasetError, match="is damaged"):
         open_dataset(dataset, hasher=None)
 
 
@@ -143,12 +145,15 @@ def test_of_many_damaged_files_some_are_named(tmp_path):
 
 @pytest.mark.parametrize(
     ("version", "message"),
-    [(1, "reads 2; run its stage again with --overwrite"), (3, "knows 2; upgrade it, or name")],
+    [
+        (1, "reads 2; run its stage again with --overwrite"),
+        (3, "reads at most 2; upgrade glove_spark, or name"),
+    ],
 )
 def test_other_layouts_are_refused(tmp_path, version, message):
     location = Location.of(tmp_path / "vocabulary").make_folder()
     Manifest(Recipe("vocabulary", version, {}, {}), {}, {}).write(location)
-    with pytest.raises(DatasetError, match=f"is of format version {version}, .*{message}"):
+    with pytest.raises(DatasetError, match=f"has format version {version}, .*{message}"):
         open_dataset(location)
 
 
@@ -198,7 +203,10 @@ def test_what_follows_a_corpus_is_not_made_at_once(tmp_path):
     followed = made(tmp_path, "vocabulary", {}, {}).manifest
     followed = replace(followed, recipe=replace(followed.recipe, stage=FOLLOWED))
     refuse_followed(followed, Location.of(tmp_path), FOLLOWED)
-    with pytest.raises(DatasetError, match="follows a corpus in batches; add text by glove-spark"):
+    with pytest.raises(
+        DatasetError,
+        match="belongs to incremental updates and is not replaced; add text with glove-spark",
+    ):
         refuse_followed(followed, Location.of(tmp_path), "import-c")
 
 

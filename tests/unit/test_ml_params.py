@@ -225,7 +225,7 @@ def test_spark_connect_is_refused_by_name():
     class DataFrame:
         __module__ = "pyspark.sql.connect.dataframe"
 
-    with pytest.raises(SetupError, match="Spark Connect does not give; fit in a classic session"):
+    with pytest.raises(SetupError, match="Spark Connect does not have; fit in a classic session"):
         refuse_connect(DataFrame())
 
 

@@ -63,11 +63,13 @@ def test_its_vectors_are_read_without_a_vocabulary(tmp_path):
 
 def test_another_number_of_words_is_refused(tmp_path):
     publish_model(tmp_path, 1, "row", words=9)
-    with pytest.raises(DatasetError, match="has vectors of 11 words and names 9; run train again"):
+    with pytest.raises(DatasetError, match="has 11 vectors but 9 words; run train again"):
         open_vectors(str(tmp_path), side="sum")
 
 
 def test_its_words_are_not_taken_for_vectors(tmp_path):
     publish_model(tmp_path, 1, "row")
-    with pytest.raises(InputError, match="model is no dataset of vectors; name the output folder"):
+    with pytest.raises(
+        InputError, match="model is not a dataset of vectors; name an output folder"
+    ):
         open_vectors(str(tmp_path / "model"))

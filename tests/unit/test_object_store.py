@@ -98,5 +98,5 @@ def test_tables_without_the_column_or_of_another_type_are_refused(tmp_path):
 def test_a_text_cut_short_is_named(tmp_path):
     file = tmp_path / "a.gz"
     file.write_bytes(gzip.compress(b"some text " * 1000)[:-12])
-    with pytest.raises(InputError, match=r"a\.gz cannot be read \(.*\); is it whole"):
+    with pytest.raises(InputError, match=r"a\.gz cannot be read \(.*\); check that it is complete"):
         list(_Reader([]).read(Part(Location.of(file), "lines", codec="gzip")))

@@ -40,7 +40,7 @@ class Sample(Settings):
         ({"limit": 1}, "limit=1 must be at least 2"),
         ({"names": "word"}, "names='word' must be a list"),
         ({"names": [1]}, "names=1 must be of type str"),
-        ({"sise": 1}, "'sise' is not an option of Sample; known: size, rate"),
+        ({"sise": 1}, "'sise' is not an option of Sample; use one of: size, rate"),
     ],
 )
 def test_wrong_value_is_refused_with_its_rule(values, message):
@@ -75,8 +75,8 @@ def test_option_names_are_unique_over_all_tables():
     ("content", "message"),
     [
         ("[cooccurrence]\nwindow = 5\n", r"'window' in \[cooccurrence\] of .* is not an option"),
-        ("[windows]\nwindow_size = 5\n", "'windows' in .* is no table of options"),
-        ("window_size = 5\n", "'window_size' in .* is no table of options"),
+        ("[windows]\nwindow_size = 5\n", "'windows' in .* is not a table of options"),
+        ("window_size = 5\n", "'window_size' in .* is not a table of options"),
         ("[cooccurrence]\nwindow_size = 0\n", "window_size=0 must be from 1 to 1000"),
         ("[cooccurrence\n", "is not valid TOML"),
     ],

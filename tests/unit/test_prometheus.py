@@ -137,4 +137,4 @@ def test_metrics_that_cannot_be_written_do_not_change_how_a_run_ended(
     trained_folder, tmp_path, log_lines
 ):
     write_run_metrics(str(tmp_path / "no" / "x.prom"), "run", 0, 1.0, trained_folder)
-    assert any("x.prom could not be written: " in line for line in log_lines)
+    assert any("x.prom cannot be written: " in line for line in log_lines)

@@ -67,8 +67,8 @@ def test_everything_that_is_there_is_shown(trained_folder):
 @pytest.mark.parametrize(
     ("deleted", "section", "reason"),
     [
-        ("vectors", "map", "vectors has not been made yet"),
-        ("vocabulary", "vocabulary", "vocabulary has not been made yet"),
+        ("vectors", "map", "vectors does not exist yet"),
+        ("vocabulary", "vocabulary", "vocabulary does not exist yet"),
         ("model", "training", "there is no model here"),
         ("cooccurrence", "ratios", "name others by --ratio I J K"),
     ],
@@ -82,7 +82,7 @@ def test_what_is_missing_says_so_and_the_rest_is_shown(trained_folder, deleted, 
 
 def test_a_dataset_whose_files_are_gone_is_missing_too(trained_folder):
     (trained_folder / "vocabulary").delete()
-    assert "is not whole" in sections(trained_folder)["vocabulary"].missing
+    assert "is damaged" in sections(trained_folder)["vocabulary"].missing
 
 
 def test_datasets_of_different_runs_are_told_of(trained_folder):
@@ -148,7 +148,7 @@ def test_the_page_has_a_bounded_size(trained_folder, tmp_path):
 
 
 def test_wrong_folders_and_words_are_refused(trained_folder, tmp_path):
-    with pytest.raises(InputError, match="holds no dataset with a manifest; name an output folder"):
+    with pytest.raises(InputError, match="contains no dataset; name the output folder"):
         make_page(tmp_path / "nothing", PageSettings())
     with pytest.raises(UnknownWordError, match="'tyrany' is not among the 60 words with a vector"):
         sections(trained_folder, neighbors=["tyrany"])

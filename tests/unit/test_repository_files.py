@@ -127,3 +127,24 @@ def test_issue_forms_have_what_a_form_must_have():
         names = [field["id"] for field in form["body"]]
         assert len(names) == len(set(names))
         assert all(field["attributes"]["label"] for field in form["body"])
+
+
+def test_the_readme_on_pypi_has_absolute_links_to_existing_files(tmp_path):
+    shutil.copy(PROJECT / "README.md", tmp_path)
+    shutil.copy(PROJECT / "pyproject.toml", tmp_path)
+    (tmp_path / "glove_spark").mkdir()
+    shutil.copy(PROJECT / "glove_spark" / "__init__.py", tmp_path / "glove_spark")
+    script = PROJECT / "scripts" / "readme_for_pypi.py"
+    subprocess.run([sys.executable, script, tmp_path], check=True)
+    links = re.findall(r"\]\(([^)]+)\)", (tmp_path / "README.md").read_text("utf-8"))
+    assert len(links) > 20
+    tag = f"v{glove_spark.__version__}"
+    repository = METADATA["urls"]["Repository"]
+    raw = repository.replace("github.com", "raw.githubusercontent.com")
+    assert f"{raw}/{tag}/docs/images/overview.svg" in links
+    for link in links:
+        assert link.startswith("https://"), link
+        path = re.sub(r"^https://[^/]+/[^/]+/[^/]+/((blob|tree)/)?[^/]+/", "", link).partition("#")[
+            0
+        ]
+        assert (PROJECT / path).exists(), link

@@ -45,8 +45,16 @@ def test_new_enough_java_is_taken(java, text, major):
 @pytest.mark.parametrize(
     ("text", "code", "message"),
     [
-        ('java version "1.8.0_392"', 0, r"java is Java 8, Spark needs 17; install Java 17"),
-        ('openjdk version "11.0.2"', 0, r"java is Java 11, Spark needs 17; install Java 17"),
+        (
+            'java version "1.8.0_392"',
+            0,
+            r"java is Java 8, but Spark needs Java 17 or later; install Java 17",
+        ),
+        (
+            'openjdk version "11.0.2"',
+            0,
+            r"java is Java 11, but Spark needs Java 17 or later; install Java 17",
+        ),
         ("Error: could not open libjvm", 1, r"java -version failed; install Java 17"),
         ("what?", 0, r"java -version failed; install Java 17"),
     ],
@@ -60,10 +68,10 @@ def test_old_or_broken_java_is_refused(java, text, code, message):
 def test_missing_java_is_refused_with_how_to_install_it(tmp_path, monkeypatch):
     monkeypatch.delenv("JAVA_HOME", raising=False)
     monkeypatch.setenv("PATH", str(tmp_path))
-    with pytest.raises(SetupError, match=r"no Java found by PATH; install Java 17 or later \(Deb"):
+    with pytest.raises(SetupError, match=r"no Java found in PATH; install Java 17 or later \(Deb"):
         check_java()
     monkeypatch.setenv("JAVA_HOME", str(tmp_path))
-    with pytest.raises(SetupError, match=r"no Java found by JAVA_HOME=.*; install Java 17"):
+    with pytest.raises(SetupError, match=r"no Java found in JAVA_HOME=.*; install Java 17"):
         check_java()
 
 

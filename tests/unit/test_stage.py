@@ -117,7 +117,7 @@ def test_an_external_input_that_changed_is_named(root):
     with_input = stage(external_inputs=lambda settings: {"corpus": "1"})
     run_stage(with_input, None, Sample(), root)
     changed = stage(external_inputs=lambda settings: {"corpus": "2"})
-    with pytest.raises(DatasetError, match=r"made differently: corpus has changed\. Give --overw"):
+    with pytest.raises(DatasetError, match=r"is not up to date: corpus has changed\. Give --overw"):
         run_stage(changed, None, Sample(), root)
 
 
@@ -125,7 +125,7 @@ def test_input_is_looked_for_in_the_other_folder_too(root, tmp_path):
     run_stage(stage(), None, Sample(), root)
     second = Stage("next", "sample", 1, ("thing",), write)
     other = Location.of(tmp_path / "other").make_folder()
-    with pytest.raises(InputError, match="thing has not been made yet"):
+    with pytest.raises(InputError, match="thing does not exist yet"):
         run_stage(second, None, Sample(), other)
     made = run_stage(second, None, Sample(), other, inputs_root=root)
     assert set(made.manifest.recipe.inputs) == {"thing"}
@@ -139,27 +139,30 @@ def test_folder_is_claimed_once_and_foreign_ones_are_refused(tmp_path):
     assert (empty / MARKER).exists()
     foreign = Location.of(tmp_path / "foreign")
     (foreign / "inner").make_folder()
-    with pytest.raises(OutputError, match="holds something else; name a new or empty folder"):
+    with pytest.raises(
+        OutputError,
+        match="contains files that glove_spark did not write; name a new or empty folder",
+    ):
         claim_folder(foreign)
 
 
 def test_a_damaged_dataset_is_refused_or_redone(root, log_lines):
     run_stage(stage(), None, Sample(), root)
     (root / "thing" / "data").write_bytes(b"x")
-    with pytest.raises(DatasetError, match=r"made differently: data missing or not as written\. G"):
+    with pytest.raises(DatasetError, match=r"is not up to date: data missing or changed\. G"):
         run_stage(stage(), None, Sample(), root)
     # of the same size, and nobody asked for more
     assert run_stage(stage(), None, Sample(), root, verify=False).name == "thing"
     run_stage(stage(), None, Sample(), root, overwrite=True)
     assert (root / "thing" / "data").read_bytes() == b"a"
-    assert "thing: redone, because data missing or not as written" in log_lines
+    assert "thing: made again, because data missing or changed" in log_lines
 
 
 def test_a_damaged_input_is_refused(root):
     run_stage(stage(), None, Sample(), root)
     (root / "thing" / "data").write_bytes(b"x")
     second = Stage("next", "sample", 1, ("thing",), write)
-    with pytest.raises(DatasetError, match=r"thing is not whole: data missing or not as written"):
+    with pytest.raises(DatasetError, match=r"thing is damaged: data missing or changed"):
         run_stage(second, None, Sample(), root)
 
 
@@ -178,5 +181,7 @@ def test_what_a_newer_version_made_is_not_overwritten(root):
     newer = Stage("vocabulary", "sample", 99, (), write)
     run_stage(newer, None, Sample(), root)
     older = Stage("vocabulary", "sample", 1, (), write)
-    with pytest.raises(DatasetError, match="is of format version 99, this glove_spark knows 2"):
+    with pytest.raises(
+        DatasetError, match="has format version 99, but this glove_spark reads at most 2"
+    ):
         run_stage(older, None, Sample("b"), root, overwrite=True)

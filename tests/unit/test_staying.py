@@ -106,14 +106,14 @@ def test_the_first_of_several_vectors_counts_with_one_warning(caplog):
     np.testing.assert_array_equal(found.of(np.array([1, 0])), [[1], [2]])
     assert found.repeated == 1
     assert [record.message for record in caplog.records] == [
-        "the vectors: 1 more vectors of words that have one already; the first counts"
+        "the vectors: 1 more vectors of repeated words; the first vector of each word is used"
     ]
 
 
 def test_a_vector_of_zeros_makes_no_word_known(caplog):
     found = held(["a", "b"], [[0, 0], [1, 2]], ["a", "b"])
     np.testing.assert_array_equal(found.known, [False, True])
-    assert "1 words have a vector of zeros and count as unknown" in caplog.text
+    assert "1 words have a vector of zeros and are treated as unknown" in caplog.text
 
 
 def test_lower_takes_the_exact_spelling_before_any_other():
@@ -140,7 +140,9 @@ def test_of_a_large_file_only_our_words_are_held():
     np.testing.assert_array_equal(found.of(np.array([0, 1])), [[300_000, 299_999], [6, 5]])
 
 
-@pytest.mark.parametrize(("said", "message"), [(3, "cut short: it says 3"), (1, "more than the 1")])
+@pytest.mark.parametrize(
+    ("said", "message"), [(3, "cut short: its header says 3"), (1, "more words than the 1")]
+)
 def test_a_source_that_lies_about_its_length_is_refused(said, message):
     source = MemorySource(["a", "b"], np.ones((2, 2), np.float32))
     source.num_words = said

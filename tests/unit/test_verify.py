@@ -12,7 +12,7 @@ def test_a_whole_folder(trained_folder, log_lines):
     # the fixture wrote over what the manifests of the matrix described
     names = {"vocabulary", "model", "vectors", "cooccurrence"}
     assert set(verify_folder(trained_folder)) == names
-    assert sum(", as written (" in line for line in log_lines) == len(names)
+    assert sum(", checksums correct (" in line for line in log_lines) == len(names)
     assert main(["verify", trained_folder.path]) == 0
 
 
@@ -23,10 +23,10 @@ def test_every_damaged_dataset_is_named(trained_folder, log_lines):
         (trained_folder / file).write_bytes(bytes(content))
     with pytest.raises(DatasetError, match=r"has 2 damaged datasets: vectors, vocabulary; run th"):
         verify_folder(trained_folder)
-    assert any("words.parquet missing or not as written" in line for line in log_lines)
+    assert any("words.parquet missing or changed" in line for line in log_lines)
     assert main(["verify", trained_folder.path]) == 5
 
 
 def test_a_folder_without_datasets(tmp_path):
-    with pytest.raises(InputError, match="holds no dataset; name the output folder of a run"):
+    with pytest.raises(InputError, match="contains no dataset; name the output folder of a run"):
         verify_folder(Location.of(tmp_path))

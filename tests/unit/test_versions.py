@@ -113,7 +113,7 @@ def test_a_worse_version_is_refused_and_the_current_one_stays(root, make, questi
     with pytest.raises(
         QualityError,
         match=r"version=b is worse than a by more than margin=1 points: similarity fall from "
-        r"\d+\.\d\d to -?\d+\.\d\d\. a stays current",
+        r"\d+\.\d\d to -?\d+\.\d\d\. a stays the current",
     ):
         publish_version(root, "b", questions, margin=1)
     assert current_version(root) == "a"
@@ -179,12 +179,16 @@ def test_a_damaged_version_is_not_published(root, make):
 
 
 def test_what_cannot_be_published(root):
-    with pytest.raises(InputError, match="versions/a does not exist; make it by blocks, train"):
+    with pytest.raises(
+        InputError, match="versions/a does not exist; make it with the commands blocks, train"
+    ):
         publish_version(root, "a", NO_QUESTIONS, margin=1)
     (root / "versions/a").make_folder()
-    with pytest.raises(InputError, match="versions/a holds no vectors; run export for it first"):
+    with pytest.raises(InputError, match="versions/a contains no vectors; first run export for it"):
         publish_version(root, "a", NO_QUESTIONS, margin=1)
-    with pytest.raises(ConfigurationError, match=r"version='\.\./b' must be of letters, digits"):
+    with pytest.raises(
+        ConfigurationError, match=r"version='\.\./b' must consist of at most 100 letters, digits"
+    ):
         version_folder(root, "../b")
 
 
@@ -198,7 +202,9 @@ def test_a_current_that_is_no_pointer_is_not_replaced(root, make, what, tmp_path
         pointer.write_text("a")
     else:
         pointer.symlink_to(tmp_path)
-    with pytest.raises(OutputError, match="current is not a pointer to a version; move it away"):
+    with pytest.raises(
+        OutputError, match="current is not a file that points to a version; move it away"
+    ):
         publish_version(root, "a", NO_QUESTIONS, margin=1)
 
 
@@ -256,7 +262,7 @@ def test_where_there_are_no_links_the_pointer_is_a_file(root, make, monkeypatch)
     (root / "current").write_bytes(b"x" * 10_000)
     assert resolved(root / "current") == root / "current"
     (root / "current").write_bytes(b"../../etc")
-    with pytest.raises(OutputError, match="is not a pointer to a version"):
+    with pytest.raises(OutputError, match="is not a file that points to a version"):
         current_version(root)
 
 
@@ -317,13 +323,16 @@ def test_a_current_version_that_somebody_deleted_is_replaced(root, make, questio
     (root / "versions/a").delete()
     make("b", BAD)
     publish_version(root, "b", questions, margin=1)
-    assert "publish: a, which is current, has no vectors any more" in log_lines
+    assert "publish: the current version a has no vectors any more" in log_lines
     assert current_version(root) == "b"
 
 
 def test_a_folder_that_is_not_there(tmp_path, capsys):
     assert main(["publish", "--output", str(tmp_path / "no"), "--version", "a"]) == 3
-    assert "/no does not exist; name the folder of the versions" in capsys.readouterr().err
+    assert (
+        "/no does not exist; name the output folder that contains versions"
+        in capsys.readouterr().err
+    )
 
 
 def test_the_command_says_in_a_line_what_it_did(root, make, pairs, capsys):

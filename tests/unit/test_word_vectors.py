@@ -70,14 +70,14 @@ def test_an_unknown_word_is_answered_with_near_spellings(royals):
 
 @pytest.mark.parametrize("ask", ["most_similar", "most_similar_cosmul"])
 def test_nothing_asked_is_refused(royals, ask):
-    with pytest.raises(InputError, match=r"to be similar to|nothing to be similar"):
+    with pytest.raises(InputError, match=r"needs at least one (positive )?word or vector"):
         getattr(royals, ask)([])
-    with pytest.raises(InputError, match="no words to choose from"):
+    with pytest.raises(InputError, match="doesnt_match needs at least one word"):
         royals.doesnt_match([])
 
 
 def test_mismatched_lengths_are_a_mistake_of_the_caller():
-    with pytest.raises(ValueError, match="2 words do not fit 1 vectors"):
+    with pytest.raises(ValueError, match="there are 2 words but 1 vectors"):
         WordVectors(["a", "b"], np.zeros((1, 1), np.float32))
 
 

@@ -1,1 +1,1 @@
-"""The grid of blocks, and how the nonzeros of a cell become batches."""
+"""The grid of blocks, and the division of a cell's nonzeros into batches."""

@@ -1,4 +1,4 @@
-"""Whether a cell is one that training may touch.
+"""Check that the indices of a cell are valid, before compiled code uses them.
 
 The update hands indices to compiled code that does not look whether they lie inside. A file whose
 checksum fits may still have been made by somebody else.

@@ -1,4 +1,4 @@
-"""The nonzeros of one cell, cut into batches: what is made once and trained on many times.
+"""The nonzeros of one cell in batches, made once and used in every epoch.
 
 A batch holds leaves that share no row and no column. Where leaves are dense, the batch is a stack
 of *tiles*, small dense matrices; elsewhere it is one CSR matrix over rows and columns of its own.
@@ -95,7 +95,7 @@ Batch = Tiles | Sparse
 
 @dataclass(frozen=True)
 class Lists:
-    """Arrays of different lengths, one a batch, end to end: `offsets` int64 (batches + 1,)."""
+    """Arrays of different lengths, one per batch, end to end: `offsets` int64 (batches + 1,)."""
 
     offsets: Int64
     values: NDArray[Any]

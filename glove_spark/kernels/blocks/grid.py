@@ -1,4 +1,4 @@
-"""The P x P grid of cells into which the V x V co-occurrence matrix is dealt."""
+"""The P x P grid of cells that the V x V co-occurrence matrix is divided into."""
 
 from __future__ import annotations
 

@@ -25,7 +25,7 @@ LARGEST_LEVEL = 11
 """Sides end at ``2**11``: a bound on n_i that does not depend on the number of blocks."""
 
 SIDES_PER_STALENESS = 8
-"""A cell of n words a side bounds staleness by n / 8 too: tiny vocabularies need steps as well."""
+"""A cell of n words per side also bounds staleness by n / 8: tiny vocabularies need steps too."""
 
 
 class Roots(NamedTuple):

@@ -1,4 +1,4 @@
-"""Sorted runs of co-occurrence counts, and how many of them become one.
+"""Sorted runs of co-occurrence counts, and how they are merged.
 
 A run is a sparse matrix of exact integers in the layout of compressed rows, each row's columns
 ascending. Two runs merge by one linear pass. A `RunStack` gathers any number: it merges runs of

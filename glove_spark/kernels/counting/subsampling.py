@@ -1,4 +1,4 @@
-"""Which tokens of frequent words are dropped before windows are formed, as word2vec does it.
+"""Drop tokens of frequent words before windows are formed, as word2vec does.
 
 The draw is a hash of the seed, the document's own tokens and the token's place in it. So it is the
 same wherever a document is counted, in whatever partition or batch, and whatever the vocabulary.

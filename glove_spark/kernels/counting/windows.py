@@ -1,4 +1,4 @@
-"""Windowed counting: from word ids to co-occurrence counts, without a loop over tokens.
+"""Count co-occurrences in windows of word ids, without a loop over tokens.
 
 Counts are integers in a *unit*: a pair at distance d weighs ``lcm(1..window) / d`` units (1 where
 weights are flat) and one division at the very end makes the count. Sums of integers are exact in

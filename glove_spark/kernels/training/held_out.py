@@ -1,4 +1,4 @@
-"""Nonzeros that are kept out of training, and what they cost."""
+"""Choose nonzeros that training does not use, and compute their cost."""
 
 from __future__ import annotations
 

@@ -148,7 +148,7 @@ class _Totals:
         return True
 
     def rate_of_vectors(self, weight: ReplicaWeight, rate: float) -> Float64:
-        """Return x of vectors: (n, d) with an accumulator a coordinate, else (n, 1)."""
+        """Return x of vectors: (n, d) with an accumulator per coordinate, else (n, 1)."""
         size = self.base.vectors.shape[1]
         gradsq = self.vector_gradsq.reshape(len(self.vector_gradsq), -1)
         rates: Float64 = (rate / size * weight.curvature)[:, np.newaxis] / np.sqrt(gradsq)

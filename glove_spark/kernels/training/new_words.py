@@ -1,4 +1,4 @@
-"""Where a word starts that a trained model does not know: at the average of its contexts.
+"""Initialize words that the other model does not have with the average of their contexts.
 
 The parameters of words that are known stay as they are. A new word's vector is the mean of the
 vectors of the words it occurs with, of its own side, weighted by f(x); its bias is the one that

@@ -1,4 +1,4 @@
-"""The weighted least-squares objective of GloVe, and the term of pairs that never met.
+"""The weighted least-squares objective of GloVe, and the term of unobserved pairs.
 
 For every nonzero count X_ij (Pennington et al. 2014, equations 8 and 9)::
 

@@ -25,8 +25,8 @@ def adam_size(vector_size: int) -> int:
 class Parameters:
     """The parameters and accumulators of n words, of one side, all float32.
 
-    `vectors` (n, d), `biases` (n,), `vector_gradsq` (n,) with one accumulator a word, (n, d) with
-    one a coordinate, or (n, `adam_size`) with the state of `adam`; `bias_gradsq` (n,). Training
+    `vectors` (n, d), `biases` (n,), `vector_gradsq` (n,) with one accumulator per word, (n, d) with
+    one per coordinate, or (n, `adam_size`) with the state of `adam`; `bias_gradsq` (n,). Training
     mutates them in place.
     """
 

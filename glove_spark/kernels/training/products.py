@@ -1,4 +1,4 @@
-"""The algebra of one batch: its places times the words of either side, for tiles and for CSR.
+"""The matrix products of one batch with the vectors of either side, for tiles and for CSR.
 
 Both kinds offer the same products. `data` holds a number for each place of the batch: (T, s, s) of
 tiles, (nnz,) of a sparse batch. An array over words is (words, k), or (k, words) of `sums`, tile
@@ -34,7 +34,7 @@ Float32 = NDArray[np.float32]
 
 _GATHER_FLOATS = 80_000
 """Floats gathered at a time for each side: with the batch's words they stay in the second-level
-cache. Measured with 2 MB of it, at d = 50, 100, 300: 23, 37, 114 ns a nonzero; unbounded 35, 66,
+cache. Measured with 2 MB of it, at d = 50, 100, 300: 23, 37, 114 ns per nonzero; unbounded 35, 66,
 209."""
 
 _DOT_WIDTH = 100
@@ -60,7 +60,7 @@ class Products(Protocol):
         """Write ``sum_i data_ij a_i`` of every column."""
 
     def sums(self, data: Float32, of_cols: Float32, out: Float32) -> None:
-        """Write ``sum_j data_ij b_kj`` of every row; few numbers a word, each in an array."""
+        """Write ``sum_j data_ij b_kj`` of every row; few numbers per word, each in an array."""
 
     def transposed_sums(self, data: Float32, of_rows: Float32, out: Float32) -> None:
         """Write ``sum_i data_ij a_ki`` of every column."""

@@ -1,4 +1,4 @@
-"""Where a word starts that has a published vector: at its right length, for both sides.
+"""Scale published vectors, so that both sides of a word can start from them.
 
 Published vectors r are one per word; a model has two, w and u. Both start at ``s r``, so that the
 product of two words is ``s^2 r_i . r_j``. The scale minimises the objective over known words::

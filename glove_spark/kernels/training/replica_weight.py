@@ -1,4 +1,4 @@
-"""How strongly each word of a column block was drawn in a cell: what its replica weighs."""
+"""The weight of each word of a replica: how strongly its cell trained the word."""
 
 from __future__ import annotations
 

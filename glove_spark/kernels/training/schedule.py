@@ -1,4 +1,4 @@
-"""Which cells are trained together: rounds of tasks, as pure functions of a seed.
+"""The schedule of cells: rounds of tasks, as pure functions of a seed.
 
 One epoch is a list of rounds. The tasks of a round run in parallel; a task is a row block and the
 column blocks that it visits, in order. After a round the replicas that the tasks return are merged

@@ -1,4 +1,4 @@
-"""Words that have a reference vector are kept near it (Mittens: Dingwall and Potts 2018).
+"""Keep words near their reference vectors (Mittens: Dingwall and Potts 2018).
 
 Over all words i that have one, r_i, and on either side of the matrix::
 

@@ -1,4 +1,4 @@
-"""The term of pairs that never met: every word is drawn to independence from all others.
+"""The term of unobserved pairs, which pulls all pairs of words towards independence.
 
 Over all pairs of words, met or not::
 

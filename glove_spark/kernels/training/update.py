@@ -42,7 +42,7 @@ _ZERO, _ONE = np.float32(0), np.float32(1)
 
 @dataclass(frozen=True)
 class StepSettings:
-    """What one epoch's update needs to know.
+    """The settings of the update in one epoch.
 
     Parameters
     ----------
@@ -51,10 +51,10 @@ class StepSettings:
     damping
         kappa, at least 0.
     objective
-        What is minimised.
+        The objective to minimise.
     adagrad
-        ``"row"``: one accumulator a word; ``"element"``: one a coordinate, as the reference does;
-        ``"adam"``: Adam instead (see `adam`), which knows neither the bound nor damping.
+        ``"row"``: one accumulator per word; ``"element"``: one per coordinate, as in the reference
+        program; ``"adam"``: Adam instead (see `adam`), without the bound and damping.
     """
 
     learning_rate: float
@@ -65,7 +65,7 @@ class StepSettings:
 
 @dataclass(frozen=True)
 class CellLoss:
-    """What training one cell cost.
+    """The cost of training one cell.
 
     `cost_sum` is ``sum 0.5 f r^2`` over the cell's nonzeros, each measured before its batch's
     update; divided by `nnz` and added up over cells it is the published cost. `unobserved_sum` is

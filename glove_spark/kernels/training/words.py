@@ -1,4 +1,4 @@
-"""The words of a cell while it is trained: tables of both sides that batches gather from."""
+"""The parameters of a cell's words during training: tables that batches gather from."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ class Words(NamedTuple):
         product of the two is ``w.u + b + c`` and a gradient comes with its bias's.
     numbers
         (2, n) or (3, n): the word's part of the logarithm of f, the bias's accumulator and, where
-        the vector has one, the vector's. An array a number, so that what is done to all words' is
+        the vector has one, the vector's. An array per number, so that what is done to all words' is
         one pass.
     elements
-        (n, d): the vector's accumulators, where it has one a coordinate, or Adam's state; else
+        (n, d): the vector's accumulators, where it has one per coordinate, or Adam's state; else
         None.
     """
 

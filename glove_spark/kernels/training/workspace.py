@@ -1,4 +1,4 @@
-"""Buffers that are handed out again for every batch of a cell."""
+"""Buffers that every batch of a cell reuses."""
 
 from __future__ import annotations
 
