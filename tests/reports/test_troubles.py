@@ -135,7 +135,7 @@ def test_a_user_id_without_a_name_really(tmp_path):
     before = permitted("unshare", "-U", "--map-user=54321", "--map-group=54321")
     answer = run(tmp_path, before=before)
     assert answer.returncode == 6, answer.stderr
-    assert "the user id that runs this has no name" in answer.stderr
+    assert "the current user id has no user name" in answer.stderr
     assert "\tat " not in answer.stderr
 
 
