@@ -24,9 +24,9 @@ from glove_spark.kernels.training.parameters import Accumulators, Parameters, in
 Float32 = NDArray[np.float32]
 Float64 = NDArray[np.float64]
 
-KNOWN_GRADSQ = 1.0
-"""Accumulators of known words, as of new ones. With 10, what five epochs leave the most frequent
-words with, known words learn too little of a text; `--stay` is what keeps them (docs/ADAPT.md)."""
+KNOWN_GRADSQ = 3.0
+"""Accumulators of known words; new ones start at 1 and move about 1.7 times as fast. With 10, what
+five epochs leave the most frequent words with, known words learn too little (docs/ADAPT.md)."""
 
 
 class Sample(NamedTuple):
