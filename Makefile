@@ -3,6 +3,7 @@
 # make test-unit  those without Java, seconds
 # make test-slow  proofs on the reference corpus, and packed environments
 # make test-airflow  the DAG in a real Airflow, in .venv-airflow: a quarter of an hour
+# make test-compose  docker-compose.yml in containers, on docker or podman; PYTHON_IMAGE names a base
 # make lint       ruff, mypy
 # make format     what ruff can mend
 # make dist       what a cluster is sent: wheel, zip for --py-files, environment for --archives
@@ -20,7 +21,7 @@ export PYTHON
 # the interpreter by a relative path: the folder's name may hold spaces
 RUN = .venv/bin/python -m
 
-.PHONY: demo test test-unit test-slow test-airflow fuzz lint format dist soak year docs docs-site \
+.PHONY: demo test test-unit test-slow test-airflow test-compose fuzz lint format dist soak year docs docs-site \
 	release-check benchmark clean
 
 demo:
@@ -30,7 +31,7 @@ demo:
 # two processes: half of a test's time is Java that starts; the tests of one file share a session
 test:
 	@scripts/setup.sh dev
-	$(RUN) pytest -m "not slow" -n 2 --dist loadfile
+	$(RUN) pytest -m "not slow and not compose" -n 2 --dist loadfile
 
 test-unit:
 	@scripts/setup.sh dev
@@ -51,6 +52,10 @@ test-airflow: .venv-airflow/installed
 	.venv/bin/python -m venv --clear .venv-airflow
 	.venv-airflow/bin/python -m pip install --quiet -r conf/airflow/requirements.txt
 	@touch $@
+
+test-compose:
+	@scripts/setup.sh dev
+	$(RUN) pytest tests/compose -m compose
 
 # readers of every format on damaged bytes, 2,000 examples each: some minutes
 fuzz:

@@ -34,6 +34,7 @@ from glove_spark.errors import InputError
 from glove_spark.extras import require
 from glove_spark.settings.stages import TokenizeSettings
 from glove_spark.spark.failures import text_of
+from glove_spark.spark.session import refuse_names_java_cannot_open
 from glove_spark.store.location import REQUESTS_AT_ONCE, Location
 
 log = logging.getLogger(__name__)
@@ -67,6 +68,7 @@ def read_documents(
     alike: dict[Reading, list[Location]] = {}
     contents = _contents(files)
     _warn_of_markup(files, contents, settings)
+    refuse_names_java_cannot_open(spark, (f.location.path for f in files if f.location.is_local))
     for file, content in zip(files, contents, strict=True):
         alike.setdefault(_reading(file.location, content, settings), []).append(file.location)
     readers = {"text": _read_text, "jsonl": _read_json, "parquet": _read_table, "orc": _read_table}

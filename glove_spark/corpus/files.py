@@ -8,6 +8,7 @@ import logging
 import os
 import re
 import stat
+import sys
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -259,8 +260,9 @@ def _local_files(root: Location, search: FileSearch) -> Iterator[tuple[Location,
                 # as the bytes of the name have it, which need not be UTF-8
                 path.encode()
             except UnicodeEncodeError:
+                how = "" if sys.getfilesystemencoding() == "utf-8" else ", or set LC_ALL=C.UTF-8"
                 raise InputError(
-                    f"input={os.fsencode(path)!r} has a name that is not UTF-8; rename it"
+                    f"input={os.fsencode(path)!r} has a name that is not UTF-8 here; rename it{how}"
                 ) from None
             if not os.path.exists(path):
                 search.broken.append(path)

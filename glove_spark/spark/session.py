@@ -100,6 +100,7 @@ def open_session(
     submitted = "PYSPARK_GATEWAY_PORT" in os.environ
     if not submitted and SparkContext._gateway is None:
         check_java()
+        _give_java_utf8()
     for name in BLAS_THREADS:
         os.environ.setdefault(name, "1")
     if not submitted:
@@ -133,6 +134,36 @@ def open_session(
         first = (str(error).strip().splitlines() or [type(error).__name__])[0]
         why = remedy(f"{error}\n{said}") or " ".join([first, *said.splitlines()[-1:]])
         raise SetupError(f"Spark does not start (master={master}): {why}") from error
+
+
+def _give_java_utf8() -> None:
+    """Let Java, which is started next, open files whose names are not ASCII, whatever the locale.
+
+    It takes the encoding of names from its environment at the start, and from nowhere else.
+    """
+    names = ("LC_ALL", "LC_CTYPE", "LANG")
+    locale = next((os.environ[name] for name in names if os.environ.get(name)), "C")
+    if sys.platform == "linux" and not re.search(r"utf-?8", locale, re.IGNORECASE):
+        os.environ["LC_ALL"] = "C.UTF-8"
+
+
+def refuse_names_java_cannot_open(spark: SparkSession, paths: Iterable[str]) -> None:
+    """Refuse local paths that are not ASCII where Java was started in a locale without them.
+
+    Raises
+    ------
+    SetupError
+        Naming the first of them.
+    """
+    named = next((path for path in paths if not path.isascii()), None)
+    if named is None or spark._jvm is None:
+        return
+    encoding = str(spark._jvm.System.getProperty("sun.jnu.encoding"))
+    if not re.search(r"utf-?8", encoding, re.IGNORECASE):
+        raise SetupError(
+            f"{named}: Spark's Java was started in a locale ({encoding}) in which it cannot open "
+            "this name; start it with LC_ALL=C.UTF-8, or give the file an ASCII name"
+        )
 
 
 def _start_spark(settings: dict[str, str]) -> None:

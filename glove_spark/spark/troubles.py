@@ -12,7 +12,7 @@ _TROUBLES = (
         "the name to /etc/hosts",
     ),
     (
-        r"invalid null input: name|LoginException",
+        r"invalid null input: name|LoginException|basedir must be absolute: \?",
         "the current user id has no user name, which Hadoop needs; run as a user that is in "
         "/etc/passwd (in a container, add the user there, or name an existing one with --user)",
     ),

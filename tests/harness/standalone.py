@@ -32,6 +32,9 @@ IN_CONTAINER = "/opt/glove_spark/"
 
 WORKERS = ("worker-1", "worker-2")
 
+OTHERS = ("notebook", "s3", "airflow")
+"""Services of the compose file that are no part of a cluster."""
+
 HOST = "127.0.0.1"
 HOSTS = {"worker-2": "127.0.0.2"}
 """Where a service is, if not on `HOST`: Spark starts no copy of a slow task on the same host. Linux
@@ -62,9 +65,18 @@ FAST_SETTINGS = {
 
 
 def compose_services() -> dict[str, dict[str, Any]]:
-    """Read the services of docker-compose.yml, with defaults for its variables."""
+    """Read the services of docker-compose.yml, with defaults for its variables.
+
+    The service ``worker`` is there once per container that compose starts: ``worker-1``, ...
+    """
     text = re.sub(r"\$\{\w+:-([^}]*)\}", r"\1", COMPOSE.read_text("utf-8"))
-    services: dict[str, dict[str, Any]] = yaml.safe_load(text)["services"]
+    services: dict[str, dict[str, Any]] = {}
+    for name, service in yaml.safe_load(text)["services"].items():
+        if name in OTHERS:
+            continue
+        copies = int(service.get("scale", 1))
+        names = [name] if "scale" not in service else [f"{name}-{i + 1}" for i in range(copies)]
+        services |= dict.fromkeys(names, service)
     return services
 
 
@@ -131,6 +143,8 @@ class StandaloneCluster:
             "SPARK_MASTER_WEBUI_PORT": str(self.ports["master"]),
             "SPARK_WORKER_WEBUI_PORT": str(self.ports[service]),
             "SPARK_WORKER_MEMORY": "1g",
+            # every process has ports of its own
+            "GLOVE_SPARK_PROXY": "false",
             "SPARK_HISTORY_OPTS": f"-Dspark.history.ui.port={self.ports['history']}",
         }
         own |= {key: value for key, value in here.items() if key in own}

@@ -8,13 +8,16 @@ import sys
 import pytest
 
 from glove_spark.errors import SetupError
-from glove_spark.spark.session import open_session
+from glove_spark.spark.session import open_session, refuse_names_java_cannot_open
 from glove_spark.spark.troubles import remedy
 
 SAYINGS = {
     "java.net.UnknownHostException: box7: box7: Name or service not known": "SPARK_LOCAL_IP",
     "javax.security.auth.login.LoginException: java.lang.NullPointerException: invalid null "
     "input: name": "the current user id has no user name",
+    "java.lang.IllegalArgumentException: basedir must be absolute: ?/.ivy2.5.2/local": (
+        "the current user id has no user name"
+    ),
     "System memory 298844160 must be at least 471859200. Please increase heap size": (
         "spark.driver.memory=1g"
     ),
@@ -54,9 +57,10 @@ def test_spark_connect_in_the_environment_is_refused_at_the_door(monkeypatch):
         open_session("local[1]")
 
 
-def run(tmp_path, *options, **environment):
-    (tmp_path / "c.txt").write_text("the cat sat near the dog and the mouse\n" * 50)
-    command = [sys.executable, "-m", "glove_spark.cli", "run", "--input", "c.txt", "--output", "o"]
+def run(tmp_path, *options, before=(), name="c.txt", **environment):
+    (tmp_path / name).write_text("the cat sat near the größe and the 日本\n" * 50, "utf-8")
+    command = [*before, sys.executable, "-m", "glove_spark.cli", "run", "--input", name]
+    command += ["--output", "o"]
     command += ["--vector-size", "5", "--epochs", "1", "--min-count", "2", "--master", "local[1]"]
     return subprocess.run(
         [*command, *options],
@@ -90,3 +94,66 @@ def test_submit_arguments_of_a_notebook_are_no_obstacle(tmp_path):
     answer = run(tmp_path, PYSPARK_SUBMIT_ARGS="--master local[1] pyspark-shell")
     assert answer.returncode == 0, answer.stderr
     assert "vectors.txt" in answer.stderr
+
+
+@pytest.mark.cluster
+def test_names_and_words_that_are_not_ascii_in_the_locale_c(tmp_path):
+    answer = run(tmp_path, name="größe-日本.txt", LC_ALL="C", LANG="")
+    assert answer.returncode == 0, answer.stderr
+    words = (tmp_path / "o" / "vectors.txt").read_text("utf-8").split()[::6]
+    assert {"größe", "日本"} <= set(words)
+
+
+class ALocale:
+    """A session whose Java was started with an encoding of names."""
+
+    def __init__(self, encoding):
+        self._jvm = self
+        self.System = self
+        self.getProperty = {"sun.jnu.encoding": encoding}.get
+
+
+def test_a_java_of_somebody_elses_that_cannot_open_a_name_is_told_so():
+    message = r"größe\.txt: Spark's Java was started in a locale \(ANSI_X3.*LC_ALL=C\.UTF-8"
+    with pytest.raises(SetupError, match=message):
+        refuse_names_java_cannot_open(ALocale("ANSI_X3.4-1968"), ["a.txt", "größe.txt"])
+    refuse_names_java_cannot_open(ALocale("ANSI_X3.4-1968"), ["a.txt"])
+    refuse_names_java_cannot_open(ALocale("UTF-8"), ["größe.txt"])
+
+
+def permitted(*command):
+    """Skip where a namespace cannot be made."""
+    try:
+        subprocess.run([*command, "true"], check=True, capture_output=True, timeout=20)
+    except (OSError, subprocess.SubprocessError) as error:
+        pytest.skip(f"{' '.join(command)} is not permitted: {error}")
+    return command
+
+
+@pytest.mark.cluster
+def test_a_user_id_without_a_name_really(tmp_path):
+    before = permitted("unshare", "-U", "--map-user=54321", "--map-group=54321")
+    answer = run(tmp_path, before=before)
+    assert answer.returncode == 6, answer.stderr
+    assert "the user id that runs this has no name" in answer.stderr
+    assert "\tat " not in answer.stderr
+
+
+@pytest.mark.cluster
+def test_a_host_name_that_does_not_resolve_really(tmp_path):
+    before = [*permitted("unshare", "-u"), "sh", "-c", 'hostname nowhere7; exec "$@"', "sh"]
+    answer = run(tmp_path, before=before)
+    assert answer.returncode == 6, answer.stderr
+    assert "this machine's own name does not resolve; set SPARK_LOCAL_IP" in answer.stderr
+    assert "\tat " not in answer.stderr
+
+
+@pytest.mark.slow
+def test_a_temporary_folder_mounted_noexec_really(tmp_path):
+    mount = f'mount -t tmpfs -o noexec tmpfs {tmp_path / "t"}; exec "$@"'
+    (tmp_path / "t").mkdir()
+    before = [*permitted("unshare", "-m"), "sh", "-c", mount, "sh"]
+    answer = run(tmp_path, before=before, JAVA_TOOL_OPTIONS=f"-Djava.io.tmpdir={tmp_path / 't'}")
+    assert answer.returncode == 6, answer.stderr
+    assert "which may be mounted noexec" in answer.stderr
+    assert "\tat " not in answer.stderr

@@ -56,11 +56,12 @@ def test_compose_file_is_valid():
 
 
 def test_services_are_those_of_a_cluster(services):
-    assert set(services) == {"secret", "master", "worker-1", "worker-2", "history", "submit"}
-    for name, service in services.items():
+    assert {"secret", "master", "worker", "history", "submit"} <= set(services)
+    for name in ("secret", "master", "worker", "history", "submit"):
+        service = services[name]
         assert service["image"] == "glove_spark:cluster"
-        assert service["build"] == {"context": ".", "dockerfile": "conf/docker/Dockerfile"}
-        assert service["security_opt"] == ["no-new-privileges:true"]
+        assert service["build"]["dockerfile"] == "conf/docker/Dockerfile"
+        assert service["build"]["target"] == "cluster"
         if name not in ("secret", "submit"):
             assert service["healthcheck"]["test"][:3] == ["CMD", IMAGE_START, "healthy"]
             assert service["restart"] == "unless-stopped"
@@ -78,8 +79,24 @@ def test_commands_are_roles_of_the_start_script(services):
 
 def test_web_pages_are_for_this_machine_alone(services):
     ports = [port for service in services.values() for port in service.get("ports", [])]
-    assert len(ports) == 5
+    assert len(ports) >= 2
     assert all(re.fullmatch(r"127\.0\.0\.1:(\d+):\1", port) for port in ports)
+
+
+def test_workers_scale(services):
+    """A port or a name of its own would keep a second container from starting."""
+    worker = services["worker"]
+    assert worker["scale"] == "${WORKERS:-2}"
+    assert not {"ports", "container_name", "hostname"} & set(worker)
+    assert worker["environment"]["GLOVE_SPARK_PROXY"] == "true"
+
+
+@pytest.mark.parametrize("limit", ["cap_drop", "security_opt", "read_only"])
+def test_no_service_of_ours_has_more_rights_than_it_needs(services, limit):
+    wanted = {"cap_drop": ["ALL"], "security_opt": ["no-new-privileges:true"], "read_only": True}
+    for name, service in services.items():
+        assert service[limit] == wanted[limit], name
+        assert not {"privileged", "cap_add", "pid", "network_mode", "user"} & set(service), name
 
 
 def test_health_checks_ask_the_ports_that_the_services_open(services):
@@ -87,10 +104,12 @@ def test_health_checks_ask_the_ports_that_the_services_open(services):
         if "healthcheck" not in service:
             continue
         host, port = re.search(r"//([\w-]+):(\d+)/", service["healthcheck"]["test"][-1]).groups()
-        assert host == name
+        # a worker's name is that of all workers
+        assert host == ("localhost" if "scale" in service else name)
         variables = {key: str(value) for key, value in service["environment"].items()}
         assert any(value.endswith(port) for value in variables.values())
-        assert service["ports"] == [f"127.0.0.1:{port}:{port}"]
+        if "scale" not in service:
+            assert service["ports"] == [f"127.0.0.1:{port}:{port}"]
 
 
 def test_every_service_sees_the_shared_folder_and_the_secret_read_only(services):
@@ -104,14 +123,19 @@ def test_every_service_sees_the_shared_folder_and_the_secret_read_only(services)
     assert options[options.index("--output") + 1].startswith("/shared/")
 
 
-def test_image_has_python_java_17_and_no_root(dockerfile, project, pins):
-    base = next(line["value"] for line in dockerfile if line["instruction"] == "FROM")
+def values(dockerfile, instruction):
+    return [line["value"] for line in dockerfile if line["instruction"] == instruction]
+
+
+def test_image_has_python_java_17_and_no_root(dockerfile, project, services):
+    base = values(dockerfile, "ARG")[0].removeprefix("PYTHON_IMAGE=")
     python = re.fullmatch(r"python:(\d+\.\d+)-slim-bookworm", base).group(1)
     assert python in SpecifierSet(project["requires-python"])
-    installs = [line["value"] for line in dockerfile if line["instruction"] == "RUN"]
-    assert "openjdk-17-jre-headless" in installs[0]
-    (user,) = [line["value"] for line in dockerfile if line["instruction"] == "USER"]
-    assert int(user) > 0
+    assert services["master"]["build"]["args"] == {"PYTHON_IMAGE": f"${{PYTHON_IMAGE:-{base}}}"}
+    stages = [value.split(" AS ") for value in values(dockerfile, "FROM")]
+    assert {source for source, _ in stages} <= {"${PYTHON_IMAGE}", *(name for _, name in stages)}
+    assert any("openjdk-17-jre-headless" in value for value in values(dockerfile, "RUN"))
+    assert all(int(user) > 0 for user in values(dockerfile, "USER"))
     last = [line["instruction"] for line in dockerfile][-1]
     assert last == "ENTRYPOINT"
 
@@ -122,8 +146,8 @@ def test_image_copies_files_that_are_there_and_not_ignored(dockerfile):
         for line in (PROJECT / ".dockerignore").read_text("utf-8").splitlines()
         if line.startswith("!")
     }
-    copies = [line["value"].split() for line in dockerfile if line["instruction"] == "COPY"]
-    for *sources, _ in copies:
+    copies = [value.split() for value in values(dockerfile, "COPY")]
+    for *sources, _ in [words for words in copies if not words[0].startswith("--from=")]:
         for source in sources:
             assert (PROJECT / source).exists()
             assert source.split("/")[0] in kept
@@ -199,3 +223,45 @@ def test_secret_is_random_kept_and_for_its_owner_alone(tmp_path):
     assert re.fullmatch("[0-9a-f]{64}", first)
     assert make("one") == first
     assert make("two") != first
+
+
+def test_override_example_is_valid_and_changes_services_that_are_there(services):
+    example = PROJECT / "docker-compose.override.example.yml"
+    command = [sys.executable, "-m", "check_jsonschema", "--builtin-schema", "vendor.compose-spec"]
+    found = subprocess.run([*command, str(example)], capture_output=True, text=True)
+    assert found.returncode == 0, found.stdout + found.stderr
+    changed = yaml.safe_load(example.read_text("utf-8"))["services"]
+    assert set(changed) <= set(services)
+    for name, service in changed.items():
+        assert set(service["environment"]) <= set(services[name]["environment"])
+
+
+@pytest.fixture
+def environment_like_the_images(tmp_path):
+    packages = tmp_path / "lib" / "python3.12" / "site-packages"
+    files = {
+        "pyspark/jars/hive-exec-2.3.10-core.jar": False,
+        "pyspark/jars/hive-storage-api-2.8.1.jar": True,
+        "pyspark/jars/rocksdbjni-9.8.4.jar": False,
+        "pyspark/jars/spark-core_2.13-4.3.0.jar": True,
+        "pyspark/jars/kubernetes-client-7.6.1.jar": True,
+        "pyspark/examples/src/pi.py": False,
+        "scipy/stats/tests/test_stats.py": False,
+        "glove_spark/tests/ours.py": True,
+    }
+    for name in files:
+        (packages / name).parent.mkdir(parents=True, exist_ok=True)
+        (packages / name).touch()
+    return tmp_path, {packages / name: kept for name, kept in files.items()}
+
+
+def test_slim_takes_out_what_nothing_uses_and_no_more(environment_like_the_images):
+    folder, files = environment_like_the_images
+    subprocess.run([PROJECT / "conf" / "docker" / "slim", folder], check=True)
+    assert {file: file.exists() for file in files} == files
+
+
+def test_constraints_name_the_script_that_makes_them():
+    head = (PROJECT / "conf" / "docker" / "constraints.txt").read_text("utf-8").splitlines()[:2]
+    assert head[1] == "#    scripts/constraints.sh"
+    assert (PROJECT / "scripts" / "constraints.sh").stat().st_mode & 0o111

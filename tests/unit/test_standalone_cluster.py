@@ -19,7 +19,8 @@ def cluster(tmp_path):
 
 @pytest.mark.parametrize("service", SERVICES)
 def test_commands_are_those_of_the_compose_file(cluster, service):
-    defined = yaml.safe_load(COMPOSE.read_text("utf-8"))["services"][service]
+    services = yaml.safe_load(COMPOSE.read_text("utf-8"))["services"]
+    defined = services[service.partition("-")[0]]
     start, *words = cluster.command(service)
     assert start == str(PROJECT / "conf" / "docker" / "start")
     assert words == [*defined.get("entrypoint", [start])[1:], *defined["command"]]

@@ -1,0 +1,167 @@
+"""docker-compose.yml in containers: README's commands, faults, rights. Run by make test-compose."""
+
+import re
+import subprocess
+import time
+import urllib.request
+
+import pytest
+
+from tests.compose.engine import ComposeCluster, find_engine, wait_until
+from tests.harness.small_run import RUN_OPTIONS, results, write_corpus
+
+pytestmark = pytest.mark.compose
+
+TRAIN = ["train", "--output", "/shared/again", "--reuse", "/shared/out", "--vector-size", "32"]
+EPOCHS = ["--epochs", "12"]
+START = "/opt/glove_spark/conf/docker/start"
+
+
+@pytest.fixture(scope="module")
+def cluster(tmp_path_factory):
+    """The cluster, up and healthy; taken down with its volumes at the end."""
+    found = find_engine()
+    if found is None:
+        pytest.skip("neither docker nor podman runs here, or there is no compose")
+    corpus = write_corpus(tmp_path_factory.mktemp("corpus"))
+    corpus.chmod(0o755)
+    for parent in list(corpus.parents)[:2]:
+        parent.chmod(0o755)
+    made = ComposeCluster(*found, corpus)
+    try:
+        made.run("up", "--build", "--detach")
+        wait_until(lambda: made.alive_workers() == 2, "two workers")
+        yield made
+    finally:
+        made.run("down", "--volumes", "--remove-orphans")
+
+
+@pytest.fixture(scope="module")
+def first_run(cluster, tmp_path_factory):
+    """What an undisturbed run copied out."""
+    cluster.run("run", "--rm", "submit", "run", "--input", "/corpus", "--output", "/shared/out",
+                *RUN_OPTIONS)  # fmt: skip
+    target = tmp_path_factory.mktemp("copied") / "out"
+    cluster.copy_out("/shared/out", target)
+    return target
+
+
+def remove_again(cluster):
+    cluster.inside("master", "rm", "-rf", "/shared/again")
+
+
+def begin_training(cluster):
+    """Start training and return once its second epoch is written."""
+    process = cluster.begin("run", "--rm", "submit", *TRAIN, *EPOCHS)
+    look = "ls /shared/again/.model.*.tmp/epoch-0002.json 2>/dev/null || true"
+
+    def begun():
+        assert process.poll() is None, process.communicate()[0][-4000:]
+        return bool(cluster.inside("master", "sh", "-c", look).strip())
+
+    wait_until(begun, "the second epoch")
+    return process
+
+
+def model_of(cluster, tmp_path):
+    cluster.copy_out("/shared/again", tmp_path / "again")
+    return results(tmp_path / "again", ["model"])
+
+
+def test_all_services_are_healthy(cluster):
+    for service in ("master", "worker", "history"):
+        for container in cluster.containers(service):
+            wait_until(
+                lambda c=container: cluster.inspect(c)["State"]["Health"]["Status"] == "healthy",
+                f"{service} to be healthy",
+            )
+
+
+def test_result_is_copied_out(first_run):
+    assert (first_run / "vectors.txt").exists()
+    assert len(results(first_run)) >= 6
+
+
+def test_a_worker_container_killed_in_training_changes_no_byte(cluster, first_run, tmp_path):
+    remove_again(cluster)
+    process = begin_training(cluster)
+    cluster.ask_engine("kill", cluster.containers("worker")[0])
+    output, _ = process.communicate(timeout=240)
+    assert process.returncode == 0, output[-4000:]
+    assert model_of(cluster, tmp_path) == results(first_run, ["model"])
+    cluster.run("up", "--detach")
+    wait_until(lambda: cluster.alive_workers() == 2, "the worker to come back")
+
+
+def test_a_run_survives_a_restart_of_all_workers(cluster, first_run, tmp_path):
+    remove_again(cluster)
+    process = begin_training(cluster)
+    cluster.run("restart", "worker")
+    output, _ = process.communicate(timeout=240)
+    assert process.returncode == 0, output[-4000:]
+    assert model_of(cluster, tmp_path) == results(first_run, ["model"])
+
+
+def test_a_killed_submit_container_resumes_to_the_same_bytes(cluster, first_run, tmp_path):
+    remove_again(cluster)
+    process = begin_training(cluster)
+    (driver,) = cluster.ask_engine(
+        "ps", "--quiet", "--filter", "name=glove_spark_test.submit"
+    ).split()
+    cluster.ask_engine("kill", driver)
+    process.communicate(timeout=60)
+    # the dead container's lock ends 60 s after its last sign of life (docs/RELIABILITY.md)
+    time.sleep(65)
+    said = cluster.run("run", "--rm", "submit", *TRAIN, *EPOCHS).stdout
+    assert "resum" in said.lower()
+    assert model_of(cluster, tmp_path) == results(first_run, ["model"])
+
+
+def test_another_secret_is_refused(cluster):
+    script = (
+        f"export GLOVE_SPARK_SECRET=/tmp/other; {START} secret; exec timeout 40 {START} submit "
+        "tokenize --input /corpus --output /shared/refused"
+    )
+    cluster.run("run", "--rm", "--entrypoint", f'sh -c "{script}"', "submit", check=False)
+    assert "SaslException" in cluster.run("logs", "master").stdout
+    assert cluster.master_page()["activeapps"] == []
+
+
+def test_workers_scale_and_their_pages_are_reached_through_the_masters(cluster):
+    cluster.run("up", "--detach", "--scale", "worker=3")
+    wait_until(lambda: cluster.alive_workers() == 3, "three workers")
+    for worker in cluster.master_page()["workers"]:
+        if worker["state"] == "ALIVE":
+            address = f"http://127.0.0.1:8080/proxy/{worker['id']}/"
+            with urllib.request.urlopen(address, timeout=20) as answer:
+                assert "Spark Worker at" in answer.read().decode()
+
+
+def test_containers_have_no_capability_and_a_read_only_root(cluster):
+    for service in ("master", "worker", "history"):
+        status = cluster.inside(service, "cat", "/proc/self/status")
+        assert re.search(r"^CapEff:\s+0+$", status, re.MULTILINE)
+        assert re.search(r"^NoNewPrivs:\s+1$", status, re.MULTILINE)
+        assert cluster.inside(service, "id", "-u").strip() == "10001"
+        with pytest.raises(subprocess.CalledProcessError):
+            cluster.inside(service, "touch", "/opt/glove_spark/conf/mine")
+
+
+def test_ports_are_on_loopback(cluster):
+    for service in ("master", "worker", "history"):
+        for container in cluster.containers(service):
+            ports = cluster.inspect(container)["NetworkSettings"]["Ports"] or {}
+            hosts = {bound["HostIp"] for each in ports.values() for bound in each or []}
+            assert hosts <= {"127.0.0.1"}
+
+
+def test_secret_is_unreadable_for_others(cluster):
+    assert cluster.inside("master", "stat", "-c", "%a %u", "/secret/cluster").split() == [
+        "600",
+        "10001",
+    ]
+    reader = cluster.containers("master")[0]
+    read = [cluster.engine, "exec", "--user", "10002", reader, "cat", "/secret/cluster"]
+    found = subprocess.run(read, capture_output=True, text=True)
+    assert found.returncode != 0
+    assert "Permission denied" in found.stderr
