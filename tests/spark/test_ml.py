@@ -249,7 +249,9 @@ def test_a_wrong_column_is_refused_before_any_job(documents, model, params, mess
 
 @pytest.mark.usefixtures("no_job")
 def test_an_output_column_that_exists_is_refused(documents, model):
-    with pytest.raises(ConfigurationError, match="outputCol='label' exists in the DataFrame"):
+    with pytest.raises(
+        ConfigurationError, match="outputCol='label' already exists in the DataFrame"
+    ):
         model.transform(documents, {model.outputCol: "label"})
 
 
@@ -354,7 +356,7 @@ def test_a_damaged_model_is_refused(model, tmp_path):
     path = tmp_path / "model"
     model.save(str(path))
     (path / "summary.json").unlink()
-    with pytest.raises(DatasetError, match=r"lacks summary\.json; save the model again"):
+    with pytest.raises(DatasetError, match=r"does not contain summary\.json; save the model again"):
         GloVeModel.load(str(path))
     (path / "vectors.manifest.json").unlink()
     with pytest.raises(InputError, match="vectors does not exist yet"):

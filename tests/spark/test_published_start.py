@@ -187,7 +187,7 @@ def test_the_recipe_names_what_the_file_holds_and_not_where_it_is(spark, tmp_pat
     ("content", "error", "message"),
     [
         ("word1 1 2 3\nword2 1 2 3\n", ConfigurationError,
-         r"vector_size=4 is not that of warm_start=\S+, which has 3; give --vector-size 3"),
+         r"vector_size=4 must equal that of warm_start=\S+, which is 3; give --vector-size 3"),
         ("wort1 1 2 3 4\n", ConfigurationError, "has no vector for any of the 36 words; .*"
          "--warm-start-case lower"),
         ("word1 0 0 0 0\n", ConfigurationError, "has no vector for any of the 36 words"),

@@ -132,7 +132,7 @@ def test_a_changed_function_is_noticed(module):
         ("def cut(text): return 1 / 0", "cut", "fails on .*: ZeroDivisionError"),
         ("cut = 7", "cut", "fails on .*: TypeError"),
         ("def cut(text): return text", "cut", "returns a str but must return a list of str"),
-        ("def cut(text): return [1]", "cut", "returns a list with a int and must"),
+        ("def cut(text): return [1]", "cut", "returns a list with a int but must"),
     ],
 )
 def test_a_bad_function_is_refused_at_the_door(tokenize, write, module, source, function, reason):

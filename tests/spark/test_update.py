@@ -156,10 +156,14 @@ def test_a_batch_twice_is_refused_skipped_or_replaced(spark, root, days):
     first, second = days / "2026-11-01.txt", days / "2026-11-02.txt"
     add(spark, root, first, "a")
     before = by_words(root)
-    with pytest.raises(DatasetError, match=r"batch=a was added on .*, with the same text; give"):
+    with pytest.raises(
+        DatasetError, match=r"batch=a was already added on .*, with the same text; give"
+    ):
         add(spark, root, first, "a")
     add(spark, root, first, "a", skip_existing=True)
-    with pytest.raises(DatasetError, match=r"batch=a was added on .*, with other text; give"):
+    with pytest.raises(
+        DatasetError, match=r"batch=a was already added on .*, with other text; give"
+    ):
         add(spark, root, second, "a", skip_existing=True)
     with pytest.raises(DatasetError, match=r"batch=b contains the same text as batch a, which"):
         add(spark, root, first, "b")
