@@ -266,7 +266,7 @@ def verify_counts(spark: SparkSession, followed: Followed) -> None:
 
 def _damaged(file: Location) -> DatasetError:
     return DatasetError(
-        f"{file.shown} is missing or not as written; restore it, or make the counts anew in "
+        f"{file.shown} is missing or changed; restore it, or make the counts again in "
         "another output folder"
     )
 
