@@ -32,7 +32,7 @@ def test_parquet_under_another_name_is_read(tokenize, write):
     pq.write_table(pa.table({"text": ["one two"]}), sink)
     file = write("part-00000.snappy", sink.getvalue())
     assert tokenize(file)[0] == [["one", "two"]]
-    with pytest.raises(InputError, match="is parquet, not what format=text says"):
+    with pytest.raises(InputError, match="contains parquet, but format=text is set; give --format"):
         tokenize(file, format="text")
 
 

@@ -143,8 +143,13 @@ def test_a_user_id_without_a_name_really(tmp_path):
 def test_a_host_name_that_does_not_resolve_really(tmp_path):
     before = [*permitted("unshare", "-u"), "sh", "-c", 'hostname nowhere7; exec "$@"', "sh"]
     answer = run(tmp_path, before=before)
-    assert answer.returncode == 6, answer.stderr
-    assert "this machine's own name does not resolve; set SPARK_LOCAL_IP" in answer.stderr
+    # some resolvers give every name an address: then the run works
+    assert answer.returncode in (0, 6), answer.stderr
+    if answer.returncode == 0:
+        assert (tmp_path / "o" / "vectors.txt").exists()
+    else:
+        said = "the host name of this machine cannot be resolved; set SPARK_LOCAL_IP"
+        assert said in answer.stderr
     assert "\tat " not in answer.stderr
 
 

@@ -346,7 +346,10 @@ def test_damaged_counts_are_not_written_anew(spark, root, days, work):
     content = bytearray(file.read_bytes())
     content[len(content) // 2] ^= 1
     file.write_bytes(bytes(content))
-    with hold_lock(root, "x") as lock, pytest.raises(DatasetError, match="missing or changed; restore"):
+    with (
+        hold_lock(root, "x") as lock,
+        pytest.raises(DatasetError, match="missing or changed; restore"),
+    ):
         work(spark, root, lock)
     assert open_dataset(root / "cooccurrence", hasher=None).facts["batches"]["sum"] is None
 
