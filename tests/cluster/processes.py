@@ -23,8 +23,8 @@ def start(command, *, cwd=PROJECT, **kwargs):
     )
 
 
-def finish(process, timeout=150):
-    """Wait for the end; return exit code and output."""
+def finish(process, timeout=300):
+    """Wait for the end; return exit code and output. What takes longer than that hangs."""
     output, _ = process.communicate(timeout=timeout)
     return process.returncode, output
 
