@@ -113,7 +113,7 @@ def test_adam_goes_on_with_its_moments(spark, tmp_path, blocks_of):
         assert all(before[word][2][-1] > 0 for word in before)
         assert all(after[word][2][-1] > start[word][2][-1] for word in start)
         assert start[f"word{OLD_WORDS}"][2][-1] == 0
-    with pytest.raises(ConfigurationError, match="which has adam; give --optimizer adam"):
+    with pytest.raises(ConfigurationError, match="which is adam; give --optimizer adam"):
         run_stage(MODEL, spark, settings(earlier), root, overwrite=True)
 
 
