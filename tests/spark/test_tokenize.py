@@ -77,7 +77,7 @@ def test_a_long_run_of_apostrophes_does_not_overflow(tokenize, write):
 
 
 def test_a_pattern_that_java_refuses_is_refused(tokenize, write):
-    with pytest.raises(ConfigurationError, match=r"'regex:\(a' is not a valid Java regular .*: Unclosed gr"):
+    with pytest.raises(ConfigurationError, match=r"'regex:\(a' is not a valid .*: Unclosed group"):
         tokenize(write("a.txt", "a"), tokenizer="regex:(a")
 
 
