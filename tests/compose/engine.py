@@ -53,16 +53,10 @@ class ComposeCluster:
 
     def run(self, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
         """Run a command of compose."""
-        done = subprocess.run(
-            self.words(*arguments),
-            cwd=PROJECT,
-            env=self.environment,
-            text=True,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-        )
-        assert not check or done.returncode == 0, done.stdout[-4000:]
-        return done
+        process = self.begin(*arguments)
+        output, _ = process.communicate()
+        assert not check or process.returncode == 0, output[-4000:]
+        return subprocess.CompletedProcess(process.args, process.returncode, output)
 
     def begin(self, *arguments: str) -> subprocess.Popen[str]:
         """Start a command of compose and return at once."""

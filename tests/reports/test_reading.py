@@ -100,7 +100,7 @@ def test_json_that_ends_early_is_named_by_its_line(tokenize, write):
 
 
 def a_wet_file(texts):
-    warcio = pytest.importorskip("warcio.warcwriter")
+    warcio = pytest.importorskip("warcio.warcwriter", reason="warcio is not installed")
     sink = io.BytesIO()
     writer = warcio.WARCWriter(sink, gzip=True)
     info = {"software": "a test"}
@@ -184,7 +184,7 @@ def test_text_without_blanks_is_warned_of_and_segmented_by_the_extra(tokenize, w
         tokenize(write("zh.txt", chinese))
     assert "--tokenizer glove_spark.corpus.segmenters:chinese" in caplog.text
     caplog.clear()
-    pytest.importorskip("jieba")
+    pytest.importorskip("jieba", reason="jieba is not installed")
     with caplog.at_level(logging.WARNING, "glove_spark"):
         documents, _ = tokenize(
             write("zh.txt", chinese), tokenizer="glove_spark.corpus.segmenters:chinese"
@@ -204,7 +204,7 @@ def test_text_with_blanks_is_not_warned_of(tokenize, write, caplog, text):
 
 
 def test_japanese_is_segmented():
-    pytest.importorskip("janome")
+    pytest.importorskip("janome", reason="janome is not installed")
     assert segmenters.japanese("すもももももももものうち。") == [
         "すもも",
         "も",

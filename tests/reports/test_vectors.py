@@ -350,7 +350,8 @@ def four(tmp_path):
 
 
 def test_gensims_forms_of_arguments(four, tmp_path):
-    keyed = pytest.importorskip("gensim.models").KeyedVectors(2)
+    models = pytest.importorskip("gensim.models", reason="gensim is not installed")
+    keyed = models.KeyedVectors(2)
     keyed.add_vectors(four.words, four.vectors)
     for positive, negative in (
         ([("a", 0.3), ("c", 2.0)], []),

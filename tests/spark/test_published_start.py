@@ -73,7 +73,7 @@ def start_of(model, side="W", ids=None):
 def test_every_format_gives_the_same_start(spark, tmp_path, blocks_of, ending):
     path = str(tmp_path / f"published{ending}")
     if ending == ".kv":
-        models = pytest.importorskip("gensim.models")
+        models = pytest.importorskip("gensim.models", reason="gensim is not installed")
         keyed = models.KeyedVectors(SIZE)
         keyed.add_vectors(WORDS[:KNOWN], VECTORS[:KNOWN])
         keyed.save(path)

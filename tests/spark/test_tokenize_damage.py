@@ -181,7 +181,7 @@ def test_real_messy_text_is_accounted_for(tokenize, shared_data, name, document)
 
 
 def test_real_wet_files_give_no_headers(tokenize, shared_data):
-    pytest.importorskip("warcio")
+    pytest.importorskip("warcio", reason="warcio is not installed")
     folder = shared_data / "data" / "messy" / "webtext"
     # one of them lost its carriage returns, and with them the lengths that its headers say
     for file in folder.glob("*.wet*"):

@@ -241,7 +241,7 @@ def test_type_checkers_know_every_getter_and_setter():
 
 
 def test_a_setter_returns_the_callers_own_type_and_unknown_names_are_type_errors(tmp_path):
-    pytest.importorskip("mypy")
+    pytest.importorskip("mypy", reason="mypy is not installed")
     code = tmp_path / "user.py"
     code.write_text(
         "from glove_spark.ml import GloVe\n"
