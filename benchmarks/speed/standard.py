@@ -12,7 +12,7 @@ record per run to benchmarks/records/results.jsonl. Runs share WORK, so a run af
 repeats only the stages whose options differ; `stages` of the record has what ran.
 With --fresh every run starts from an empty folder and `wall_seconds` is from text to vectors.
 `java_archive` of the record says whether Java started from an archive of its classes, which
-`glove-spark prepare` makes once a machine.
+`glove-spark prepare` writes once per machine.
 
     python -m benchmarks.speed.standard --compare-with 'COMMAND' --repeat 3
 

@@ -236,18 +236,9 @@ class PlotNeighborsSettings(VectorsSettings):
 
 
 @dataclass(frozen=True, kw_only=True)
-class DriftSettings(Settings):
-    """The two sets of vectors to compare."""
+class MovedWordsSettings(Settings):
+    """Which words that moved are listed."""
 
-    old: str = option(
-        MISSING,
-        "the older vectors: an output folder, or a file in any format that convert reads",
-        metavar="OLD",
-        positional=True,
-    )
-    new: str = option(
-        MISSING, "the newer vectors: also a folder or file", metavar="NEW", positional=True
-    )
     number: int = option(
         20,
         "list at most this number of words that moved, and of new words",
@@ -259,6 +250,21 @@ class DriftSettings(Settings):
         10_000,
         "look for words that moved only among this number of the most frequent words",
         at_least(1),
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class DriftSettings(MovedWordsSettings):
+    """The two sets of vectors to compare."""
+
+    old: str = option(
+        MISSING,
+        "the older vectors: an output folder, or a file in any format that convert reads",
+        metavar="OLD",
+        positional=True,
+    )
+    new: str = option(
+        MISSING, "the newer vectors: also a folder or file", metavar="NEW", positional=True
     )
     json: bool = option(False, "print JSON instead of text")
 
@@ -300,7 +306,7 @@ class ConvertSettings(WrittenVectorsSettings, VectorsFormatSettings):
 
 
 @dataclass(frozen=True, kw_only=True)
-class AlignSettings(WrittenVectorsSettings):
+class AlignSettings(WrittenVectorsSettings, MovedWordsSettings):
     """The vectors to align."""
 
     old: str = option(
@@ -317,18 +323,6 @@ class AlignSettings(WrittenVectorsSettings):
     )
     target: str = option(
         MISSING, "the file to write the rotated vectors to", metavar="TARGET", positional=True
-    )
-    number: int = option(
-        20,
-        "list at most this number of words that moved, and of new words",
-        at_least(1),
-        short="-n",
-        metavar="N",
-    )
-    among: int = option(
-        10_000,
-        "look for words that moved only among this number of the most frequent words",
-        at_least(1),
     )
 
 
