@@ -63,6 +63,18 @@ def test_what_is_no_encoding_is_refused():
         TokenizeSettings(input=("a",), encoding="klingon")
 
 
+def test_a_page_is_read_with_a_warning_that_names_it(tokenize, write, caplog):
+    folder = write("page.txt", "<!DOCTYPE html>\n<html><body>one</body></html>\n").parent
+    with caplog.at_level(logging.WARNING, "glove_spark"):
+        tokenize(folder)
+    assert "1 files are not plain text: their tags are counted as words" in caplog.text
+    assert "/page.txt (" in caplog.text
+    caplog.clear()
+    with caplog.at_level(logging.WARNING, "glove_spark"):
+        tokenize(folder, tokenizer="regex:[a-z]+")
+    assert "not plain text" not in caplog.text
+
+
 def test_the_files_with_most_bytes_that_are_not_utf8_are_named(tokenize, write, caplog):
     write("a.txt", b"caf\xe9\n" * 3)
     write("b c.txt", b"caf\xe9\n" * 5)
