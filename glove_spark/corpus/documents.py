@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from functools import reduce
 from typing import NamedTuple
 
-from py4j.protocol import Py4JError, Py4JNetworkError
+from py4j.protocol import Py4JError
 from pyspark.errors import PySparkException
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
@@ -33,7 +33,7 @@ from glove_spark.corpus.python_source import check_table, read_values
 from glove_spark.errors import InputError
 from glove_spark.extras import require
 from glove_spark.settings.stages import TokenizeSettings
-from glove_spark.spark.failures import text_of
+from glove_spark.spark.failures import java_ended, text_of
 from glove_spark.spark.session import refuse_names_java_cannot_open
 from glove_spark.store.location import REQUESTS_AT_ONCE, Location
 
@@ -266,8 +266,7 @@ def corpus_errors() -> Iterator[None]:
         yield
     except (PySparkException, Py4JError, ConnectionError) as error:
         text = text_of(error)
-        gone = not text or isinstance(error, (Py4JNetworkError, ConnectionError))
-        if gone or "OutOfMemoryError" in text:
+        if java_ended(error) or "OutOfMemoryError" in text:
             # a JVM without memory may end before it can say so
             raise InputError(
                 "Java ran out of memory or ended while it read the corpus. It keeps a whole "

@@ -17,6 +17,7 @@ from glove_spark.errors import InputError
 from glove_spark.evaluation.scores import KnownWords
 from glove_spark.exchange.source import SliceableSource, VectorSource
 from glove_spark.kernels.analogies import AnalogySolver
+from glove_spark.spark.collecting import collected
 from glove_spark.spark.failures import task_errors
 from glove_spark.spark.session import cores, describe
 
@@ -70,7 +71,8 @@ class OnSpark:
         describe(self._spark, "evaluate: the vectors of the words asked for")
         context = self._spark.sparkContext
         with task_errors():
-            found = context.parallelize(self._shares, len(self._shares)).flatMap(fetch).collect()
+            shares = context.parallelize(self._shares, len(self._shares))
+            found = collected(shares.flatMap(fetch))
         return KnownWords(
             {word: row for row, (word, _, _) in enumerate(found)},
             np.array([id for _, id, _ in found], np.int64),
@@ -91,7 +93,8 @@ class OnSpark:
         describe(self._spark, "evaluate: analogies")
         context = self._spark.sparkContext
         with task_errors():
-            parts = context.parallelize(self._shares, len(self._shares)).map(answer).collect()
+            shares = context.parallelize(self._shares, len(self._shares))
+            parts = collected(shares.map(answer))
         for part in parts:
             solver.merge(part)
         return solver

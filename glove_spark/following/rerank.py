@@ -38,6 +38,7 @@ from glove_spark.following.matrix import (
     verify_counts,
 )
 from glove_spark.kernels.counting.runs import Run, RunStack, cut_rows
+from glove_spark.spark.collecting import collected
 from glove_spark.spark.failures import task_errors
 from glove_spark.spark.session import describe
 from glove_spark.stages.cooccurrence import NONZEROS_PER_BLOCK
@@ -145,12 +146,11 @@ def _write_batches(
     first_block = np.concatenate([[0], np.cumsum([len(edges) - 1 for edges in plan.edges])])
     num_blocks = int(first_block[-1])
     describe(spark, f"update: re-rank {len(plan.edges):,} batches")
-    written = (
+    written = collected(
         spark.sparkContext.parallelize(groups, len(groups))
         .flatMap(lambda group: blocks_of(*group, plan))
         .reduceByKey(RunStack.absorb, num_blocks, lambda key: int(first_block[key[0]]) + key[1])
         .mapPartitions(lambda blocks: _write_blocks(blocks, plan))
-        .collect()
     )
     nnz: dict[int, int] = {}
     for number, stored in written:

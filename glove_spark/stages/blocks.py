@@ -30,6 +30,7 @@ from glove_spark.kernels.blocks.batching import batch_cell
 from glove_spark.kernels.blocks.grid import BlockGrid
 from glove_spark.kernels.training.held_out import HeldOut, is_held_out
 from glove_spark.settings.stages import BlocksSettings, half_life_days
+from glove_spark.spark.collecting import collected
 from glove_spark.spark.session import cores, describe
 from glove_spark.stages.stage import Job, Stage
 from glove_spark.store.format_versions import FORMAT_VERSIONS
@@ -119,12 +120,11 @@ def build_blocks(job: Job) -> Mapping[str, Any]:
 
     describe(job.spark, f"blocks: deal {nnz:,} nonzeros to {num_blocks} x {num_blocks} cells")
     context = job.spark.sparkContext
-    written = (
+    written = collected(
         context.parallelize(pieces, max(1, len(pieces)))
         .mapPartitions(deal)
         .partitionBy(len(pairs) * (2 if settings.held_out else 1), int)
         .mapPartitions(cut)
-        .collect()
     )
     kinds = ((False, write_pair), (True, write_held_out_pair))
     for held_out, write in kinds[: 2 if settings.held_out else 1]:

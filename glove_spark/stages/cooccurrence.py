@@ -35,6 +35,7 @@ from glove_spark.kernels.counting.windows import (
     pair_counts,
 )
 from glove_spark.settings.stages import CooccurrenceSettings
+from glove_spark.spark.collecting import collected
 from glove_spark.spark.session import cores, describe
 from glove_spark.stages.matrix_facts import BlockFacts, Tally, block_facts, matrix_facts
 from glove_spark.stages.stage import Job, Stage
@@ -159,12 +160,11 @@ def count_matrix(
     )
     output = target.make_folder()
     describe(spark, f"cooccurrence: {len(tasks):,} tasks, {num_blocks:,} blocks of rows")
-    return (
+    return collected(
         spark.sparkContext.parallelize(tasks, len(tasks))
         .flatMap(lambda slices: count_slices(slices, plan))
         .reduceByKey(Part.plus, num_blocks, int)
         .mapPartitions(lambda parts: write_blocks(parts, plan, output))
-        .collect()
     )
 
 

@@ -17,6 +17,7 @@ from glove_spark.exchange.formats import FORMATS
 from glove_spark.exchange.parquet import ParquetSource
 from glove_spark.exchange.text import FULL
 from glove_spark.settings.stages import ExportSettings
+from glove_spark.spark.collecting import collected
 from glove_spark.spark.session import describe
 from glove_spark.stages.stage import Job, Stage
 from glove_spark.store.format_versions import FORMAT_VERSIONS
@@ -48,7 +49,7 @@ def build_vectors(job: Job) -> Mapping[str, Any]:
         return stop - start
 
     describe(job.spark, "export: vectors")
-    written = sum(job.spark.sparkContext.parallelize(starts, len(starts)).map(write).collect())
+    written = sum(collected(job.spark.sparkContext.parallelize(starts, len(starts)).map(write)))
     if vocabulary.manifest.recipe.settings["unk"] == "average":
         rarest = vectors.rows(max(0, vocabulary_size - RAREST), vocabulary_size)
         mean = rarest.mean(axis=0, keepdims=True, dtype=np.float64).astype(np.float32)
@@ -67,7 +68,7 @@ def _mean(job: Job, vectors: ModelVectors, starts: list[int]) -> NDArray[np.floa
         return added
 
     describe(job.spark, "export: the mean vector")
-    totals = job.spark.sparkContext.parallelize(starts, len(starts)).map(total).collect()
+    totals = collected(job.spark.sparkContext.parallelize(starts, len(starts)).map(total))
     return np.asarray(np.sum(totals, axis=0) / vocabulary_size, np.float32)
 
 

@@ -10,6 +10,7 @@ from typing import Any
 from pyspark.sql import SparkSession
 
 from glove_spark.settings.option import Settings
+from glove_spark.spark.collecting import collected
 from glove_spark.spark.failures import task_errors
 from glove_spark.spark.progress import StageProgress, shown_progress
 from glove_spark.spark.session import cores, describe
@@ -182,7 +183,7 @@ def hasher_of(spark: SparkSession | None, command: str) -> Hasher:
             return []
         describe(spark, f"{command}: checksums of {len(files):,} files")
         slices = min(len(files), cores(spark))
-        return spark.sparkContext.parallelize(files, slices).map(file_state).collect()
+        return collected(spark.sparkContext.parallelize(files, slices).map(file_state))
 
     return in_tasks
 

@@ -24,6 +24,7 @@ from glove_spark.datasets.tokens import TokenSlice, plan_slices, read_slice
 from glove_spark.datasets.vocabulary import UNKNOWN, Vocabulary
 from glove_spark.errors import ConfigurationError, InputError
 from glove_spark.settings.stages import VocabularySettings
+from glove_spark.spark.collecting import collected
 from glove_spark.spark.session import cores, describe
 from glove_spark.stages.stage import Job, Stage
 from glove_spark.store.format_versions import FORMAT_VERSIONS
@@ -84,12 +85,11 @@ def count_all_words(spark: SparkSession, tokens: Dataset, min_count: int) -> lis
     tasks = plan_slices(tokens, tasks_at_once=at_once, tokens_per_task=TOKENS_PER_TASK)
     num_buckets = max(at_once, len(tasks) // 4)
     describe(spark, f"vocabulary: count the words of {int(tokens.facts['tokens']):,} tokens")
-    return (
+    return collected(
         spark.sparkContext.parallelize(tasks, len(tasks))
         .flatMap(lambda slices: count_words(slices, num_buckets))
         .partitionBy(num_buckets, int)
         .mapPartitions(lambda pairs: add_up(pairs, min_count))
-        .collect()
     )
 
 

@@ -10,6 +10,7 @@ from glove_spark.datasets.blocks import held_out_file, read_held_out
 from glove_spark.datasets.model import SIDES
 from glove_spark.kernels.blocks.grid import Cell
 from glove_spark.kernels.training.held_out import HeldOut, HeldOutCost, cost_of
+from glove_spark.spark.collecting import collected
 from glove_spark.training.epoch_files import EpochPlan, Placement
 
 ROWS, COLUMNS = SIDES
@@ -45,7 +46,7 @@ def held_out_cost(
         return found
 
     slices = min(len(cells), context.defaultParallelism)
-    costs = context.parallelize(cells, slices).flatMap(measure).collect()
+    costs = collected(context.parallelize(cells, slices).flatMap(measure))
     observed, unobserved = (math.fsum(terms) / max(nnz, 1) for terms in zip(*costs, strict=True))
     return HeldOutCost(observed, unobserved)
 

@@ -11,6 +11,7 @@ from glove_spark.kernels.training.objective import Objective
 from glove_spark.kernels.training.parameters import initial_parameters
 from glove_spark.kernels.training.schedule import derived_rng
 from glove_spark.settings.stages import TrainSettings
+from glove_spark.spark.collecting import collected
 from glove_spark.spark.session import describe
 from glove_spark.store.checksums import Hasher
 from glove_spark.store.location import Location
@@ -64,7 +65,7 @@ def write_initial_state(
         write_parameters(parameters, file)
         return (side, block), file
 
-    written = spark.sparkContext.parallelize(places, len(places)).map(make).collect()
+    written = collected(spark.sparkContext.parallelize(places, len(places)).map(make))
     record = EpochRecord(epoch=0, cost=None, nnz=0, learning_rate=None, seconds=0.0)
     commit_epoch(model, record, dict(written), hasher)
     return record

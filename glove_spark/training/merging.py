@@ -10,6 +10,7 @@ from pyspark import SparkContext
 
 from glove_spark.kernels.training.merge import Replica, merge_replicas
 from glove_spark.kernels.training.schedule import Round
+from glove_spark.spark.collecting import collected
 from glove_spark.store.location import Location
 from glove_spark.training.epoch_files import COLUMNS, ROWS, EpochPlan, Place, Placement
 
@@ -51,7 +52,7 @@ def merge_files(
     round_words = context.getLocalProperty("spark.job.description")
     context.setJobDescription(f"{round_words}, merge")
     slices = min(len(parts), context.defaultParallelism)
-    return dict(context.parallelize(parts, slices).map(merge).collect())
+    return dict(collected(context.parallelize(parts, slices).map(merge)))
 
 
 @dataclass(frozen=True)

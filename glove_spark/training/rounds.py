@@ -21,6 +21,7 @@ from glove_spark.kernels.training.replica_weight import ReplicaWeight, column_we
 from glove_spark.kernels.training.schedule import Round, Task, derived_rng
 from glove_spark.kernels.training.unobserved import draws_of
 from glove_spark.kernels.training.update import CellLoss, train_cell
+from glove_spark.spark.collecting import collected
 from glove_spark.store.location import Location, delete_files
 from glove_spark.training.epoch_files import COLUMNS, ROWS, EpochPlan, Place, Placement
 from glove_spark.training.merging import merge_files, places_of_several
@@ -80,7 +81,7 @@ def run_round(
 
     # more Spark tasks than cores would only pay Spark's cost per task more often
     slices = min(len(visits), context.defaultParallelism)
-    results = context.parallelize(visits, slices).mapPartitions(train).collect()
+    results = collected(context.parallelize(visits, slices).mapPartitions(train))
     if not all(loss.finite for result in results for _, loss in result.losses):
         return results
     written: dict[Place, list[Location]] = {}

@@ -20,6 +20,7 @@ from glove_spark.kernels.training.margins import (
     shares,
 )
 from glove_spark.kernels.training.objective import Objective, WordTerms
+from glove_spark.spark.collecting import collected
 from glove_spark.store.location import Location
 
 Float32 = NDArray[np.float32]
@@ -84,7 +85,7 @@ def measure_terms(
     sides = (0,) if symmetric else (0, 1)
     places = [(side, block) for side in sides for block in range(grid.num_blocks)]
     slices = min(len(places), context.defaultParallelism)
-    measured = context.parallelize(places, slices).map(measure).collect()
+    measured = collected(context.parallelize(places, slices).map(measure))
     kept.destroy()
     totals = [Margins(*(np.zeros(grid.vocabulary_size) for _ in range(2))) for _ in sides]
     for (side, block), margins in zip(places, measured, strict=True):
