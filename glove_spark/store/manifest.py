@@ -192,7 +192,7 @@ class Manifest:
                 inputs=_members(content["inputs"], _text),
             )
             if content["fingerprint"] != recipe.fingerprint:
-                raise ValueError("its fingerprint is not that of its recipe")
+                raise ValueError("its fingerprint does not match its content")
             return cls(
                 recipe=recipe,
                 files=_files(content["files"]),
@@ -254,7 +254,7 @@ def _text(value: Any) -> str:
 
 def _whole(value: Any) -> int:
     if not isinstance(value, int) or isinstance(value, bool) or value < 0:
-        raise TypeError(f"{value!r:.40} must be a whole number")
+        raise TypeError(f"{value!r:.40} must be an integer from 0")
     return value
 
 
@@ -276,7 +276,7 @@ def _files(value: Any) -> dict[str, FileState]:
         # an untrusted manifest must not name files outside its dataset
         inside = all(part not in ("", ".", "..") for part in name.split("/"))
         if not (inside or name == "") or "\\" in name or "\0" in name:
-            raise ValueError(f"{name!r} is no path within the dataset")
+            raise ValueError(f"{name!r} is not a path inside the dataset")
     return found
 
 

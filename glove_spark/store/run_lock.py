@@ -123,7 +123,7 @@ class RunLock:
             if lock is own:
                 continue
             if now - lock.modified > DEAD_AFTER_SECONDS or _has_died(lock.holder):
-                log.info("the lock of a dead run is removed: %s", lock.shown)
+                log.info("removed the lock of a run that has ended: %s", lock.shown)
                 lock.file.delete()
             else:
                 living.append(lock)
