@@ -108,7 +108,7 @@ def _run(given: argparse.Namespace) -> int:
 
 
 def _follows_interrupt(error: BaseException | None) -> bool:
-    """Tell whether the error is an interrupt, or was raised while an interrupt was handled."""
+    """Return whether the error is an interrupt, or was raised while an interrupt was handled."""
     while error is not None:
         if isinstance(error, KeyboardInterrupt):
             return True

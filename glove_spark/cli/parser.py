@@ -77,9 +77,9 @@ def add_command(
     Parameters
     ----------
     text
-        Its description, one sentence without a full stop.
+        The description, one sentence without a full stop.
     examples
-        Command lines, for the end of the help text.
+        Command lines for the end of the help text.
     """
     command: argparse.ArgumentParser = commands.add_parser(
         name,
@@ -152,7 +152,7 @@ def add_option(group: Any, destination: str, spec: OptionSpec) -> None:
     else:
         common.update(type=spec.type)
     if spec.positional:
-        # SUPPRESS would make an argument optional
+        # with SUPPRESS, a positional argument would be optional
         del common["default"]
         group.add_argument(destination, **common)
         return
