@@ -122,7 +122,8 @@ def refuse_binary(head: bytes, shown: str) -> None:
         elif len(head) >= SMALLEST_HEAD and controls > BINARY_SHARE * len(head):
             what = "not text: it is full of control characters; convert it to text"
     if what is not None:
-        raise InputError(f"{shown} is {what}, or remove it from the input")
+        joint = ", or" if ";" in what else ";"
+        raise InputError(f"{shown} is {what}{joint} remove it from the input")
 
 
 def _head(file: Location, codec: str | None) -> bytes:
