@@ -124,7 +124,7 @@ def as_text(samples: Iterable[Sample]) -> bytes:
 
 
 def _shown(root: Location | None) -> str:
-    """Return the label of the folder; for versions it is that of their counts, so series continue."""
+    """Return the label of the folder; for versions that of their counts, so series continue."""
     if root is None:
         return ""
     return (root.parent.parent if root.parent.name == VERSIONS else root).shown
