@@ -331,7 +331,7 @@ class _Trainer:
     def _both_ways(
         products: Products, by_row: Float32, by_col: Float32, values: Float32, out: Float32
     ) -> Float32:
-        """Return the sums, over the entries of every word, of data times the other side's `values`."""
+        """Return the sums, over every word's entries, of data times the other side's `values`."""
         n = products.num_rows
         products.times(by_row, values[n:], out[:n])
         products.transposed_times(by_col, values[:n], out[n:])
