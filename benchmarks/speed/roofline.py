@@ -8,12 +8,12 @@ of tiles; reading, copying and gathering rows of a table that is larger than the
 in the cache. Then it trains one cell of the matrix: all of it, only its tiles, and only its sparse
 batches, and compares them with the peaks:
 
-    arithmetic   6 (d + 2) a place: an inner product and its share of two products with a matrix;
-                 places of a tile without a nonzero are work too, `places` says how many a nonzero
-    gathers      4 * 4 (d + 2) bytes a sparse nonzero, of the batch's words in the cache: two
-                 rows for the inner product and one for each of two products with a matrix
-    bytes        a batch's own arrays once, and every word of it read and written:
-                 2 * 4 (d + 5) bytes per word and batch; nothing more need leave the cache
+    arithmetic   6 (d + 2) operations per entry: an inner product, and a share of two products with
+                 a matrix; entries of a tile without a nonzero are work too (`places` per nonzero)
+    gathers      4 * 4 (d + 2) bytes per sparse nonzero, of the words of the batch in the cache: two
+                 rows for the inner product, and one for each of two products with a matrix
+    bytes        the arrays of a batch once, and every word of it read and written:
+                 2 * 4 (d + 5) bytes per word and batch; nothing else has to leave the cache
 
 The bound is the longest of the times that these would take at the peaks; "of bound" is the share of
 this speed that is reached.

@@ -1,4 +1,4 @@
-"""Which files of an input are read: each real one once, and none that is no text of the user's."""
+"""Which files of an input are read: each real file once, and only the user's text."""
 
 import gzip
 import logging
@@ -180,7 +180,7 @@ def test_text_is_taken_for_text(write, text):
 
 
 def test_a_zstd_window_that_is_too_long_is_named(write):
-    # a frame of one raw block whose window is 2 GB, as zstd --long=31 makes it
+    # a frame of one raw block with a window of 2 GB, as from zstd --long=31
     block = b"one two\n"
     frame = b"\x28\xb5\x2f\xfd\x00" + bytes([21 << 3])
     frame += ((len(block) << 3) | 1).to_bytes(3, "little") + block

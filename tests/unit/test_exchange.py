@@ -1,4 +1,4 @@
-"""Every format: the same contract, then each one's own mishaps."""
+"""Every format: the common contract, then errors of each format."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ PACKED = [(name, FORMATS[name].suffix + ".gz") for name in FORMATS if FORMATS[na
 
 
 def some_vectors(words, size=3, seed=1):
-    """Floats of many magnitudes, so that a lost digit shows."""
+    """Floats of many magnitudes, so that a lost digit is detected."""
     rng = np.random.default_rng(seed)
     scale = 10.0 ** rng.integers(-30, 30, (len(words), 1))
     return WordVectors(words, (rng.standard_normal((len(words), size)) * scale).astype("f4"))

@@ -1,4 +1,4 @@
-"""A failed task's own error comes out of Spark's wrapping."""
+"""The error of a failed task is extracted from Spark's error."""
 
 from types import SimpleNamespace
 

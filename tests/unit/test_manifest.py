@@ -1,4 +1,4 @@
-"""Manifests: what was written is what is read, and changes are noticed."""
+"""Manifests are read as they were written, and changes are detected."""
 
 import hashlib
 import json
@@ -56,7 +56,7 @@ def test_what_is_no_manifest_is_refused(dataset, content):
 
 
 def rewritten(dataset, **changes):
-    """Change the manifest as somebody would who knows how its checksum is made."""
+    """Change the manifest, with a valid checksum."""
     location = Manifest.location(dataset)
     content = json.loads(location.read_bytes()) | changes
     del content["checksum"]

@@ -104,7 +104,7 @@ def test_in_between_it_is_the_published_formula(base):
 
 def test_what_one_replica_moved_or_none_keeps_its_bytes(base):
     first, second = moved(base, 0.1, 1.0), moved(base, 0.7, 3.0)
-    # anchored biases stay, and each word has one replica that moved it
+    # anchored biases do not change, and each word was moved by one replica
     first.biases[:], second.biases[:] = base.biases, base.biases
     first.vectors[1:], second.vectors[0] = base.vectors[1:], base.vectors[0]
     weights = weighing(2.0, 0.0, 0.0), weighing(0.0, 5.0, 1e-3)
@@ -128,7 +128,7 @@ def test_never_further_than_the_furthest_optimum(replicas):
         end = base.copy()
         end.vectors[:] = end.biases[:] = movement
         parts.append(Replica(end, ReplicaWeight(*np.full((2, 1), weight))))
-        # of an approach at the rate x; accumulators stay 1
+        # of an approach at the rate x; accumulators remain 1
         optima.append(end.biases[0] / -np.expm1(-RATE * weight))
     merged = merge(base, parts)
     for value in (merged.vectors[0, 0], merged.biases[0]):
@@ -136,14 +136,14 @@ def test_never_further_than_the_furthest_optimum(replicas):
 
 
 class Halves:
-    """A planted model: words are given, and each half of them draws the contexts by itself."""
+    """A planted model: words are fixed, and each half of them pulls the contexts separately."""
 
     def __init__(self, largest_f: float) -> None:
         rng = np.random.default_rng(3)
         self.words, contexts = (rng.normal(size=(n, 2)).astype(np.float32) for n in (64, 5))
         self.logs = self.words @ contexts.T + np.float32(2)
         x_max = float(np.exp(self.logs.max()) / largest_f)
-        # where f is not tiny all have the same
+        # where f is not tiny, all have the same
         alpha = 1.0 if largest_f < 1 else 0.0
         self.objective = Objective(x_max, alpha, anchored=True)
         self.base = initial_parameters(5, 2, rng)
@@ -206,7 +206,7 @@ def test_pairs_that_never_met_draw_a_replica_without_a_nonzero():
     np.testing.assert_allclose(weight.curvature, expected, rtol=1e-6)
     assert weight.contributes
     assert not weight.f.any()
-    # the first of eight is frequent and drawn in every visit, the others in one of four
+    # the first of eight is frequent and pulled in every visit, the others in one of four
     shares = shares[0], np.ones(2, np.float32)
     for draws, factors in ((Draws(1, 1, 4), [1, 4]), (Draws(1, 0, 4), [1, 0])):
         some = column_weights(
@@ -248,7 +248,7 @@ def test_replicas_are_held_one_at_a_time(base):
                 yield Replica(parameters, weighing(1, 1, 1))
 
     merged = merge(base, Files())
-    # twice three, and none but those of one pass are needed to have the same
+    # two passes over three replicas, and only one is in memory at a time
     assert len(alive) == 6
     again = merge(base, [Replica(p, weighing(1, 1, 1)) for p in alive[:3]])
     assert merged.vectors.tobytes() == again.vectors.tobytes()

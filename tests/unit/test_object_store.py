@@ -1,4 +1,4 @@
-"""Cutting texts at lines and tables at columns, as tasks of an object store's corpus do."""
+"""Division of texts into lines and tables into columns, as in tasks that read object stores."""
 
 import bz2
 import gzip
