@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import itertools
 import re
-import warnings
 from collections.abc import Iterator
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
+from pyarrow import csv
 
 from glove_spark.errors import InputError
 from glove_spark.exchange.source import Chunk, VectorSource, checked
@@ -118,7 +118,7 @@ class TextSource(VectorSource):
         rests = [rest for _, _, rest in parts]
         rows = None
         if all(rest.count(b" ") == self.vector_size - 1 for rest in rests):
-            rows = _numbers(b" " + b" ".join(rests), len(rests) * self.vector_size)
+            rows = _numbers(rests, self.vector_size)
         if rows is None:
             pairs = [self._parse_line(line, k) for k, line in enumerate(lines, first_line)]
             words, rows = [word for word, _ in pairs], np.stack([row for _, row in pairs])
@@ -158,18 +158,34 @@ class TextSource(VectorSource):
         return whole, np.array(values, dtype=np.float32)
 
 
-def _numbers(text: bytes, wanted: int) -> NDArray[np.float32] | None:
-    """Parse numbers with one space before each; None if the text has another form."""
+def _numbers(lines: list[bytes], size: int) -> NDArray[np.float32] | None:
+    """Parse ``size`` numbers on each line, one space between them; None if a line has another form.
+
+    Arrow's reader of CSV takes a third of the time of `numpy.fromstring`, for the same values.
+    """
+    text = b"\n".join(lines) + b"\n"
     if any(blank in text for blank in _OTHER_BLANKS):
         return None
-    with warnings.catch_warnings():
-        # numpy warns of text that is not a number, and will raise an error in a later version
-        warnings.simplefilter("ignore", DeprecationWarning)
-        try:
-            found = np.fromstring(text, dtype=np.float32, sep=" ")
-        except ValueError:
-            return None
-    return found if len(found) == wanted else None
+    names = [str(number) for number in range(size)]
+    try:
+        table = csv.read_csv(
+            pa.BufferReader(text),
+            csv.ReadOptions(block_size=len(text) + 1, column_names=names),
+            csv.ParseOptions(delimiter=" ", quote_char=False, ignore_empty_lines=False),
+            csv.ConvertOptions(
+                column_types=dict.fromkeys(names, pa.float32()),
+                null_values=[],
+                check_utf8=False,
+            ),
+        )
+    except pa.ArrowInvalid:
+        return None
+    if len(table) != len(lines):
+        return None
+    rows = np.empty((len(lines), size), np.float32)
+    for number, column in enumerate(table.columns):
+        rows[:, number] = column.to_numpy()
+    return rows
 
 
 def _remedy(line: bytes) -> str:
