@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from mittens import Mittens  # type: ignore[import-untyped]
+from mittens import Mittens
 from numpy.typing import NDArray
 
 from benchmarks.quality.books import accuracy, books_of, labelled_paragraphs, training_half

@@ -127,6 +127,8 @@ def add_option(group: Any, destination: str, spec: OptionSpec) -> None:
     help = spec.help
     if spec.default is False:
         help += " (default: off)"
+    elif spec.default is MISSING and not spec.positional:
+        help += " (required)"
     elif spec.default not in (MISSING, None, (), ""):
         help += f" (default: {'on' if spec.default is True else spec.default})"
     common: dict[str, Any] = {"help": help.replace("%", "%%"), "default": argparse.SUPPRESS}
