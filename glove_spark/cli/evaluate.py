@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from glove_spark.cli.parser import add_settings_command
-from glove_spark.settings.commands import EvaluateSettings
+from glove_spark.settings.vectors import EvaluateSettings
 
 log = logging.getLogger("glove_spark")
 

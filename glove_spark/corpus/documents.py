@@ -22,14 +22,10 @@ from pyspark.sql import functions as F
 from pyspark.sql.types import StringType, StructField, StructType
 
 from glove_spark.corpus.content import LONG_WINDOW, Content, content_of
-from glove_spark.corpus.files import (
-    CorpusFile,
-    check_json_field,
-    check_size,
-    codec_by_name,
-    kind_of,
-)
-from glove_spark.corpus.python_source import check_table, read_values
+from glove_spark.corpus.files import CorpusFile
+from glove_spark.corpus.formats import check_json_field, check_size, codec_by_name, kind_of
+from glove_spark.corpus.python_source import read_values
+from glove_spark.corpus.values import check_table
 from glove_spark.errors import InputError
 from glove_spark.extras import require
 from glove_spark.settings.stages import TokenizeSettings

@@ -36,8 +36,8 @@ from glove_spark.exchange.source import (
 from glove_spark.exchange.streams import GZIP, head_of
 from glove_spark.exchange.text import FULL, TextSource, write_text
 from glove_spark.exchange.word2vec_binary import BinarySource, is_binary, write_binary
-from glove_spark.settings.commands import VectorsFormatSettings
 from glove_spark.settings.stages import COMBINATIONS
+from glove_spark.settings.vectors import VectorsFormatSettings
 from glove_spark.store.compression import ENDINGS
 from glove_spark.store.dataset import MARKER, open_dataset
 from glove_spark.store.location import Location

@@ -17,7 +17,7 @@ from glove_spark.report.run_sections import (
 )
 from glove_spark.report.sections import Page, Section
 from glove_spark.report.word_sections import evaluation, ratios, word_sections
-from glove_spark.settings.commands import PageSettings
+from glove_spark.settings.vectors import PageSettings
 from glove_spark.store.location import Location
 
 

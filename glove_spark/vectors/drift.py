@@ -26,7 +26,7 @@ from scipy.linalg import svd
 from glove_spark.datasets.vocabulary import Vocabulary
 from glove_spark.errors import ConfigurationError, GloveSparkError, InputError
 from glove_spark.kernels.analogies import SMALLEST_NORM
-from glove_spark.settings.commands import DriftSettings
+from glove_spark.settings.vectors import DriftSettings
 from glove_spark.store.dataset import open_dataset
 from glove_spark.store.location import Location
 from glove_spark.vectors.word_vectors import WordVectors

@@ -29,7 +29,7 @@ from glove_spark.exchange.source import (
 )
 from glove_spark.exchange.text import FULL
 from glove_spark.kernels.analogies import COSMUL_EPSILON, SMALLEST_NORM
-from glove_spark.settings.commands import VectorsFormatSettings
+from glove_spark.settings.vectors import VectorsFormatSettings
 from glove_spark.store.location import Location
 from glove_spark.vectors.spelling import unknown_word
 

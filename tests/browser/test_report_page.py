@@ -8,7 +8,7 @@ import pytest
 
 from glove_spark.report.build import write_report
 from glove_spark.report.neighbor_plot import write_plots
-from glove_spark.settings.commands import PageSettings
+from glove_spark.settings.vectors import PageSettings
 from glove_spark.vectors.word_vectors import WordVectors
 
 from ..conftest import HOSTILE

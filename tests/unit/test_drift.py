@@ -8,7 +8,7 @@ import pytest
 from glove_spark.cli import main
 from glove_spark.errors import ConfigurationError, InputError
 from glove_spark.report.build import make_page
-from glove_spark.settings.commands import PageSettings
+from glove_spark.settings.vectors import PageSettings
 from glove_spark.store.location import Location
 from glove_spark.vectors import drift
 from glove_spark.vectors.drift import counts_beside, measure_drift
