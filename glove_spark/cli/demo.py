@@ -71,7 +71,7 @@ def run_demo(folder: Path, master: str | None) -> None:
     say(
         f"\nVectors:  {out / 'vectors.txt'} (GloVe text)\n"
         f"          {out / 'vectors'} (Parquet)\n"
-        f"All data: {out}, each dataset with a manifest beside it\n\n"
+        f"All data: {out}, each dataset with a manifest next to it\n\n"
         "Try next:\n"
         f"  {command} neighbors --vectors '{out}' queue thread\n"
         f"  {command} run --input YOUR_TEXTS --output YOUR_FOLDER --probe some,words\n"

@@ -37,7 +37,7 @@ def check_size(file: Location, size: int | None = None) -> None:
     Raises
     ------
     InputError
-        If it is.
+        If it is too large.
     """
     if size is None:
         size = file.filesystem().get_file_info(file.path).size

@@ -94,7 +94,7 @@ def _map(
         f"to mark its {positions.shape[1]} nearest by cosine among those on the map; drag to move, "
         "scroll to zoom, double-click for the whole. More names appear as you zoom in."
     )
-    label = f"a map of {size:,} words; the search beside it lists the neighbours of a word"
+    label = f"a map of {size:,} words; the search next to it lists the neighbours of a word"
     return Section("map", "Map of words", text, figures=[Figure("map", label, data)])
 
 
