@@ -48,6 +48,11 @@ class ComposeCluster:
         self.compose = [*compose, "--project-name", "glove_spark_test"]
         self.environment = {**os.environ, "CORPUS": str(corpus), "WORKER_MEMORY": "1g"}
 
+    def use_storage(self, credentials: Path) -> None:
+        """Have the commands from here on read docker-compose.storage.yml too."""
+        self.environment["COMPOSE_FILE"] = "docker-compose.yml:docker-compose.storage.yml"
+        self.environment["STORAGE_CREDENTIALS"] = str(credentials)
+
     def words(self, *arguments: str) -> list[str]:
         return [*self.compose, *arguments]
 
@@ -90,6 +95,16 @@ class ComposeCluster:
 
     def alive_workers(self) -> int:
         return sum(each["state"] == "ALIVE" for each in self.master_page()["workers"])
+
+    def wait_for_health(self, *services: str, seconds: float = 180) -> None:
+        """Wait until all containers of these services are healthy."""
+        for service in services:
+            for container in self.containers(service):
+                wait_until(
+                    lambda c=container: self.inspect(c)["State"]["Health"]["Status"] == "healthy",
+                    f"{service} to be healthy",
+                    seconds,
+                )
 
     def copy_out(self, folder: str, target: Path) -> None:
         """Copy a folder of /shared out; version 1 of compose has no `cp`."""

@@ -7,43 +7,14 @@ import urllib.request
 
 import pytest
 
-from tests.compose.engine import ComposeCluster, find_engine, wait_until
-from tests.harness.small_run import RUN_OPTIONS, results, write_corpus
+from tests.compose.engine import wait_until
+from tests.harness.small_run import results
 
 pytestmark = pytest.mark.compose
 
 TRAIN = ["train", "--output", "/shared/again", "--reuse", "/shared/out", "--vector-size", "32"]
 EPOCHS = ["--epochs", "12"]
 START = "/opt/glove_spark/conf/docker/start"
-
-
-@pytest.fixture(scope="module")
-def cluster(tmp_path_factory):
-    """The cluster, up and healthy; taken down with its volumes at the end."""
-    found = find_engine()
-    if found is None:
-        pytest.skip("neither docker nor podman runs here, or there is no compose")
-    corpus = write_corpus(tmp_path_factory.mktemp("corpus"))
-    corpus.chmod(0o755)
-    for parent in list(corpus.parents)[:2]:
-        parent.chmod(0o755)
-    made = ComposeCluster(*found, corpus)
-    try:
-        made.run("up", "--build", "--detach")
-        wait_until(lambda: made.alive_workers() == 2, "two workers")
-        yield made
-    finally:
-        made.run("down", "--volumes", "--remove-orphans")
-
-
-@pytest.fixture(scope="module")
-def first_run(cluster, tmp_path_factory):
-    """What an undisturbed run copied out."""
-    cluster.run("run", "--rm", "submit", "run", "--input", "/corpus", "--output", "/shared/out",
-                *RUN_OPTIONS)  # fmt: skip
-    target = tmp_path_factory.mktemp("copied") / "out"
-    cluster.copy_out("/shared/out", target)
-    return target
 
 
 def remove_again(cluster):
@@ -69,12 +40,7 @@ def model_of(cluster, tmp_path):
 
 
 def test_all_services_are_healthy(cluster):
-    for service in ("master", "worker", "history"):
-        for container in cluster.containers(service):
-            wait_until(
-                lambda c=container: cluster.inspect(c)["State"]["Health"]["Status"] == "healthy",
-                f"{service} to be healthy",
-            )
+    cluster.wait_for_health("master", "worker", "history")
 
 
 def test_result_is_copied_out(first_run):
