@@ -262,7 +262,11 @@ def environment_like_the_images(tmp_path):
         "pyspark/jars/rocksdbjni-9.8.4.jar": False,
         "pyspark/jars/spark-core_2.13-4.3.0.jar": True,
         "pyspark/jars/kubernetes-client-7.6.1.jar": True,
+        "pyspark/jars/netty-tcnative-boringssl-static-2.0.76.Final-osx-x86_64.jar": False,
+        "pyspark/jars/netty-tcnative-boringssl-static-2.0.76.Final-linux-x86_64.jar": True,
         "pyspark/examples/src/pi.py": False,
+        "pyarrow/libarrow_flight.so.2600": False,
+        "pyarrow/libarrow_dataset.so.2600": True,
         "scipy/stats/tests/test_stats.py": False,
         "glove_spark/tests/ours.py": True,
     }
