@@ -99,11 +99,11 @@ def cost_table(records: Sequence[Record]) -> list[str]:
         lines += ["", f"{cores} cores, tokens".ljust(30) + sizes + "   fixed s   growth"]
         lines.append("nonzeros".ljust(30) + "".join(f"{n / 1e6:>8.1f}M" for n in nonzeros))
         for stage in DATASETS:
-            lines.append(_row(f"{stage}, us a token", _stage(runs, stage), tokens, 1e6))
-        lines.append(_row("total, us a token", medians(runs, _wall), tokens, 1e6))
-        lines.append(_row("blocks, ns a nonzero", _stage(runs, "blocks"), nonzeros, 1e9))
+            lines.append(_row(f"{stage}, us per token", _stage(runs, stage), tokens, 1e6))
+        lines.append(_row("total, us per token", medians(runs, _wall), tokens, 1e6))
+        lines.append(_row("blocks, ns per nonzero", _stage(runs, "blocks"), nonzeros, 1e9))
         epochs = medians(runs, training_seconds)
-        lines.append(_row("epoch, ns a nonzero", epochs, nonzeros, 1e9))
+        lines.append(_row("epoch, ns per nonzero", epochs, nonzeros, 1e9))
     lines += ["", "fixed s: of the line fixed + each * n; growth: each time a unit of the largest"]
     lines += ["size against the smallest, and in brackets without the fixed seconds"]
     few, many = core_counts(records)[0], core_counts(records)[-1]

@@ -145,9 +145,9 @@ def stage_costs(work: Workload, cluster: Cluster, known: Coefficients) -> dict[s
     sizes, each, shuffled = sizes_of(work, cluster, known), known.bytes_each, known.shuffle_each
     cores, a_task = cluster.cores, cluster.task_seconds
     worker = known.blocks_memory.fixed
-    tokens_bytes = work.tokens * each["tokens, a token"]
-    matrix_bytes = sizes.stored * each["cooccurrence, a stored nonzero"]
-    cells_bytes = sizes.nonzeros * each["blocks, a nonzero"]
+    tokens_bytes = work.tokens * each["tokens, per token"]
+    matrix_bytes = sizes.stored * each["cooccurrence, per stored nonzero"]
+    cells_bytes = sizes.nonzeros * each["blocks, per nonzero"]
 
     def cost(
         compute: float, driver: float, network: float, shuffle: float, disk: float, held: float
@@ -157,7 +157,7 @@ def stage_costs(work: Workload, cluster: Cluster, known: Coefficients) -> dict[s
         transfer += 2 * shuffle / (cluster.disk * cluster.executors)
         return StageCost(compute, transfer, driver, network, shuffle, disk, worker + held)
 
-    corpus_bytes = work.tokens * each["corpus, a token"]
+    corpus_bytes = work.tokens * each["corpus, per token"]
     tokenize = cost(
         known.tokenize.at(work.tokens / cores), 0, corpus_bytes + tokens_bytes, 0, tokens_bytes, 0
     )
@@ -168,7 +168,7 @@ def stage_costs(work: Workload, cluster: Cluster, known: Coefficients) -> dict[s
         known.vocabulary.at(work.tokens / cores),
         a_task * max(0, tasks + tasks // 4 - 2 * cores),
         tokens_bytes,
-        words * shuffled["vocabulary, a word of a task"],
+        words * shuffled["vocabulary, per word of a task"],
         0,
         RUN_COPIES * WORD_BYTES * max(PENDING_ROWS, words / tasks),
     )
@@ -181,7 +181,7 @@ def stage_costs(work: Workload, cluster: Cluster, known: Coefficients) -> dict[s
         known.cooccurrence.at(pairs / cores) + merging,
         a_task * max(0, sizes.counting_tasks - cores),
         tokens_bytes + matrix_bytes,
-        handed_on * shuffled["cooccurrence, a nonzero of a task"],
+        handed_on * shuffled["cooccurrence, per nonzero of a task"],
         matrix_bytes,
         RUN_COPIES * RUN_BYTES * max(sizes.task_nonzeros, sizes.stored / sizes.row_blocks),
     )
@@ -192,7 +192,7 @@ def stage_costs(work: Workload, cluster: Cluster, known: Coefficients) -> dict[s
         fixed + (nonzero * sizes.nonzeros + cell * sizes.cells) / cores,
         a_task * max(0, row_groups + sizes.cells - 2 * cores),
         matrix_bytes + cells_bytes,
-        sizes.stored * shuffled["blocks, a stored nonzero"],
+        sizes.stored * shuffled["blocks, per stored nonzero"],
         cells_bytes,
         known.blocks_memory.each * sizes.nonzeros / sizes.num_blocks**2,
     )
@@ -200,7 +200,7 @@ def stage_costs(work: Workload, cluster: Cluster, known: Coefficients) -> dict[s
 
     numbers = work.vocabulary_size * work.vector_size
     side = parameter_bytes(work.vocabulary_size, work.vector_size)
-    vectors, text = numbers * each["vectors, a number"], numbers * each["vectors.txt, a number"]
+    vectors, text = numbers * each["vectors, per number"], numbers * each["vectors.txt, per number"]
     files = math.ceil(work.vocabulary_size / WORDS_PER_FILE)
     export = cost(
         known.export.at(numbers / min(files, cores)),

@@ -41,7 +41,7 @@ def draw_plots(records: Sequence[Record], folder: Path) -> list[Path]:
     total = np.array(medians(runs, lambda run: run["wall_seconds"]))
     axes.plot(tokens / 1e6, total / tokens * 1e6, "k--", marker="o", label="text to vectors")
 
-    figures["time-a-nonzero"], axes = _figure(plt, "Time a nonzero", "nanoseconds")
+    figures["time-a-nonzero"], axes = _figure(plt, "Time per nonzero", "nanoseconds")
     for cores in core_counts(records):
         own = main_runs(records, cores)
         for name, of in {
@@ -65,7 +65,7 @@ def draw_plots(records: Sequence[Record], folder: Path) -> list[Path]:
             axes.plot(tokens / 1e6, ratio, marker="o", label=name)
         axes.axhline(many / few, color="gray", linewidth=0.8)
 
-    figures["bytes"], axes = _figure(plt, "Bytes on disk a token", "bytes")
+    figures["bytes"], axes = _figure(plt, "Bytes on disk per token", "bytes")
     for dataset in DATASETS:
         size = np.array([median(run["bytes"][dataset] for run in same) for same in repeats])
         axes.plot(tokens / 1e6, size / tokens, marker="o", label=dataset)

@@ -80,7 +80,7 @@ class Work(NamedTuple):
         return 4 * 4 * (vector_size + 2) * self.sparse
 
     def flops(self, vector_size: int) -> float:
-        """Return additions and multiplications a nonzero."""
+        """Return additions and multiplications per nonzero."""
         return 6 * (vector_size + 2) * self.places
 
     def bytes(self, vector_size: int) -> float:
@@ -237,7 +237,7 @@ def main() -> None:
             if part.num_batches:
                 peaks = (gemm, memory["copy"], cached[vector_size])
                 print(share_row(name, part, grid, vector_size, peaks))
-    print("places, words, flop, bytes and gathers are a nonzero")
+    print("places, words, flop, bytes and gathers are per nonzero")
 
 
 if __name__ == "__main__":

@@ -83,7 +83,7 @@ def _neighbors(settings: NeighborsSettings) -> None:
             continue
         sys.stdout.write(f"{word}: {_listed(found)}\n")
     if unknown:
-        # the words that are known have been answered
+        # the answers for known words have been printed
         raise UnknownWordError("\n".join(unknown))
 
 

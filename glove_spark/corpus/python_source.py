@@ -1,10 +1,10 @@
 """Read documents that Spark's readers cannot read, and write tokens to object stores, with pyarrow.
 
-Spark reads object stores by connectors that are not part of it, and its writers rename; it goes by
-the names of files for their compression, and reads text as UTF-8 only. Here a Python data source
-hands the bytes of the documents to the JVM, which repairs, folds and splits them as it does those
-that it reads itself, and another writes the rows of tokens. All that a cluster needs for that is
-pyarrow.
+Spark reads object stores through connectors that are not part of it, and its writers rename files.
+It takes the compression from the file name, and reads text only as UTF-8. Here, a Python data
+source sends the bytes of the documents to the JVM, which repairs, lower-cases and splits them like
+those that it reads itself. Another one writes the rows of tokens. The cluster needs only pyarrow
+for that.
 """
 
 from __future__ import annotations
@@ -39,13 +39,13 @@ from glove_spark.store.compression import open_bytes
 from glove_spark.store.location import Location
 
 BYTES_PER_TASK = 64 << 20
-"""Of uncompressed text; a compressed file is one task's."""
+"""Bytes of uncompressed text per task; a compressed file is read by one task."""
 
 _CHUNK = 4 << 20
-"""Bytes read at once, and about the bytes of a batch."""
+"""Bytes per read, and approximately the bytes of a batch."""
 
 _BLANKS = re.compile(r"[\s,]*")
-"""Between the values of a JSON file; some put commas between objects."""
+"""The characters between the values of a JSON file; some files have commas between objects."""
 
 _TOKENS = pa.schema([pa.field("tokens", pa.list_(pa.string()))])
 
@@ -59,12 +59,12 @@ class Part(InputPartition):
     kind
         ``"lines"``, ``"whole"``, ``"json"``, ``"warc"``, ``"parquet"`` or ``"orc"``.
     start, stop
-        Bytes of uncompressed lines: those lines that begin in them. Row groups of Parquet and
-        stripes of ORC. Not used otherwise.
+        A range of bytes of uncompressed lines: the lines that begin in it. Row groups of Parquet
+        and stripes of ORC. Not used otherwise.
     column
-        Of tables and JSON.
+        The column, for tables and JSON.
     codec, encoding
-        Of text, as `Content` has them.
+        For text, as in `Content`.
     """
 
     file: Location
@@ -92,12 +92,12 @@ def read_values(
         ``"lines"`` or ``"whole"`` texts, the records of ``"warc"`` files, or the ``column`` of
         ``"parquet"`` or ``"orc"`` tables or of objects in ``"json"``.
     codec, encoding
-        Of text; an encoding of None is UTF-8.
+        For text; an encoding of None is UTF-8.
 
     Raises
     ------
     ConfigurationError
-        If a table has no such column of strings.
+        If a table has no column of strings with this name.
     InputError
         If a table cannot be read.
     """
@@ -126,7 +126,7 @@ def write_parquet(
 
 
 def _registered(spark: SparkSession, source: type[DataSource]) -> str:
-    """Register a data source under a name that no other has, and return the name."""
+    """Register a data source under a unique name, and return the name."""
     name = f"glove_spark_{uuid.uuid4().hex}"
     source.name = classmethod(lambda cls: name)  # type: ignore[method-assign, assignment]
     spark.dataSource.register(source)
@@ -140,7 +140,7 @@ def _parts(
     codec: str | None = None,
     encoding: str | None = None,
 ) -> Iterator[Part]:
-    """Cut a file into what tasks can read on their own."""
+    """Divide a file into parts that tasks can read independently."""
     if kind in ("parquet", "orc"):
         table = _opened(file, kind)
         check_column(_schema(table), column, file, kind)
@@ -155,12 +155,12 @@ def _parts(
 
 
 def check_column(schema: pa.Schema, column: str, file: Location, kind: str) -> None:
-    """Refuse a table without the column, or where it holds no strings.
+    """Raise an error if a table lacks the column, or the column is not of strings.
 
     Raises
     ------
     ConfigurationError
-        Naming what there is.
+        Names the columns, or the type, of the table.
     """
     if column not in schema.names:
         raise ConfigurationError(
@@ -178,12 +178,12 @@ def check_column(schema: pa.Schema, column: str, file: Location, kind: str) -> N
 
 
 def check_table(file: Location, kind: str, column: str) -> list[str]:
-    """Check that a table has the column, and return the names of all.
+    """Check that a table has the column, and return the names of all columns.
 
     Raises
     ------
     ConfigurationError
-        If it has not, or the column holds no strings.
+        If the column is missing, or is not of strings.
     InputError
         If it cannot be read.
     """
@@ -240,7 +240,7 @@ def _values(part: Part) -> Iterator[pa.Array]:
             column = table.read_stripe(part.start, columns=[part.column]).column(0)
         chunks = column.chunks if isinstance(column, pa.ChunkedArray) else [column]
         for chunk in chunks:
-            # rows of a large column come some at a time, so that no message outgrows Arrow's
+            # rows of a large column are sent in pieces, so that no message exceeds Arrow's limit
             for start in range(0, len(chunk), 1 << 12):
                 yield _as_utf8(chunk.slice(start, 1 << 12))
     elif part.kind == "json":
@@ -255,7 +255,7 @@ def _values(part: Part) -> Iterator[pa.Array]:
 
 
 def _as_utf8(values: pa.Array) -> pa.Array:
-    """Give strings of any type of Arrow's without looking whether they are UTF-8."""
+    """Return strings of any of Arrow's types, without checking that they are UTF-8."""
     if pa.types.is_dictionary(values.type):
         values = values.dictionary_decode()
     if pa.types.is_string_view(values.type):
@@ -264,9 +264,9 @@ def _as_utf8(values: pa.Array) -> pa.Array:
 
 
 def _json_texts(part: Part) -> Iterator[bytes | None]:
-    """Read the column of every object in a file of arrays and objects, however they are laid out.
+    """Read the column of every object in a file of arrays and objects, in any layout.
 
-    Null where an object lacks it, or where an array holds something else.
+    Null if an object lacks the column, or if an array contains something else.
     """
     with _open_text(part) as source:
         text = source.read().decode("utf-8", "surrogateescape").lstrip("\ufeff")
@@ -291,7 +291,7 @@ def _after_blanks(text: str, place: int) -> int:
 
 
 def _encoded(text: str) -> bytes:
-    # a lone surrogate of a JSON escape is no text either: the JVM counts and replaces its bytes
+    # a lone surrogate of a JSON escape is not text: the JVM counts and replaces its bytes
     try:
         return text.encode("utf-8", "surrogateescape")
     except UnicodeEncodeError:
@@ -299,7 +299,7 @@ def _encoded(text: str) -> bytes:
 
 
 def _warc_texts(part: Part) -> Iterator[bytes | None]:
-    """Read the text of every conversion record, as Common Crawl's WET files have them."""
+    """Read the text of every conversion record, as in Common Crawl's WET files."""
     seen = 0
     for text in _records(part):
         seen += 1
@@ -315,7 +315,7 @@ def _records(part: Part) -> Iterator[bytes]:
     with _open_text(part) as source:
         whole = source.readline().endswith(b"\r\n")
         if not whole:
-            # its line ends were changed, so the lengths in the headers are wrong
+            # the line ends of the file were changed, so the lengths in the headers are wrong
             for record in re.split(rb"(?m)^WARC/1\.\d$", source.read()):
                 head, _, body = record.partition(b"\n\n")
                 if b"WARC-Type: conversion" in head:
@@ -349,7 +349,7 @@ def _in_batches(texts: Iterable[bytes | None]) -> Iterator[pa.Array]:
 
 @contextmanager
 def _open_text(part: Part, start: int = 0) -> Iterator[io.BufferedReader]:
-    """Open a text as UTF-8, decompressed, at a place of an uncompressed one."""
+    """Open a text as UTF-8, decompressed; an uncompressed one at a given position."""
     with open_bytes(part.file, part.codec, start) as raw:
         plain: Any = raw if part.encoding is None else _Recoded(raw, part.encoding)
         with io.BufferedReader(plain, _CHUNK) as source:
@@ -357,12 +357,12 @@ def _open_text(part: Part, start: int = 0) -> Iterator[io.BufferedReader]:
 
 
 class _Recoded(io.RawIOBase):
-    """A stream of another encoding as UTF-8; bytes that are none in it stay as they are."""
+    """A stream of another encoding as UTF-8; bytes that are not valid in it stay unchanged."""
 
     def __init__(self, source: IO[bytes], encoding: str) -> None:
         self._source = source
         wide = encoding.lower().replace("_", "-").startswith(("utf-16", "utf-32"))
-        # what cannot be decoded goes on as it is, and is counted and replaced by the JVM
+        # bytes that cannot be decoded are passed on, and the JVM counts and replaces them
         errors = "replace" if wide else "surrogateescape"
         self._decoder = codecs.getincrementaldecoder(encoding)(errors)
         self._held = b""
@@ -383,8 +383,8 @@ class _Recoded(io.RawIOBase):
 
 
 def _lines(part: Part) -> Iterator[pa.Array]:
-    """Read the lines that begin in the part's bytes; all where it has none."""
-    # the byte before the part tells whether a line begins with it
+    """Read the lines that begin in the range of the part; all lines if it has no range."""
+    # the byte before the part shows whether a line begins with the part
     place = max(part.start - 1, 0)
     held: list[bytes] = []
     held_bytes = 0
@@ -396,7 +396,7 @@ def _lines(part: Part) -> Iterator[pa.Array]:
             if not line:
                 break
             place += len(line)
-            # lines end as Spark's reader has it: with a line feed, a carriage return, or both
+            # lines end as in Spark's reader: with a line feed, a carriage return, or both
             held += line.splitlines() if b"\r" in line else [line.rstrip(b"\n")]
             held_bytes += len(line)
             if held_bytes >= _CHUNK:
@@ -407,7 +407,7 @@ def _lines(part: Part) -> Iterator[pa.Array]:
 
 
 def _as_strings(values: Sequence[bytes | None]) -> pa.Array:
-    """Make a column of strings without looking whether they are UTF-8: the JVM repairs them."""
+    """Make a column of strings without checking that they are UTF-8: the JVM repairs them."""
     return pa.array(values, pa.binary()).view(pa.string())
 
 
@@ -417,7 +417,7 @@ class _Written(WriterCommitMessage):
 
 
 class _Writer(DataSourceArrowWriter):
-    """Writes each task's rows to a file of its own."""
+    """Write the rows of each task to a separate file."""
 
     def __init__(self, output: Location, row_group_bytes: int, compression: str) -> None:
         self._output = output
@@ -441,7 +441,7 @@ class _Writer(DataSourceArrowWriter):
         return _Written(name)
 
     def commit(self, messages: list[WriterCommitMessage | None]) -> None:
-        """Delete what tasks wrote whose results are not those that count."""
+        """Delete the files of task attempts whose results were not accepted."""
         counted = {message.name for message in messages if isinstance(message, _Written)}
         for info in self._output.walk():
             if info.is_file and info.base_name not in counted:

@@ -103,12 +103,12 @@ class Ledger:
             ledger = cls(int(content["revision"]), str(content["lexicon"]), batches, total)
         except (TypeError, KeyError, ValueError, AttributeError) as error:
             raise DatasetError(
-                f"the ledger of batches cannot be read ({error!r}); make the counts again in "
+                f"the list of batches cannot be read ({error!r}); make the counts again in "
                 "another output folder"
             ) from None
         if total and not set(total.batches) <= set(batches):
             raise DatasetError(
-                "the ledger of batches is damaged: its sum contains batches that it does not list; "
+                "the list of batches is damaged: its sum contains batches that it does not list; "
                 "make the counts again in another output folder"
             )
         return ledger

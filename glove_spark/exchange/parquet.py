@@ -38,7 +38,9 @@ class ParquetSource(SliceableSource):
                     self._groups.append((file, group, count))
                     self.num_words += count
         if not self.num_words:
-            raise InputError(f"{self.shown} holds no vectors")
+            raise InputError(
+                f"{self.shown} contains no vectors; name another file, or make it again"
+            )
         self.vector_size = 0
         self.vector_size = next(self.rows(0, 1)).rows.shape[1]
 

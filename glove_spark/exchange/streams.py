@@ -77,7 +77,7 @@ def head_of(location: Location, *, numpy: bool) -> bytes:
     if head.startswith(_UTF16) or every_other.count(0) > 0.8 * len(every_other) > 4:
         found = "UTF-16 text; write it as UTF-8 (iconv -f utf-16 -t utf-8)"
     if found is not None:
-        raise InputError(f"{location.shown} is {found}; it holds no vectors")
+        raise InputError(f"{location.shown} is {found}, or name another file of vectors")
     return head
 
 

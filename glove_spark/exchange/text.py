@@ -63,14 +63,18 @@ class TextSource(VectorSource):
         head_of(location, numpy=False)
         first = list(itertools.islice(itertools.chain.from_iterable(self._lines()), 2))
         if not first or not first[0].strip():
-            raise InputError(f"{self.shown} holds no vectors")
+            raise InputError(
+                f"{self.shown} contains no vectors; name another file, or make it again"
+            )
         columns = [len(line.split()) for line in first]
         header = _HEADER.fullmatch(first[0])
         self._header_lines = 0
         if header is not None:
             words, size = int(header[1]), int(header[2])
             if len(first) == 1 or words == 0 or size == 0:
-                raise InputError(f"{self.shown} holds no vectors")
+                raise InputError(
+                    f"{self.shown} contains no vectors; name another file, or make it again"
+                )
             # "5 3" may be the word "5" with one number: then the lines below have two columns too
             if columns[1] != 2 or (size == 1 and self._count() == words + 1):
                 self._header_lines, self.num_words, self.vector_size = 1, words, size

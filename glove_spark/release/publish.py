@@ -79,7 +79,11 @@ def publish_version(
     current = current_version(root)
     before = version_folder(root, current) if current is not None and current != name else None
     if before is not None and manifest_of(before / "vectors") is None:
-        log.warning("publish: the current version %s has no vectors any more", current)
+        log.warning(
+            "publish: the current version %s no longer has vectors, so %s is not compared with it",
+            current,
+            name,
+        )
         before = None
     older = before is not None and made_at(version) < made_at(before)
     if older and not rollback:

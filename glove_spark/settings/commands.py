@@ -181,7 +181,7 @@ class PageSettings(QuestionsSettings):
         "(pip install 'glove_spark[umap]'), otherwise PCA",
         one_of("auto", "umap", "pca"),
     )
-    # browsers draw one dot per word, and the page needs some 160 bytes per word
+    # browsers draw one dot per word, and the page needs about 160 bytes per word
     map_words: int = option(
         3000, "show this number of the most frequent words on the map", between(2, 10_000)
     )
@@ -237,7 +237,7 @@ class PlotNeighborsSettings(VectorsSettings):
 
 @dataclass(frozen=True, kw_only=True)
 class MovedWordsSettings(Settings):
-    """Which words that moved are listed."""
+    """Which of the words that moved are listed."""
 
     number: int = option(
         20,
@@ -346,7 +346,7 @@ class ImportCSettings(Settings):
     overwrite: bool = option(False, "replace existing datasets")
 
     def check_together(self) -> None:
-        """Check that there is a file to import."""
+        """Check that a file to import is given."""
         if not self.cooccurrence and not self.parameters:
             raise ConfigurationError(
                 "nothing to import; give --cooccurrence FILE or --parameters FILE"

@@ -1,4 +1,4 @@
-"""Bring the results of tasks to the driver, all of them."""
+"""Bring all results of tasks to the driver, or raise an error."""
 
 from __future__ import annotations
 

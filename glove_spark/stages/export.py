@@ -23,14 +23,15 @@ from glove_spark.stages.stage import Job, Stage
 from glove_spark.store.format_versions import FORMAT_VERSIONS
 
 WORDS_PER_FILE = 200_000
-"""At d = 300 a file is some 200 MB, and a task holds twice that."""
+"""Words per file. At d = 300 a file has about 200 MB, and a task needs twice that in memory."""
 
 RAREST = 100
-"""Words whose mean vector an unknown word is given, as the C program does."""
+"""The number of rarest words whose mean vector becomes that of unknown words, as in the C
+program."""
 
 
 def build_vectors(job: Job) -> Mapping[str, Any]:
-    """Write ``word, vector`` in the order of ids, one task a range of ids."""
+    """Write ``word, vector`` in the order of ids, one task per range of ids."""
     settings: ExportSettings = job.settings
     vocabulary = job.inputs["vocabulary"]
     vectors = ModelVectors(job.inputs["model"], settings.vectors)
@@ -59,7 +60,7 @@ def build_vectors(job: Job) -> Mapping[str, Any]:
 
 
 def _mean(job: Job, vectors: ModelVectors, starts: list[int]) -> NDArray[np.float32]:
-    """Return the mean of all words' vectors; ranges are added in their order."""
+    """Return the mean of the vectors of all words; ranges are added in order."""
     vocabulary_size, _ = vectors.shape
 
     def total(start: int) -> NDArray[np.float64]:

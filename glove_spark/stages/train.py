@@ -1,7 +1,7 @@
 """Train: run epochs of rounds over the cells, and write a checkpoint after each epoch.
 
-An epoch starts from the files of the one before, so a run that ended in the
-middle resumes at the last whole epoch and ends with the same bytes.
+An epoch starts from the files of the previous one, so an interrupted run resumes after the last
+complete epoch and ends with the same bytes.
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ log = logging.getLogger(__name__)
 
 
 def build_model(job: Job) -> Mapping[str, Any]:
-    """Train on `Job.inputs` ``blocks``; `Job.output` may hold a run to resume."""
+    """Train on `Job.inputs` ``blocks``; `Job.output` may contain a run to resume."""
     settings: TrainSettings = job.settings
     blocks, vocabulary = job.inputs["blocks"], Vocabulary.read(job.inputs["vocabulary"].location)
     grid = BlockGrid(len(vocabulary), int(blocks.facts["num_blocks"]))
@@ -115,7 +115,7 @@ def build_model(job: Job) -> Mapping[str, Any]:
             near,
             history,
             epoch,
-            # the margins were measured of cells that were checked
+            # the margins were measured on cells that were checked
             check_cells=epoch == first and not objective.needs_margins,
         )
         prune_epochs(model, epoch, settings.keep_epochs)
@@ -156,7 +156,7 @@ def build_model(job: Job) -> Mapping[str, Any]:
 
 
 def check_settings(settings: TrainSettings, grid: BlockGrid, vocabulary: Vocabulary) -> None:
-    """Check what only the data can tell, before the first job.
+    """Check the settings that depend on the data, before the first job.
 
     Raises
     ------
@@ -188,7 +188,7 @@ def _terms(
     grid: BlockGrid,
     counts: NDArray[np.int64],
 ) -> AllTerms:
-    """Return what the objective knows of every word."""
+    """Return the terms of the objective per word."""
     log_keep = None
     if job.settings.subsample > 0:
         log_keep = log_keep_factors(counts, job.settings.subsample)
@@ -206,7 +206,7 @@ def _terms(
 
 
 def _resume(job: Job, model: Location) -> list[EpochRecord]:
-    """Return the history up to the last whole epoch; empty where there is none."""
+    """Return the history up to the last complete epoch; empty if there is none."""
     history = committed_epochs(model)
     while history and not is_whole(model, history[-1], job.hasher):
         log.warning("train: the checkpoint of epoch %d is damaged and not used", history[-1].epoch)
@@ -295,7 +295,7 @@ def _train_epoch(
 def _held_out_cost(
     job: Job, blocks: Dataset, plan: EpochPlan, placement: Placement
 ) -> HeldOutCost | None:
-    """Measure the held-out nonzeros; None where the blocks were made without."""
+    """Return the cost of the held-out nonzeros; None if the blocks have none."""
     nnz = int(blocks.facts["held_out_nnz"])
     if not nnz:
         return None

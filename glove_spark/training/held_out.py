@@ -28,9 +28,9 @@ def held_out_cost(
     Parameters
     ----------
     cells
-        Those that have a file.
+        The cells that have a file.
     placement
-        Where the parameters are.
+        The files of the parameters.
     nnz
         Held-out nonzeros of the whole matrix.
     """
@@ -40,7 +40,7 @@ def held_out_cost(
         held_out = read_held_out(held_out_file(plan.blocks, p, q))
         found = [_cost(plan, placement, cell, held_out)]
         if plan.symmetric:
-            # the file of a cell on the diagonal has one of (i, j) and (j, i), and the diagonal
+            # the file of a cell on the diagonal contains one of (i, j) and (j, i), and the diagonal
             mirrored = held_out.chosen(held_out.rows != held_out.cols) if p == q else held_out
             found.append(_cost(plan, placement, (q, p), mirrored.transposed()))
         return found

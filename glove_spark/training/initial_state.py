@@ -21,7 +21,7 @@ from glove_spark.training.warm_start import NewWords, WarmStart
 from glove_spark.training.word_terms import AllTerms
 
 INITIAL = 3
-"""Keeps what is drawn here apart from what else is derived from the seed."""
+"""Separates these random numbers from others of the same seed."""
 
 
 def write_initial_state(
@@ -37,7 +37,7 @@ def write_initial_state(
 ) -> EpochRecord:
     """Write epoch 0: one task per block and side.
 
-    Biases that are anchored follow the counts, also those of words that a warm start knows.
+    Anchored biases are computed from the counts, also for words that a warm start knows.
     """
     describe(spark, "train: initial parameters")
     places = [(side, block) for side in range(len(SIDES)) for block in range(grid.num_blocks)]

@@ -29,7 +29,7 @@ def averaged_out(tmp_path_factory):
     run += ["--min-count", "2", "--window-size", "30", "--num-blocks", str(BLOCKS), *TRAIN]
     code, output = finish(start(run), timeout=SECONDS)
     assert code == 0, output
-    assert f"the averaging schedule, {MERGES} rounds and merges an epoch" in output
+    assert f"the averaging schedule, {MERGES} rounds and merges per epoch" in output
     return folder / "out"
 
 

@@ -328,7 +328,7 @@ def test_tables_replace_what_stands_between_their_marks(sweep):
 
 
 def test_cost_table_tells_growth_from_fixed_cost(sweep):
-    row = next(line for line in cost_table(sweep) if line.startswith("vocabulary, us a token"))
+    row = next(line for line in cost_table(sweep) if line.startswith("vocabulary, us per token"))
     assert row.split()[-1] in ("(+0%)", "(-0%)")
     assert float(row.split()[-3]) == pytest.approx(0.5)
 

@@ -149,7 +149,7 @@ def test_a_ledger_is_read_back():
     "content", [1, {}, {"batches": {"a": {}}}, {"batches": {}, "sum": 3, "revision": 0}]
 )
 def test_what_is_no_ledger_is_refused(content):
-    with pytest.raises(DatasetError, match="the ledger of batches cannot be read"):
+    with pytest.raises(DatasetError, match="the list of batches cannot be read"):
         Ledger.of({"batches": content})
 
 

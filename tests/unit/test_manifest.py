@@ -212,7 +212,7 @@ def test_what_follows_a_corpus_is_not_made_at_once(tmp_path):
 
 def test_a_fingerprint_that_is_not_the_recipes_is_refused(dataset):
     rewritten(dataset, settings={"window_size": 6})
-    with pytest.raises(DatasetError, match="its fingerprint is not that of its recipe"):
+    with pytest.raises(DatasetError, match="its fingerprint does not match its content"):
         Manifest.read(dataset)
 
 

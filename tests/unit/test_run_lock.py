@@ -60,7 +60,7 @@ def test_the_lock_of_a_dead_process_is_taken_away(root, log_lines):
     leave_lock(root, pid=ended.pid)
     with hold_lock(root, "train"):
         assert len(locks(root)) == 1
-    assert any("the lock of a dead run is removed: process" in line for line in log_lines)
+    assert any("removed the lock of a run that has ended: process" in line for line in log_lines)
 
 
 def test_a_number_that_went_to_another_process_does_not_live_on(root):

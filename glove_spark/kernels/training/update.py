@@ -227,7 +227,9 @@ class _Trainer:
     ) -> Float32:
         """Return what is to be taken from the words' values; change their moments."""
         if words.elements is None:
-            raise ValueError('adagrad="adam" needs parameters with its state')
+            raise ValueError(
+                'adagrad="adam" needs parameters with its state; make them with initial_parameters'
+            )
         d, n, values = self.vector_size, products.num_rows, words.values
         step = self.workspace.array("step", *values.shape)
         self._both_ways(products, e, e, values, out=step)
