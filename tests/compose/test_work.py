@@ -23,10 +23,12 @@ vector_size = 8
 """
 
 
-def ask(address, **headers):
+def ask(address, sent=None, **headers):
     """Return the code and the text of an answer."""
+    if sent is not None:
+        headers["Content-Type"] = "application/json"
     try:
-        request = urllib.request.Request(address, headers=headers)
+        request = urllib.request.Request(address, sent, headers)
         with urllib.request.urlopen(request, timeout=20) as answer:
             return answer.status, answer.read().decode()
     except HTTPError as refused:
@@ -63,8 +65,15 @@ def test_airflow_makes_the_version_of_a_day_that_is_over(cluster, days):
     before = len(cluster.master_page()["completedapps"])
     cluster.run("--profile", "airflow", "up", "--build", "--detach")
     cluster.wait_for_health("airflow", seconds=300)
-    # no page without a password
-    assert ask("http://127.0.0.1:8090/api/v2/dags")[0] == 401
+    # no page without the password that was made
+    page = "http://127.0.0.1:8090"
+    assert ask(f"{page}/api/v2/dags")[0] == 401
+    file = "/airflow/simple_auth_manager_passwords.json.generated"
+    [(user, password)] = json.loads(cluster.inside("airflow", "cat", file)).items()
+    account = json.dumps({"username": user, "password": password}).encode()
+    token = json.loads(ask(f"{page}/auth/token", account)[1])["access_token"]
+    text = ask(f"{page}/api/v2/dags", Authorization=f"Bearer {token}")[1]
+    assert [dag["dag_id"] for dag in json.loads(text)["dags"]] == ["glove_daily"]
     pointer = "readlink /shared/daily/current || true"
 
     def published():
