@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import time
@@ -96,7 +97,7 @@ class ComposeCluster:
     def alive_workers(self) -> int:
         return sum(each["state"] == "ALIVE" for each in self.master_page()["workers"])
 
-    def wait_for_health(self, *services: str, seconds: float = 180) -> None:
+    def wait_for_health(self, *services: str, seconds: float = 400) -> None:
         """Wait until all containers of these services are healthy."""
         for service in services:
             for container in self.containers(service):
@@ -111,7 +112,7 @@ class ComposeCluster:
         self.ask_engine("cp", f"{self.containers('master')[0]}:{folder}", str(target))
 
 
-def wait_until(condition: Callable[[], bool], what: str, seconds: float = 180) -> None:
+def wait_until(condition: Callable[[], bool], what: str, seconds: float = 400) -> None:
     """Wait for a condition; that a page does not answer yet is no error."""
     deadline = time.monotonic() + seconds
     while True:
@@ -121,3 +122,19 @@ def wait_until(condition: Callable[[], bool], what: str, seconds: float = 180) -
         if time.monotonic() > deadline:
             raise TimeoutError(f"waited {seconds:g} s for {what}")
         time.sleep(0.5)
+
+
+def check_rights(cluster: ComposeCluster, service: str) -> None:
+    """Check in running containers what the compose file says of their rights and ports."""
+    for container in cluster.containers(service):
+        status = cluster.ask_engine("exec", container, "cat", "/proc/self/status")
+        assert re.search(r"^CapEff:\s+0+$", status, re.MULTILINE)
+        assert re.search(r"^NoNewPrivs:\s+1$", status, re.MULTILINE)
+        assert cluster.ask_engine("exec", container, "id", "-u").strip() == "10001"
+        write = [cluster.engine, "exec", container, "touch", "/opt/mine"]
+        found = subprocess.run(write, capture_output=True, text=True)
+        assert found.returncode != 0
+        assert "Read-only file system" in found.stderr
+        ports = cluster.inspect(container)["NetworkSettings"]["Ports"] or {}
+        hosts = {bound["HostIp"] for each in ports.values() for bound in each or []}
+        assert hosts <= {"127.0.0.1"}

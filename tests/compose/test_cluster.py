@@ -1,13 +1,12 @@
 """docker-compose.yml in containers: README's commands, faults, rights. Run by make test-compose."""
 
-import re
 import subprocess
 import time
 import urllib.request
 
 import pytest
 
-from tests.compose.engine import wait_until
+from tests.compose.engine import check_rights, wait_until
 from tests.harness.small_run import results
 
 pytestmark = pytest.mark.compose
@@ -52,7 +51,7 @@ def test_a_worker_container_killed_in_training_changes_no_byte(cluster, first_ru
     remove_again(cluster)
     process = begin_training(cluster)
     cluster.ask_engine("kill", cluster.containers("worker")[0])
-    output, _ = process.communicate(timeout=240)
+    output, _ = process.communicate(timeout=900)
     assert process.returncode == 0, output[-4000:]
     assert model_of(cluster, tmp_path) == results(first_run, ["model"])
     cluster.run("up", "--detach")
@@ -63,7 +62,7 @@ def test_a_run_survives_a_restart_of_all_workers(cluster, first_run, tmp_path):
     remove_again(cluster)
     process = begin_training(cluster)
     cluster.run("restart", "worker")
-    output, _ = process.communicate(timeout=240)
+    output, _ = process.communicate(timeout=900)
     assert process.returncode == 0, output[-4000:]
     assert model_of(cluster, tmp_path) == results(first_run, ["model"])
 
@@ -103,22 +102,9 @@ def test_workers_scale_and_their_pages_are_reached_through_the_masters(cluster):
                 assert "Spark Worker at" in answer.read().decode()
 
 
-def test_containers_have_no_capability_and_a_read_only_root(cluster):
-    for service in ("master", "worker", "history"):
-        status = cluster.inside(service, "cat", "/proc/self/status")
-        assert re.search(r"^CapEff:\s+0+$", status, re.MULTILINE)
-        assert re.search(r"^NoNewPrivs:\s+1$", status, re.MULTILINE)
-        assert cluster.inside(service, "id", "-u").strip() == "10001"
-        with pytest.raises(subprocess.CalledProcessError):
-            cluster.inside(service, "touch", "/opt/glove_spark/conf/mine")
-
-
-def test_ports_are_on_loopback(cluster):
-    for service in ("master", "worker", "history"):
-        for container in cluster.containers(service):
-            ports = cluster.inspect(container)["NetworkSettings"]["Ports"] or {}
-            hosts = {bound["HostIp"] for each in ports.values() for bound in each or []}
-            assert hosts <= {"127.0.0.1"}
+@pytest.mark.parametrize("service", ["master", "worker", "history"])
+def test_containers_have_no_capability_a_read_only_root_and_ports_on_loopback(cluster, service):
+    check_rights(cluster, service)
 
 
 def test_secret_is_unreadable_for_others(cluster):

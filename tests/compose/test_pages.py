@@ -42,7 +42,7 @@ def test_four_pages_lead_to_each_other_and_describe_jobs(cluster, first_run):
         wait_until(lambda: "Spark Worker at" in text_of(browser), "the worker's page")
         assert running["id"] in text_of(browser)
 
-        output, _ = process.communicate(timeout=240)
+        output, _ = process.communicate(timeout=900)
         assert process.returncode == 0, output[-4000:]
         browser.get("http://127.0.0.1:18080")
         listed = lambda: running["id"] in text_of(browser)  # noqa: E731

@@ -8,7 +8,7 @@ from urllib.error import HTTPError
 
 import pytest
 
-from tests.compose.engine import PROJECT, wait_until
+from tests.compose.engine import PROJECT, check_rights, wait_until
 from tests.harness.small_run import RUN_OPTIONS, results
 
 pytestmark = pytest.mark.compose
@@ -38,6 +38,7 @@ def ask(address, sent=None, **headers):
 def test_a_notebook_fits_the_estimator_on_the_cluster(cluster):
     cluster.run("--profile", "notebook", "up", "--build", "--detach")
     cluster.wait_for_health("notebook")
+    check_rights(cluster, "notebook")
     listed = cluster.inside("notebook", "jupyter", "server", "list")
     token = re.search("token=([0-9a-f]{32,})", listed)[1]
     contents = "http://127.0.0.1:8888/api/contents"
@@ -65,6 +66,7 @@ def test_airflow_makes_the_version_of_a_day_that_is_over(cluster, days):
     before = len(cluster.master_page()["completedapps"])
     cluster.run("--profile", "airflow", "up", "--build", "--detach")
     cluster.wait_for_health("airflow", seconds=300)
+    check_rights(cluster, "airflow")
     # no page without the password that was made
     page = "http://127.0.0.1:8090"
     assert ask(f"{page}/api/v2/dags")[0] == 401
@@ -100,6 +102,7 @@ def test_a_run_on_object_storage_has_the_same_bytes(cluster, first_run, tmp_path
     cluster.run("up", "--build", "--detach")
     wait_until(lambda: cluster.alive_workers() == 2, "two workers")
     cluster.wait_for_health("storage")
+    check_rights(cluster, "storage")
     cluster.run("run", "--rm", "copy", "/corpus", "s3://glove/texts")
     said = cluster.run("run", "--rm", "submit", "run", "--input", "s3://glove/texts",
                        "--output", "s3://glove/out", *RUN_OPTIONS).stdout  # fmt: skip
