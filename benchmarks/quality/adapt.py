@@ -14,7 +14,8 @@ the published vectors do as they are: the cost is that of the start. The similar
 vectors that a user holds in the end: the adapted ones for the books' words, and for all others the
 published ones; it is asked of the pairs with a word that is not in the books, and of all. With
 `--unseen` the vectors are trained on the paragraphs that train the classifier alone, so that those
-which test it are new text, as a classifier's input is. `start`
+which test it are new text, as a classifier's input is. The accuracy "joined" uses the published
+vectors of all words that are not in the text the vectors were trained on. `start`
 times the start from 400,000 random published words at d = 300, and what memory it takes. Records
 are appended to records/adapt.jsonl.
 """
@@ -148,6 +149,7 @@ def books(given: argparse.Namespace) -> Record:
             "held_out": model.facts["held_out_costs"][-1],
             "held_out_unobserved": model.facts["held_out_unobserved_costs"][-1],
             "accuracy": accuracy(vectors, *paragraphs),
+            "accuracy_joined": accuracy(everything, *paragraphs),
             "known": model.facts["known_words"],
             "known_tokens": model.facts["known_token_share"],
             "seconds": round(seconds, 1),

@@ -20,7 +20,7 @@ from benchmarks.scale_model.growth import (
 
 
 def draw_plots(records: Sequence[Record], folder: Path) -> list[Path]:
-    """Draw time a token, time a nonzero, speed-up and bytes; return the files."""
+    """Draw time per token, time per nonzero, speed-up and bytes; return the files."""
     import matplotlib
 
     matplotlib.use("Agg")
@@ -76,7 +76,7 @@ def draw_plots(records: Sequence[Record], folder: Path) -> list[Path]:
         axes.set_ylim(bottom=0)
         axes.legend(fontsize="small")
         files.append(folder / f"{name}.png")
-        # without dates and versions, the same records draw the same bytes
+        # without dates and versions, so that the same records give the same bytes
         figure.savefig(files[-1], dpi=100, metadata={"Software": None})
         plt.close(figure)
     return files

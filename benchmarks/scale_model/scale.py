@@ -52,7 +52,7 @@ PYTHON_WORD_BYTES = 65
 
 
 def main() -> None:
-    """Print the tables, and write them into the document if asked to."""
+    """Print the tables, and write them to the page if requested."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -200,7 +200,7 @@ def check_table(records: Sequence[Record], merges: Sequence[Record]) -> list[str
 
 
 def predict_local(known: Coefficients, run: Record, cores: int) -> dict[str, float]:
-    """Predict the seconds of a run's stages from its tokens alone, on the sweep's own machine."""
+    """Predict the seconds of the stages of a run from its tokens, on the machine of the sweep."""
     options, growth = run["options"], known.growth
     words = growth.vocabulary.at(run["tokens"])
     work = Workload(
@@ -211,7 +211,7 @@ def predict_local(known: Coefficients, run: Record, cores: int) -> dict[str, flo
         options["window-size"],
         options["num-blocks"],
     )
-    # one machine: nothing crosses a network, and fixed costs and rounds hold its driver's time
+    # one machine: there is no network, and fixed costs and rounds include the driver's time
     machine = Cluster(1, cores, float("inf"), float("inf"), 0.0, 0.0)
     costs = {name: cost.seconds for name, cost in stage_costs(work, machine, known).items()}
     numbers = words * options["vector-size"]

@@ -4,7 +4,9 @@ import os
 import re
 import subprocess
 import sys
+from pathlib import Path
 
+import pyspark
 import pytest
 
 from glove_spark.errors import SetupError
@@ -119,6 +121,25 @@ def test_a_java_of_somebody_elses_that_cannot_open_a_name_is_told_so():
         refuse_names_java_cannot_open(ALocale("ANSI_X3.4-1968"), ["a.txt", "größe.txt"])
     refuse_names_java_cannot_open(ALocale("ANSI_X3.4-1968"), ["a.txt"])
     refuse_names_java_cannot_open(ALocale("UTF-8"), ["größe.txt"])
+
+
+@pytest.mark.cluster
+def test_spark_submit_in_a_locale_without_utf8_names_the_file_and_the_remedy(tmp_path):
+    (tmp_path / "größe.txt").write_text("the cat\n" * 50, "utf-8")
+    submit = Path(pyspark.__file__).parent / "bin" / "spark-submit"
+    job = Path(__file__).parents[2] / "jobs" / "glove_tokenize.py"
+    command = [submit, "--master", "local[1]", job, "--input", ".", "--output", tmp_path / "o"]
+    environment = {k: v for k, v in os.environ.items() if k != "LANG"}
+    environment |= {"PYSPARK_PYTHON": sys.executable, "LC_ALL": "C"}
+    answer = subprocess.run(
+        command, capture_output=True, cwd=tmp_path, env=environment, timeout=300, check=False
+    )
+    # spark-submit writes what the program says to its own standard output
+    said = (answer.stdout + answer.stderr).decode("utf-8", "replace")
+    assert answer.returncode == 6, said
+    assert "start it with LC_ALL=C.UTF-8" in said
+    assert "Traceback" not in said
+    assert not (tmp_path / "o" / "tokens").exists()
 
 
 def permitted(*command):
