@@ -31,7 +31,7 @@ def test_four_pages_lead_to_each_other_and_describe_jobs(cluster, first_run):
     [running] = cluster.master_page()["activeapps"]
     with browsers.headless_browser() as browser:
         browser.get("http://127.0.0.1:8080")
-        assert text_of(browser).startswith("Spark Master at spark://master:7077")
+        assert "Spark Master at spark://master:7077" in text_of(browser)
         follow(browser, running["name"])
         jobs = r"train: epoch \d+/12, round [12]/2"
         wait_until(lambda: re.search(jobs, text_of(browser)), "the jobs of the application")
