@@ -5,6 +5,7 @@ import time
 import urllib.request
 
 import pytest
+import yaml
 
 from tests.compose.engine import check_rights, wait_until
 from tests.harness.small_run import results
@@ -93,8 +94,8 @@ def test_another_secret_is_refused(cluster):
 
 
 def test_workers_scale_and_their_pages_are_reached_through_the_masters(cluster):
-    cluster.run("up", "--detach", "--scale", "worker=3")
-    wait_until(lambda: cluster.alive_workers() == 3, "three workers")
+    cluster.run("up", "--detach", "--scale", "worker=4")
+    wait_until(lambda: cluster.alive_workers() == 4, "four workers")
     for worker in cluster.master_page()["workers"]:
         if worker["state"] == "ALIVE":
             address = f"http://127.0.0.1:8080/proxy/{worker['id']}/"
@@ -105,6 +106,17 @@ def test_workers_scale_and_their_pages_are_reached_through_the_masters(cluster):
 @pytest.mark.parametrize("service", ["master", "worker", "history"])
 def test_containers_have_no_capability_a_read_only_root_and_ports_on_loopback(cluster, service):
     check_rights(cluster, service)
+
+
+def test_the_override_example_changes_workers(cluster):
+    files = ("docker-compose.yml", "docker-compose.override.example.yml")
+    words = [word for file in files for word in ("--file", file)]
+    worker = yaml.safe_load(cluster.run(*words, "config").stdout)["services"]["worker"]
+    assert int(worker["environment"]["SPARK_WORKER_CORES"]) == 4
+    assert worker["environment"]["SPARK_WORKER_MEMORY"] == "8g"
+    assert worker["environment"]["GLOVE_SPARK_MASTER"] == "spark://master:7077"
+    # version 2 of compose words it otherwise
+    assert 4 in (worker.get("scale"), worker.get("deploy", {}).get("replicas"))
 
 
 def test_secret_is_unreadable_for_others(cluster):

@@ -8,7 +8,8 @@ from contextlib import contextmanager
 
 from selenium import webdriver
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+_NAMES = ("chromium", "chromium-browser", "google-chrome")
+CHROMIUM = next(filter(None, map(shutil.which, _NAMES)), None)
 DRIVER = shutil.which("chromedriver")
 MISSING = "no chromium and chromedriver (Debian: apt-get install chromium-driver)"
 
