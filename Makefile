@@ -6,6 +6,7 @@
 # make test-compose  docker-compose.yml in containers, on docker or podman; PYTHON_IMAGE names a base
 # make lint       ruff, mypy
 # make format     what ruff can mend
+# make audit      known vulnerabilities of what the images install; needs a service that knows them
 # make dist       what a cluster is sent: wheel, zip for --py-files, environment for --archives
 # make soak       50 runs on a cluster of this machine, something killed in each
 # make year       365 daily batches, a crash per week, against one count of all
@@ -67,6 +68,10 @@ lint:
 	$(RUN) ruff check .
 	$(RUN) ruff format --check .
 	$(RUN) mypy
+
+audit:
+	@scripts/setup.sh dev
+	.venv/bin/python scripts/audit.py
 
 format:
 	@scripts/setup.sh dev
