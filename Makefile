@@ -6,6 +6,7 @@
 # make test-compose  docker-compose.yml in containers, on docker or podman; PYTHON_IMAGE names a base
 # make lint       ruff, mypy
 # make format     format the code, and fix what ruff can fix
+# make audit      check the packages of the images for known vulnerabilities; needs a service that lists them
 # make dist       files for a cluster: wheel, zip for --py-files, environment for --archives
 # make soak       50 runs on a cluster of processes on this machine; in each, one process is killed
 # make year       365 daily batches with a crash per week, compared with counting everything at once
@@ -67,6 +68,10 @@ lint:
 	$(RUN) ruff check .
 	$(RUN) ruff format --check .
 	$(RUN) mypy
+
+audit:
+	@scripts/setup.sh dev
+	.venv/bin/python scripts/audit.py
 
 format:
 	@scripts/setup.sh dev

@@ -130,17 +130,7 @@ def build_model(job: Job) -> Mapping[str, Any]:
             break
     start_folder(model).delete()
     return {
-        "epoch": history[-1].epoch,
-        "cost": history[-1].cost,
-        "unobserved_cost": history[-1].unobserved_cost,
-        "costs": [record.cost for record in history[1:]],
-        "unobserved_costs": [record.unobserved_cost for record in history[1:]],
-        "held_out_costs": [record.held_out_cost for record in history[1:]],
-        "held_out_unobserved_costs": [record.held_out_unobserved_cost for record in history[1:]],
-        "epoch_seconds": [record.seconds for record in history[1:]],
-        "nonzeros_per_second": [
-            round(record.nnz / record.seconds) for record in history[1:] if record.seconds
-        ],
+        **_facts_of(history),
         "stopped_early": stopped,
         "vector_size": settings.vector_size,
         "adagrad": settings.accumulators,
@@ -152,6 +142,24 @@ def build_model(job: Job) -> Mapping[str, Any]:
         "known_token_share": None
         if found is None
         else round(known_token_share(found.known, vocabulary.counts), 6),
+    }
+
+
+def _facts_of(history: list[EpochRecord]) -> dict[str, Any]:
+    """Return what the manifest says of the epochs; the first record is the state before them."""
+    last, epochs = history[-1], history[1:]
+    return {
+        "epoch": last.epoch,
+        "cost": last.cost,
+        "unobserved_cost": last.unobserved_cost,
+        "costs": [record.cost for record in epochs],
+        "unobserved_costs": [record.unobserved_cost for record in epochs],
+        "held_out_costs": [record.held_out_cost for record in epochs],
+        "held_out_unobserved_costs": [record.held_out_unobserved_cost for record in epochs],
+        "epoch_seconds": [record.seconds for record in epochs],
+        "nonzeros_per_second": [
+            round(record.nnz / record.seconds) for record in epochs if record.seconds
+        ],
     }
 
 
@@ -218,6 +226,38 @@ def _resume(job: Job, model: Location) -> list[EpochRecord]:
     return history
 
 
+def _plan(
+    job: Job,
+    blocks: Dataset,
+    grid: BlockGrid,
+    terms: Broadcast[AllTerms],
+    near: Broadcast[WarmStart] | None,
+    epoch: int,
+    *,
+    check_cells: bool,
+) -> EpochPlan:
+    """Collect what the tasks of an epoch need."""
+    settings: TrainSettings = job.settings
+    return EpochPlan(
+        epoch=epoch,
+        seed=settings.seed,
+        blocks=blocks.location,
+        symmetric=bool(blocks.facts["symmetric"]),
+        model=job.output,
+        grid=grid,
+        vector_size=settings.vector_size,
+        update=StepSettings(
+            learning_rate=learning_rate_of(settings, epoch),
+            damping=settings.damping,
+            objective=objective_of(settings),
+            adagrad=settings.accumulators,  # type: ignore[arg-type]
+        ),
+        terms=terms,
+        check_cells=check_cells,
+        near=near,
+    )
+
+
 def _train_epoch(
     job: Job,
     blocks: Dataset,
@@ -230,25 +270,7 @@ def _train_epoch(
     check_cells: bool,
 ) -> EpochRecord:
     settings: TrainSettings = job.settings
-    rate = learning_rate_of(settings, epoch)
-    plan = EpochPlan(
-        epoch=epoch,
-        seed=settings.seed,
-        blocks=blocks.location,
-        symmetric=bool(blocks.facts["symmetric"]),
-        model=job.output,
-        grid=grid,
-        vector_size=settings.vector_size,
-        update=StepSettings(
-            learning_rate=rate,
-            damping=settings.damping,
-            objective=objective_of(settings),
-            adagrad=settings.accumulators,  # type: ignore[arg-type]
-        ),
-        terms=terms,
-        check_cells=check_cells,
-        near=near,
-    )
+    plan = _plan(job, blocks, grid, terms, near, epoch, check_cells=check_cells)
     plan.folder.make_folder()
     placement: Placement = placement_of(job.output, epoch - 1, grid.num_blocks)
     started = time.perf_counter()
@@ -274,7 +296,7 @@ def _train_epoch(
         epoch=epoch,
         cost=math.fsum(loss.cost_sum for loss in losses) / max(nnz, 1),
         nnz=nnz,
-        learning_rate=rate,
+        learning_rate=plan.update.learning_rate,
         seconds=time.perf_counter() - started,
         unobserved_cost=math.fsum(loss.unobserved_sum for loss in losses) / max(nnz, 1)
         if settings.unobserved > 0
