@@ -6,7 +6,6 @@ import logging
 import os
 import re
 import stat
-import sys
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -18,7 +17,7 @@ from glove_spark.errors import EmptyInputError, InputError
 from glove_spark.settings.stages import TokenizeSettings
 from glove_spark.store.checksums import Hasher, file_states
 from glove_spark.store.dataset import MARKER
-from glove_spark.store.location import Location
+from glove_spark.store.location import Location, not_utf8
 from glove_spark.store.manifest import fingerprint
 
 log = logging.getLogger(__name__)
@@ -236,14 +235,8 @@ def _local_files(root: Location, search: FileSearch) -> Iterator[tuple[Location,
         folders.sort()
         for name in sorted(names):
             path = os.path.join(parent, name)
-            try:
-                # as the bytes of the name, which may not be UTF-8
-                path.encode()
-            except UnicodeEncodeError:
-                how = "" if sys.getfilesystemencoding() == "utf-8" else ", or set LC_ALL=C.UTF-8"
-                raise InputError(
-                    f"input={os.fsencode(path)!r} has a name that is not UTF-8 here; rename it{how}"
-                ) from None
+            if problem := not_utf8(path):
+                raise InputError(f"input={problem}")
             if not os.path.exists(path):
                 search.broken.append(path)
             elif os.path.isfile(path):

@@ -10,6 +10,7 @@ import errno
 import json
 import os
 import re
+import sys
 import uuid
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -41,6 +42,16 @@ TEMPORARY = ".tmp"
 """Ending of files and folders that have not been published yet."""
 
 
+def not_utf8(path: str) -> str | None:
+    """Say that the name of a path is not UTF-8, and what to do; None if it is UTF-8."""
+    try:
+        path.encode()
+    except UnicodeEncodeError:
+        how = "" if sys.getfilesystemencoding() == "utf-8" else ", or set LC_ALL=C.UTF-8"
+        return f"{os.fsencode(path)!r} has a name that is not UTF-8; rename it{how}"
+    return None
+
+
 @dataclass(frozen=True)
 class Location:
     """A file or folder, local or remote.
@@ -61,10 +72,13 @@ class Location:
         Raises
         ------
         ConfigurationError
-            If the URI's scheme is unknown, or the URI contains a password or key.
+            If the URI's scheme is unknown, the URI contains a password or key, or the name is not
+            UTF-8.
         """
         if isinstance(path, Location):
             return path
+        if problem := not_utf8(os.fspath(path)):
+            raise ConfigurationError(problem)
         text = _with_known_scheme(os.fspath(path))
         if "://" not in text:
             # the path is kept as it is, not percent-encoded: names may contain spaces and '%'

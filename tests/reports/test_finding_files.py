@@ -11,10 +11,11 @@ import pytest
 
 from glove_spark.corpus.content import content_of
 from glove_spark.corpus.files import find_files
-from glove_spark.errors import EmptyInputError, InputError
+from glove_spark.errors import ConfigurationError, EmptyInputError, InputError
 from glove_spark.settings.stages import TokenizeSettings
 from glove_spark.store.dataset import claim_folder
 from glove_spark.store.location import Location
+from glove_spark.vectors.word_vectors import WordVectors
 
 
 def found(*inputs, **settings):
@@ -232,3 +233,16 @@ def test_a_pipe_in_a_folder_is_no_file(write):
     folder = write("a.txt", "one").parent
     os.mkfifo(folder / "pipe")
     assert found(folder)[0] == ["a.txt"]
+
+
+def test_names_that_are_not_utf8_are_refused_by_name(tmp_path):
+    name = os.fsdecode(b"caf\xe9.txt")
+    (tmp_path / name).write_text("one two")
+    wanted = r"caf\\xe9\.txt' has a name that is not UTF-8; rename it"
+    with pytest.raises(InputError, match=wanted):
+        found(tmp_path)
+    # and as the path of any setting
+    with pytest.raises(ConfigurationError, match=wanted):
+        found(tmp_path / name)
+    with pytest.raises(ConfigurationError, match=wanted):
+        WordVectors.load(tmp_path / name)
