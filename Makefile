@@ -1,24 +1,25 @@
 # make demo       environment, Java if it is missing, and the pipeline on a real corpus
-# make test       every test that runs in minutes
-# make test-unit  those without Java, seconds
-# make test-slow  proofs on the reference corpus, and packed environments
+# make test       all tests that are not slow: half an hour
+# make test-unit  only tests that need no Java
+# make test-slow  tests on the reference corpus, and of packed environments
 # make test-airflow  the DAG in a real Airflow, in .venv-airflow: a quarter of an hour
 # make test-compose  docker-compose.yml in containers, on docker or podman; PYTHON_IMAGE names a base
 # make lint       ruff, mypy
-# make format     what ruff can mend
-# make dist       what a cluster is sent: wheel, zip for --py-files, environment for --archives
-# make soak       50 runs on a cluster of this machine, something killed in each
-# make year       365 daily batches, a crash per week, against one count of all
-# make benchmark  the standard corpus
-# make docs       what documents repeat of the code
-# make docs-site  the documentation site, in site/
-# make release-check  sdist and wheel, checked, and the wheel tried in a fresh environment
-# make clean      all of it away
+# make format     format the code, and fix what ruff can fix
+# make audit      check the packages of the images for known vulnerabilities; needs a service that lists them
+# make dist       files for a cluster: wheel, zip for --py-files, environment for --archives
+# make soak       50 runs on a cluster of processes on this machine; in each, one process is killed
+# make year       365 daily batches with a crash per week, compared with counting everything at once
+# make benchmark  speed and quality on the standard corpus
+# make docs       generate docs/OPTIONS.md and glove_spark/ml/accessors.pyi from the code
+# make docs-site  build the documentation site in site/
+# make release-check  build and check sdist and wheel, and try the wheel in a fresh environment
+# make clean      delete everything that the targets made
 
 PYTHON ?=
 export PYTHON
 
-# the interpreter by a relative path: the folder's name may hold spaces
+# a relative path of the interpreter, because the folder's name may contain spaces
 RUN = .venv/bin/python -m
 
 .PHONY: demo test test-unit test-slow test-airflow test-compose fuzz lint format dist soak year docs docs-site \
@@ -28,7 +29,7 @@ demo:
 	@scripts/setup.sh run
 	@$(RUN) glove_spark.cli demo --output demo-output
 
-# two processes: half of a test's time is Java that starts; the tests of one file share a session
+# two processes: half of the time of a test is the start of Java; the tests of one file share a session
 test:
 	@scripts/setup.sh dev
 	$(RUN) pytest -m "not slow and not compose" -n 2 --dist loadfile
@@ -37,12 +38,12 @@ test-unit:
 	@scripts/setup.sh dev
 	$(RUN) pytest tests/unit
 
-# proofs on the standard corpus; needs GLOVE_SPARK_DATA and half an hour
+# tests on the standard corpus; they need GLOVE_SPARK_DATA and half an hour
 test-slow:
 	@scripts/setup.sh dev
 	$(RUN) pytest -m slow
 
-# Airflow wants other versions of many packages, hence an environment of its own
+# Airflow needs other versions of many packages, so it has a separate environment
 test-airflow: .venv-airflow/installed
 	@scripts/setup.sh dev
 	$(RUN) pytest tests/airflow tests/examples -m airflow
@@ -57,7 +58,7 @@ test-compose:
 	@scripts/setup.sh dev
 	$(RUN) pytest tests/compose -m compose
 
-# readers of every format on damaged bytes, 2,000 examples each: some minutes
+# readers of every format on damaged bytes, 2,000 examples each: a few minutes
 fuzz:
 	@scripts/setup.sh dev
 	HYPOTHESIS_PROFILE=fuzz $(RUN) pytest tests/unit/test_hostile_bytes.py
@@ -67,6 +68,10 @@ lint:
 	$(RUN) ruff check .
 	$(RUN) ruff format --check .
 	$(RUN) mypy
+
+audit:
+	@scripts/setup.sh dev
+	.venv/bin/python scripts/audit.py
 
 format:
 	@scripts/setup.sh dev
@@ -81,14 +86,14 @@ soak:
 	@scripts/setup.sh dev
 	$(RUN) tests.harness.soak --runs 50
 
-# what documents repeat of the code
+# generated from the code
 docs:
 	@scripts/setup.sh dev
 	$(RUN) glove_spark.settings.documentation > docs/OPTIONS.md
 	.venv/bin/python -c 'from glove_spark.ml.accessors import as_stub; print(as_stub(), end="")' \
 		> glove_spark/ml/accessors.pyi
 
-# a warning is an error: a link that leads nowhere, a page outside the navigation
+# a warning is an error: a broken link, a page outside the navigation
 docs-site:
 	@scripts/setup.sh dev
 	NO_MKDOCS_2_WARNING=1 $(RUN) mkdocs build --strict

@@ -1,1 +1,1 @@
-"""What is measured, how, and the last results."""
+"""Benchmarks, and the records of their results."""

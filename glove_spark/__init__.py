@@ -1,7 +1,7 @@
 """Train GloVe word vectors on your own text, with Apache Spark.
 
-The names below are all that most programs need. They are imported when they are first used, so that
-what works without Spark (the command line's help, `WordVectors`) starts without it.
+Most programs need only the names below. They are imported when they are first used, so that parts
+that work without Spark (the help of the command line, `WordVectors`) start without it.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 A message names the setting or file, its value, the rule that it breaks and the
 remedy. The command line prints the message without a traceback and exits with
-the class's code; anything else that escapes is a defect and exits with 1.
+the code of the class. Any other exception is a bug, and the exit code is 1.
 """
 
 from __future__ import annotations
@@ -27,28 +27,28 @@ class InputError(GloveSparkError):
 
 
 class EmptyInputError(InputError):
-    """What was named is there, and holds no text."""
+    """The given input exists but contains no text."""
 
 
 class UnknownWordError(InputError, KeyError):
-    """A word that was asked for has no vector or no counts; a `KeyError` as gensim raises."""
+    """A requested word has no vector or no counts; also a `KeyError`, as in gensim."""
 
     # a KeyError shows the repr of its argument
     __str__ = Exception.__str__
 
 
 class OutputError(GloveSparkError):
-    """The output folder cannot take the result: it is full, foreign or in use."""
+    """The output folder cannot be written: it is full, in use, or has files of other programs."""
 
     exit_code = 4
 
 
 class StorageError(OutputError, OSError):
-    """A disk, HDFS or object store refuses, or does not answer; an `OSError` too."""
+    """A disk, HDFS or object store refuses a request or does not answer; also an `OSError`."""
 
 
 class DatasetError(GloveSparkError):
-    """A dataset of ours is incomplete, damaged, too new or made by other settings."""
+    """A dataset is incomplete, damaged, too new or made with other settings."""
 
     exit_code = 5
 
@@ -60,16 +60,16 @@ class SetupError(GloveSparkError):
 
 
 class DivergenceError(GloveSparkError):
-    """Training produced a cost that is not finite or grows without bound."""
+    """The cost of training is not finite, or grows without bound."""
 
     exit_code = 7
 
 
 class QualityError(GloveSparkError):
-    """New vectors are worse than those that they would take the place of."""
+    """New vectors are worse than those that they would replace."""
 
     exit_code = 8
 
 
 INTERRUPTED_EXIT_CODE = 130
-"""What a run ended by Ctrl-C or SIGTERM exits with, as shells expect."""
+"""The exit code of a run that Ctrl-C or SIGTERM ended, as shells expect."""

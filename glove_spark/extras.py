@@ -15,16 +15,16 @@ def require(module: str, extra: str, purpose: str) -> Any:
     Parameters
     ----------
     module
-        Its dotted name.
+        The dotted name of the module.
     extra
-        The extra of this package that installs it.
+        The extra of glove_spark that installs it.
     purpose
-        What needs it, the start of the sentence of the error.
+        What needs the module; the error begins with it.
 
     Raises
     ------
     SetupError
-        If it is not installed; the message has the command that installs it.
+        If it is not installed; the message contains the command that installs it.
     """
     try:
         return importlib.import_module(module)
@@ -39,5 +39,5 @@ def require(module: str, extra: str, purpose: str) -> Any:
 
 
 def installed(module: str) -> bool:
-    """Tell whether a module can be imported, without importing it."""
+    """Return whether a module can be imported, without importing it."""
     return find_spec(module) is not None

@@ -38,7 +38,7 @@ PIPELINE: tuple[Stage, ...] = (
     VECTORS,
     VECTORS_TEXT,
 )
-"""The stage of every dataset, in an order in which inputs come first."""
+"""The stage of every dataset, ordered so that inputs come first."""
 
 
 def run_pipeline(spark: SparkSession, config: PipelineConfig) -> dict[str, Dataset]:
@@ -62,7 +62,7 @@ def run_command(spark: SparkSession, command: str, config: PipelineConfig) -> li
     Raises
     ------
     DatasetError
-        If a dataset was made by other settings and ``config.run.overwrite`` is
+        If a dataset was made with other settings and ``config.run.overwrite`` is
         not set.
     InputError
         If an earlier stage has not been run.
@@ -80,7 +80,7 @@ def _run_stages(
     *,
     overwrite: bool,
 ) -> dict[str, Dataset]:
-    """Run some stages while no other run works on the output folder."""
+    """Run some stages while holding the lock of the output folder."""
     run = config.run
     root = Location.of(run.output)
     claim_folder(root)
@@ -113,12 +113,12 @@ def _summarize(
     known: Mapping[str, Dataset],
     seconds: float,
 ) -> None:
-    """Log the line by which a run is judged: made, skipped, how long, how well."""
+    """Log the summary of a run: what was made or skipped, time and quality."""
     parts = [f"made {', '.join(made)}"] if made else []
     parts += [f"skipped {', '.join(skipped)}"] if skipped else []
     model = known.get("model")
     if model is not None:
-        # None where there was nothing to train on, or nothing held out
+        # None if there was nothing to train on, or nothing was held out
         held_out = (model.facts.get("held_out_costs") or [None])[-1]
         costs = {"cost": model.facts.get("cost"), "held-out cost": held_out}
         parts += [f"{name} {cost:.6g}" for name, cost in costs.items() if cost is not None]
@@ -137,7 +137,7 @@ def run_update(
     update: UpdateSettings,
     counting: Mapping[str, Any],
 ) -> None:
-    """Add a batch to the counts of ``run.output``, take one out, add them up, or re-rank words.
+    """Add a batch to the counts of ``run.output``, remove one, compact them, or assign new ids.
 
     Parameters
     ----------
@@ -147,7 +147,7 @@ def run_update(
     Raises
     ------
     DatasetError
-        If the batch is there already, or was counted by other settings.
+        If the batch was already added, or was counted with other settings.
     """
     root = Location.of(run.output)
     claim_folder(root)

@@ -1,15 +1,15 @@
 """The process that forks Spark's Python workers, without the delays of Spark's own daemon.
 
-Spark starts this as ``spark.python.daemon.module``; it must be installed where executors run. Two
-things cost each task 20 to 40 ms under Spark's own:
+Spark starts this module as ``spark.python.daemon.module``; it must be installed on the executors.
+With Spark's own daemon, two things cost each task 20 to 40 ms:
 
-- The JVM tells a worker its task in several small messages. TCP sends the second once the first is
-  acknowledged, and a worker acknowledges after 40 ms, hoping to send something along. Here workers
-  acknowledge at once, and send at once themselves.
-- After a task the worker looks for garbage, also among all that was ever imported: some hundred
-  thousand objects that stay for good. Here these are set aside.
+- The JVM sends a task to a worker in several small messages. TCP sends the second one only after
+  the first was acknowledged, and the worker's system delays this by up to 40 ms. Here, workers
+  acknowledge and send at once.
+- After a task, the worker collects garbage, and examines all objects of imported modules: about a
+  hundred thousand that are never freed. Here, these are excluded.
 
-What tasks of ours need is imported before the first worker is forked, once for all of them.
+Modules that tasks need are imported once, before the first worker is forked.
 """
 
 from __future__ import annotations
@@ -25,16 +25,16 @@ from contextlib import suppress
 from pyspark import daemon
 
 Worker = Callable[[socket.socket, bool], int]
-"""Runs one task: asked through the socket, by a JVM that may have proved who it is."""
+"""A function that runs one task, received through the socket from an authenticated JVM."""
 
 
 def import_ahead() -> None:
-    """Import what tasks need; forks of this process have it.
+    """Import the modules that tasks need, so that forks of this process have them.
 
-    They do not have numpy's global random state: each draws numbers of its own, as if it had
+    Numpy's global random state is not shared: each fork draws different numbers, as if it had
     imported numpy itself.
     """
-    # what is not installed here, a task that needs it will say
+    # if a module is not installed here, the task that needs it raises the error
     with suppress(ImportError):
         importlib.import_module("glove_spark.stages.cooccurrence")
         random = importlib.import_module("numpy").random
@@ -44,7 +44,7 @@ def import_ahead() -> None:
 
 
 def without_waiting(worker: Worker) -> Worker:
-    """Return a function that runs one task as ``worker`` does, in a process of its own."""
+    """Return a function that runs one task as ``worker`` does, in a separate process."""
     imported = 0
 
     def run(connection: socket.socket, authenticated: bool) -> int:
@@ -53,7 +53,7 @@ def without_waiting(worker: Worker) -> Worker:
         code = worker(connection, authenticated)
         if len(sys.modules) > imported:
             imported = len(sys.modules)
-            # what is garbage already must not be set aside with the rest
+            # existing garbage must be freed first, not excluded with the rest
             gc.collect()
             gc.freeze()
         return code
@@ -62,11 +62,11 @@ def without_waiting(worker: Worker) -> Worker:
 
 
 def answer_at_once(connection: socket.socket) -> None:
-    """Let a connection acknowledge and send without delay."""
+    """Make a connection acknowledge and send without delay."""
     if connection.family not in (socket.AF_INET, socket.AF_INET6):
         return
     connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    # Linux has this; it wears off as a connection goes on, so every task has to ask for it
+    # only on Linux; the system resets it during a connection, so every task sets it again
     if hasattr(socket, "TCP_QUICKACK"):
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)
 

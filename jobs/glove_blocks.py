@@ -1,4 +1,4 @@
-"""Co-occurrence matrix to training blocks, as a spark-submit job.
+"""Divide the co-occurrence matrix into blocks for training, as a spark-submit job.
 
     spark-submit jobs/glove_blocks.py --output /shared/out
 

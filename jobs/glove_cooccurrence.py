@@ -1,4 +1,4 @@
-"""Tokens to the co-occurrence matrix, as a spark-submit job.
+"""Count the co-occurrences of words, as a spark-submit job.
 
     spark-submit jobs/glove_cooccurrence.py --output /shared/out
 

@@ -1,4 +1,4 @@
-"""Model to vectors, as a spark-submit job.
+"""Write vectors from the model, as a spark-submit job.
 
     spark-submit jobs/glove_export.py --output /shared/out
 

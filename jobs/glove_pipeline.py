@@ -1,4 +1,4 @@
-"""Corpus to vectors: the whole pipeline, as a spark-submit job.
+"""Run the whole pipeline, from a corpus to vectors, as a spark-submit job.
 
     spark-submit jobs/glove_pipeline.py --input /shared/corpus --output /shared/out
 

@@ -1,4 +1,4 @@
-"""A version of a model made the current one, as a spark-submit job.
+"""Make a version of a model the current one, as a spark-submit job.
 
     spark-submit jobs/glove_publish.py --output /shared/out --version 2026-11-20
 

@@ -1,4 +1,4 @@
-"""Corpus to one row of tokens per document, as a spark-submit job.
+"""Read a corpus and write one row of tokens per document, as a spark-submit job.
 
     spark-submit jobs/glove_tokenize.py --input /shared/corpus --output /shared/out
 

@@ -1,4 +1,4 @@
-"""Training blocks to a model, as a spark-submit job.
+"""Train a model on the blocks, as a spark-submit job.
 
     spark-submit jobs/glove_train.py --output /shared/out
 

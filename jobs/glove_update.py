@@ -1,4 +1,4 @@
-r"""A batch of text to the counts that follow a corpus, as a spark-submit job.
+r"""Add a batch of text to existing counts (incremental updates), as a spark-submit job.
 
     spark-submit jobs/glove_update.py --input /news/2026-11-20 --output /shared/out \
         --batch 2026-11-20

@@ -1,4 +1,4 @@
-"""Tokens to the words that get a vector, as a spark-submit job.
+"""Choose the words that get a vector, as a spark-submit job.
 
     spark-submit jobs/glove_vocabulary.py --output /shared/out
 

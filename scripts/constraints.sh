@@ -1,23 +1,34 @@
 #!/bin/sh
-# Make conf/docker/constraints.txt, what the image installs, from pyproject.toml:
+# Make the lists of exact versions that the images install, of what they are made for:
+#
+#   conf/docker/constraints.txt   the cluster, from pyproject.toml
+#   conf/docker/notebook.txt      JupyterLab, from conf/docker/notebook.in
+#   conf/airflow/constraints.txt  Airflow, from conf/airflow/requirements.txt
 #
 #   scripts/constraints.sh            keep the versions that still fit, add and drop packages
 #   scripts/constraints.sh --upgrade  the newest versions
-#   scripts/constraints.sh --check    exit code 1 if the file is not current
+#   scripts/constraints.sh --check    exit code 1 if a list is not current, 6 if no index of
+#                                     packages can be asked
 #
 # 3.11 is the oldest Python of a base image that is tried; its versions run on later ones.
 set -eu
 cd "$(dirname "$0")/.."
-file=conf/docker/constraints.txt
 made=$(mktemp)
 trap 'rm -f "$made"' EXIT
-cp "$file" "$made"
 upgrade=
 [ "${1:-}" != --upgrade ] || upgrade=--upgrade
-.venv/bin/uv pip compile --quiet --python-version 3.11 --python-platform linux --no-annotate \
-    --custom-compile-command scripts/constraints.sh $upgrade --output-file "$made" pyproject.toml
-if [ "${1:-}" = --check ]; then
-    diff -u "$file" "$made"
-else
-    cat "$made" > "$file"
-fi
+code=0
+for pair in pyproject.toml:conf/docker/constraints.txt conf/docker/notebook.in:conf/docker/notebook.txt \
+    conf/airflow/requirements.txt:conf/airflow/constraints.txt; do
+    file=${pair#*:}
+    # the versions that are there are kept
+    cat "$file" > "$made" 2>/dev/null || :
+    .venv/bin/uv pip compile --quiet --python-version 3.11 --python-platform linux --no-annotate \
+        --custom-compile-command scripts/constraints.sh $upgrade --output-file "$made" "${pair%:*}" || exit 6
+    if [ "${1:-}" != --check ]; then
+        cat "$made" > "$file"
+    elif ! diff -u "$file" "$made"; then
+        code=1
+    fi
+done
+exit $code

@@ -1,16 +1,16 @@
 #!/bin/sh
-# A day's text into the counts, a version of the model that follows, and the version published:
-# what cron and systemd run, and conf/airflow/glove_daily.py does as a task per stage.
+# Add the text of a day to the counts, train a new version of the model, and publish it. cron and
+# systemd run this script; conf/airflow/glove_daily.py does the same with one task per stage.
 #
 #   scripts/daily.sh OUTPUT CORPUS [DAY]
 #
-# The text is CORPUS/DAY; DAY is yesterday (UTC) unless it is given. Ends with the exit code of the
-# first command that fails; run it again and what is done is skipped. Environment, as for the DAG:
+# The text is CORPUS/DAY; the default of DAY is yesterday (UTC). The exit code is that of the
+# first command that fails. If it runs again, complete steps are skipped. Environment, as for the DAG:
 #   GLOVE_DAILY_CONFIG                             a TOML file of options
 #   GLOVE_DAILY_ANALOGIES, GLOVE_DAILY_SIMILARITY  files of the quality gate
-#   GLOVE_DAILY_MARGIN (1), GLOVE_DAILY_KEEP (7)   points it may fall by, versions that stay
+#   GLOVE_DAILY_MARGIN (1), GLOVE_DAILY_KEEP (7)   points by which scores may fall, versions to keep
 #   GLOVE_DAILY_EPOCHS (5), GLOVE_DAILY_WARM_EPOCHS (3, 0: never start from the current version)
-#   GLOVE_DAILY_METRICS                            a folder that a collector of Prometheus reads
+#   GLOVE_DAILY_METRICS                            a folder that a Prometheus collector reads
 set -eu
 if [ $# -lt 2 ] || [ $# -gt 3 ]; then
     echo "usage: scripts/daily.sh OUTPUT CORPUS [DAY]" >&2
@@ -20,7 +20,7 @@ output=${1%/} corpus=${2%/} day=${3:-$(date -u -d yesterday +%F)}
 # the checkout's own environment, if it has one
 PATH="$(dirname "$0")/../.venv/bin:$PATH"
 
-# glove COMMAND OPTION... : run one command, with the options that all have
+# glove COMMAND OPTION... : run one command with the common options
 glove() {
     command=$1
     shift
@@ -33,7 +33,7 @@ glove() {
     glove-spark "$command" "$@"
 }
 
-# the day whose version is current; nothing where there is none
+# the day of the current version; empty if there is none
 current=""
 if [ -L "$output/current" ]; then current=$(basename "$(readlink "$output/current")"); fi
 

@@ -1,4 +1,4 @@
-"""What tests of several layers share: datasets made on the spot."""
+"""Fixtures of several kinds of tests: small datasets."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from glove_spark.store.manifest import Dataset, Manifest, Recipe, list_files
 
 pytest_plugins = ("tests.spark_fixtures",)
 
-# a busy machine is not a defect: no test asserts a time
+# a busy machine is not a bug: no test asserts a time
 hypothesis.settings.register_profile("glove_spark", deadline=None)
 hypothesis.settings.register_profile("fuzz", deadline=None, max_examples=8000)
 hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "glove_spark"))
@@ -76,7 +76,7 @@ HOSTILE = (
     "tyranny",
     "Ünïçødé",
 )
-"""Words that a page could take for something else, among them an innocent one."""
+"""Words that a page could interpret as markup, among them a normal one."""
 
 
 @pytest.fixture
@@ -124,7 +124,7 @@ def trained_folder(publish_matrix, tmp_path) -> Location:
 
 @pytest.fixture
 def shared_data() -> Path:
-    """The reference data beside the project; the test is skipped where there is none."""
+    """The reference data; the test is skipped if there is none."""
     folder = os.environ.get("GLOVE_SPARK_DATA")
     if not folder:
         pytest.skip("GLOVE_SPARK_DATA is not set: it names the folder of the reference data")
@@ -133,7 +133,7 @@ def shared_data() -> Path:
 
 @pytest.fixture
 def log_lines() -> Iterator[list[str]]:
-    """What the library logs during the test, as progress is shown by default."""
+    """The log lines of the library during the test, at the default verbosity."""
     lines: list[str] = []
 
     class Collect(logging.Handler):

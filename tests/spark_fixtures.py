@@ -1,7 +1,7 @@
 """One Spark session for all tests that need one.
 
-It starts with the first test that asks for it: a run of unit tests never
-waits for a JVM.
+It starts with the first test that needs it: a run of unit tests never waits
+for a JVM.
 """
 
 from __future__ import annotations
@@ -26,20 +26,20 @@ from glove_spark.store.manifest import list_files
 
 DATASETS = ("tokens", "vocabulary", "cooccurrence", "blocks", "model", "vectors", "vectors.txt")
 SMALL = ["--min-count", "1", "--vector-size", "4", "--epochs", "2", "--num-blocks", "2"]
-"""Options of a run of seconds."""
+"""Options of a run that takes seconds."""
 
 
 @pytest.fixture(scope="session")
 def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
-    """Start local[2], with everything that Spark writes in one temporary folder."""
+    """Start local[2], with all files of Spark in one temporary folder."""
     scratch: Path = tmp_path_factory.mktemp("spark")
-    # workers would take PATH's python3, which may be another one without our dependencies
+    # workers would use python3 of PATH, which may not have the dependencies
     os.environ["PYSPARK_PYTHON"] = sys.executable
     os.environ["PYSPARK_DRIVER_PYTHON"] = sys.executable
-    # two workers with as many BLAS threads as cores each would fight over the cores
+    # two workers, each with as many BLAS threads as cores, would compete for the cores
     for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
         os.environ[name] = "1"
-    # a host name that does not resolve must not fail the tests
+    # the tests must not fail if the host name does not resolve
     os.environ["SPARK_LOCAL_IP"] = "127.0.0.1"
     session = (
         SparkSession.builder.master("local[2]")
@@ -54,12 +54,12 @@ def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
         # no port, no web server, no history
         .config("spark.ui.enabled", "false")
         .config("spark.ui.showConsoleProgress", "false")
-        # nothing may be left in the folder the tests run from
+        # no files may remain in the working folder of the tests
         .config("spark.sql.warehouse.dir", str(scratch / "warehouse"))
         .config("spark.local.dir", str(scratch / "local"))
-        # 200 shuffle partitions for a few hundred rows are 200 tasks too many
+        # the default of 200 shuffle partitions is too much for a few hundred rows
         .config("spark.sql.shuffle.partitions", "2")
-        # equal on every machine, whatever its clock says
+        # the same on every machine, in any time zone
         .config("spark.sql.session.timeZone", "UTC")
         .getOrCreate()
     )
@@ -71,7 +71,7 @@ def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
 
 @pytest.fixture(autouse=True)
 def _leave_no_trace(request: pytest.FixtureRequest) -> Iterator[None]:
-    """Forget what one test cached, so that no test leans on another."""
+    """Clear the cache after a test, so that tests are independent."""
     yield
     if "spark" in request.fixturenames:
         request.getfixturevalue("spark").catalog.clearCache()
@@ -122,7 +122,7 @@ def books(tmp_path):
 
 
 def contents(out):
-    """Bytes of every data file, without manifests, records and metrics, which hold times."""
+    """Return the bytes of every data file, but not those of files that contain times."""
     return {
         f"{name}/{file}": (out / name / file if file else out / name).read_bytes()
         for name in DATASETS
@@ -134,11 +134,11 @@ def contents(out):
 
 @pytest.fixture
 def dying_rounds(monkeypatch):
-    """Training that dies in a round, and then goes on."""
+    """Training that fails in a round, and is then resumed."""
 
     @contextmanager
     def dying(number: int) -> Iterator[list[int]]:
-        """Die in that round, counted from 0, within the block; then list the rounds run after."""
+        """Fail in a round, counted from 0, within the block; then list the rounds that ran."""
         real, before, after = train.run_round, [], []
 
         def run_and_die(*arguments):

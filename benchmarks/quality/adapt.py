@@ -3,6 +3,7 @@
     glove-spark run --input $GLOVE_SPARK_DATA/data/wiki --output std/ --vector-size 50
     python -m benchmarks.quality.adapt books --published std/vectors.txt
     python -m benchmarks.quality.adapt books --published std/vectors.txt --gradsq 0.3 1 3 10
+    python -m benchmarks.quality.adapt books --published std/vectors.txt --unseen --seeds 1 2 3
     python -m benchmarks.quality.adapt start
 
 `books` counts the 18 books once, a tenth of the nonzeros held out, and trains from nothing, from
@@ -11,7 +12,10 @@ held-out cost, the accuracy of telling a paragraph's book (logistic regression o
 of the paragraphs train), the neighbours of new words, and similarity scores. `published` is what
 the published vectors do as they are: the cost is that of the start. The similarity is of the
 vectors that a user holds in the end: the adapted ones for the books' words, and for all others the
-published ones; it is asked of the pairs with a word that is not in the books, and of all. `start`
+published ones; it is asked of the pairs with a word that is not in the books, and of all. With
+`--unseen` the vectors are trained on the paragraphs that train the classifier alone, so that those
+which test it are new text, as a classifier's input is. The accuracy "joined" uses the published
+vectors of all words that are not in the text the vectors were trained on. `start`
 times the start from 400,000 random published words at d = 300, and what memory it takes. Records
 are appended to records/adapt.jsonl.
 """
@@ -19,7 +23,6 @@ are appended to records/adapt.jsonl.
 from __future__ import annotations
 
 import argparse
-import gzip
 import resource
 import tempfile
 import time
@@ -27,14 +30,18 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
-from scipy.optimize import minimize
-from scipy.special import log_softmax, softmax
 
-from benchmarks.quality.scores import SIMILARITY, reference_data
+from benchmarks.quality.books import (
+    accuracy,
+    books_of,
+    joined,
+    labelled_paragraphs,
+    similarities,
+    training_half,
+)
+from benchmarks.quality.scores import reference_data
 from benchmarks.records.record import HERE, Record, append_record, provenance
 from glove_spark.datasets.vocabulary import Vocabulary
-from glove_spark.evaluation import read_similarities, score_similarity
 from glove_spark.exchange.formats import convert, open_vectors
 from glove_spark.exchange.held_words import hold_words
 from glove_spark.exchange.source import MemorySource
@@ -46,7 +53,7 @@ from glove_spark.store.dataset import open_dataset
 from glove_spark.store.location import Location
 from glove_spark.vectors.word_vectors import WordVectors
 
-OPTIONS = ("stay", "gradsq", "seeds", "epochs", "words", "size")
+OPTIONS = ("stay", "gradsq", "seeds", "epochs", "unseen", "words", "size")
 """Which are recorded."""
 
 NEW_WORDS = 6
@@ -65,6 +72,11 @@ def main() -> None:
     parser.add_argument("--gradsq", type=float, nargs="*", default=[published_start.KNOWN_GRADSQ])
     parser.add_argument("--seeds", type=int, nargs="*", default=[1])
     parser.add_argument("--epochs", type=int, default=5)
+    parser.add_argument(
+        "--unseen",
+        action="store_true",
+        help="train vectors on the paragraphs that train the classifier alone",
+    )
     parser.add_argument("--words", type=int, default=400_000)
     parser.add_argument("--size", type=int, default=300)
     parser.add_argument("--record", default=str(HERE / "adapt.jsonl"))
@@ -80,10 +92,18 @@ def main() -> None:
 def books(given: argparse.Namespace) -> Record:
     """Train from nothing, from published vectors, and near them; score all."""
     data = reference_data()
-    files = sorted((data / "data" / "political").glob("*.txt.gz"))
+    files = books_of(data)
     published = WordVectors.load(given.published)
     size, root = published.vector_size, Path(given.output)
     counted = root / "counted"
+    paragraphs = labelled_paragraphs(files)
+    if given.unseen:
+        lines, _ = paragraphs
+        seen = [" ".join(lines[k]) for k in np.flatnonzero(training_half(len(lines)))]
+        root.mkdir(parents=True, exist_ok=True)
+        text = root / "seen.txt"
+        text.write_text("\n".join(seen) + "\n", "utf-8")
+        files = [text]
     spark = open_session("local[2]")
     base: dict[str, Any] = {
         "tokenize": {"input": tuple(map(str, files))},
@@ -92,7 +112,6 @@ def books(given: argparse.Namespace) -> Record:
     config = pipeline_config({**base, "run": {"output": str(counted)}})
     for stage in ("tokenize", "vocabulary", "cooccurrence", "blocks"):
         run_command(spark, stage, config)
-    paragraphs = labelled_paragraphs(files)
     nothing = {"learning_rate": 1e-9, "final_learning_rate": 1e-9, "epochs": 1}
     warm = {"warm_start": given.published}
     rows: list[Record] = []
@@ -130,6 +149,7 @@ def books(given: argparse.Namespace) -> Record:
             "held_out": model.facts["held_out_costs"][-1],
             "held_out_unobserved": model.facts["held_out_unobserved_costs"][-1],
             "accuracy": accuracy(vectors, *paragraphs),
+            "accuracy_joined": accuracy(everything, *paragraphs),
             "known": model.facts["known_words"],
             "known_tokens": model.facts["known_token_share"],
             "seconds": round(seconds, 1),
@@ -166,65 +186,6 @@ def start_time(given: argparse.Namespace) -> Record:
     }
     print(found)
     return found
-
-
-def joined(adapted: WordVectors, published: WordVectors) -> WordVectors:
-    """Return the adapted vectors, and the published ones of all other words."""
-    others = [k for k, word in enumerate(published.words) if word not in adapted]
-    words = [*adapted.words, *(published.words[k] for k in others)]
-    return WordVectors(words, np.vstack([adapted.vectors, published.vectors[others]]))
-
-
-def similarities(vectors: WordVectors, data: Path, in_books: set[str]) -> Record:
-    """Score word similarity: all pairs, and those with a word that is not in the books."""
-    found: Record = {}
-    for name in ("MEN", "WS353"):
-        pairs = read_similarities(data / "eval" / "similarity" / f"{SIMILARITY[name]}.txt")
-        outside = [pair for pair in pairs if not {pair[0], pair[1]} <= in_books]
-        for what, some in (("all", pairs), ("outside", outside)):
-            score = score_similarity(vectors, some)
-            found[f"{name} {what}"] = {"value": round(score.value, 2), "covered": score.covered}
-    return found
-
-
-def labelled_paragraphs(files: list[Path]) -> tuple[list[list[str]], NDArray[np.int64]]:
-    """Read the books' lines of at least ten words, and which book each is of."""
-    lines, labels = [], []
-    for label, file in enumerate(files):
-        for line in gzip.decompress(file.read_bytes()).decode().lower().splitlines():
-            words = line.split()
-            if len(words) >= 10:
-                lines.append(words)
-                labels.append(label)
-    return lines, np.array(labels)
-
-
-def accuracy(vectors: WordVectors, lines: list[list[str]], labels: NDArray[np.int64]) -> float:
-    """Return the share of paragraphs whose book is told, in percent."""
-    means = np.zeros((len(lines), vectors.vector_size))
-    unit = vectors.vectors / np.maximum(vectors.norms, 1e-9)[:, None]
-    for row, line in zip(means, lines, strict=True):
-        ids = [vectors.key_to_index[word] for word in line if word in vectors]
-        if ids:
-            row[:] = unit[ids].mean(axis=0)
-    means = (means - means.mean(axis=0)) / means.std(axis=0)
-    means = np.hstack([means, np.ones((len(means), 1))])
-    is_train = np.random.default_rng(1).random(len(lines)) < 0.5
-    x, y = means[is_train], labels[is_train]
-    shape = (means.shape[1], int(labels.max()) + 1)
-    wanted = np.eye(shape[1])[y]
-
-    def cost(flat: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
-        weights = flat.reshape(shape)
-        logits = x @ weights
-        value = -np.sum(wanted * log_softmax(logits, axis=1)) + 0.5 * np.sum(flat**2)
-        return float(value), (x.T @ (softmax(logits, axis=1) - wanted) + weights).ravel()
-
-    found = minimize(
-        cost, np.zeros(shape).ravel(), jac=True, method="L-BFGS-B", options={"maxiter": 200}
-    )
-    told = (means[~is_train] @ found.x.reshape(shape)).argmax(axis=1)
-    return round(100 * float(np.mean(told == labels[~is_train])), 2)
 
 
 if __name__ == "__main__":

@@ -1,1 +1,1 @@
-"""What every benchmark records: runs, memory, machine and commit; and the records."""
+"""Records of all benchmarks, with memory, machine and commit, and the code that writes them."""

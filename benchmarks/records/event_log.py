@@ -1,4 +1,4 @@
-"""What Spark says of a run in its event log: tasks and shuffled bytes, by our stages."""
+"""Read tasks and shuffled bytes of a run, by stage, from Spark's event log."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from glove_spark.settings.config import STAGE_COMMANDS
 
 
 def event_log_options(folder: Path) -> list[str]:
-    """List the options of `glove-spark run` that keep the log, one plain file, in a folder."""
+    """Return the options of `glove-spark run` that write the log as one plain file."""
     folder.mkdir(parents=True, exist_ok=True)
     settings = {"enabled": "true", "dir": folder.as_uri(), "compress": "false"}
     settings["rolling.enabled"] = "false"
@@ -22,9 +22,9 @@ def event_log_options(folder: Path) -> list[str]:
 
 
 def spark_work(log: Path) -> dict[str, dict[str, int]]:
-    """Sum up tasks, jobs and shuffle bytes written, by stage of ours.
+    """Sum tasks, jobs and shuffle bytes written, by stage.
 
-    A job's description begins with the stage's name; jobs without one of ours are left out.
+    The description of a job begins with the name of the stage; other jobs are omitted.
     """
     found = {name: {"jobs": 0, "tasks": 0, "shuffle_bytes": 0} for name in STAGE_COMMANDS}
     stage_of: dict[int, str] = {}

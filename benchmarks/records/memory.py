@@ -1,4 +1,4 @@
-"""Peak memory of a run's processes, read from /proc while it goes on (Linux)."""
+"""Peak memory of the processes of a run, read from /proc while it runs (Linux)."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 INTERVAL = 0.1
-"""Seconds between looks: a peak shorter than this may be missed."""
+"""Seconds between measurements: a shorter peak may be missed."""
 
 
 class PeakMemory:
@@ -17,11 +17,11 @@ class PeakMemory:
     Attributes
     ----------
     peaks
-        Largest resident set of a single process in MiB, by kind: ``driver`` (the
+        The largest resident set of a single process in MiB, by kind: ``driver`` (the
         Python program), ``jvm`` and ``worker`` (a Python worker of Spark). Shared
-        pages (memory-mapped cells) are counted in it; `private` leaves them out.
+        pages (memory-mapped cells) are included; `private` excludes them.
     together
-        Largest sum in MiB, over one look, of what every process has for itself.
+        The largest sum in MiB, at one time, of the private memory of all processes.
     """
 
     def __init__(self) -> None:
@@ -49,7 +49,7 @@ class PeakMemory:
 
 
 def is_worker_command(arguments: Sequence[str]) -> bool:
-    """Tell the command line of Spark's Python daemon, which workers forked from it have too."""
+    """Return whether a command line is that of Spark's Python daemon or one of its workers."""
     return any(module in arguments for module in ("pyspark.daemon", "glove_spark.python_daemon"))
 
 
@@ -58,7 +58,7 @@ def descendants(root: int) -> list[tuple[str, int, int]]:
     parents: dict[int, int] = {}
     for entry in Path("/proc").glob("[0-9]*"):
         try:
-            # the command's name stands in parentheses and may hold anything
+            # the name of the command is in parentheses and may contain any character
             fields = (entry / "stat").read_text().rsplit(")", 1)[1].split()
         except OSError:
             continue

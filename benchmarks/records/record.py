@@ -1,4 +1,4 @@
-"""Records of measurements: JSON lines that say what, on which machine, and of which commit."""
+"""Records of measurements: JSON lines with the values, the machine and the commit."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ HERE = Path(__file__).parent
 
 
 def provenance() -> Record:
-    """Say when, where and with what a measurement is made."""
+    """Return the time, machine, software and commit of a measurement."""
     return {
         "when": datetime.now(timezone.utc).isoformat(timespec="seconds"),
         "commit": git("rev-parse", "--short", "HEAD") + ("+" if git("status", "--short") else ""),
@@ -47,7 +47,7 @@ def git(*arguments: str) -> str:
 
 
 def processor() -> str:
-    """Name the processor as Linux does, or as Python knows it."""
+    """Return the name of the processor from Linux, otherwise from Python."""
     try:
         lines = Path("/proc/cpuinfo").read_text("utf-8").splitlines()
     except OSError:

@@ -1,4 +1,4 @@
-"""Commands run as processes of their own: wall time, peak memory, and what they wrote."""
+"""Run commands as separate processes: wall time, peak memory, and output."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ DATASETS = ("tokens", "vocabulary", "cooccurrence", "blocks", "model", "vectors"
 def timed(
     command: str | Sequence[str], *, environment: Mapping[str, str] | None = None
 ) -> tuple[float, PeakMemory]:
-    """Run a command to its end, a string by the shell; return its wall seconds and its memory.
+    """Run a command, a string with the shell; return its wall seconds and its memory.
 
     Raises
     ------
@@ -36,7 +36,7 @@ def timed(
 def run_command(
     source: Path, out: Path, options: Mapping[str, object], extra: Sequence[str] = ()
 ) -> list[str]:
-    """Word `glove-spark run` with this interpreter."""
+    """Return the command `glove-spark run` with this interpreter."""
     command = [sys.executable, "-m", "glove_spark.cli", "run", "-q"]
     command += ["--input", str(source), "--output", str(out), *extra]
     return command + [str(word) for option in options.items() for word in option]
@@ -45,9 +45,10 @@ def run_command(
 def run_record(
     source: Path, out: Path, options: Mapping[str, object], extra: Sequence[str] = ()
 ) -> Record:
-    """Run `glove-spark run` and gather what its manifests say.
+    """Run `glove-spark run` and collect facts from its manifests.
 
-    `stages` of the record has the seconds of the stages that ran: all, if `out` was empty.
+    `stages` of the record has the seconds of the stages that ran: of all stages, if `out` was
+    empty.
     """
     before = {name: manifest(out, name).get("created") for name in DATASETS}
     seconds, memory = timed(run_command(source, out, options, extra))
@@ -85,6 +86,6 @@ def run_record(
 
 
 def manifest(out: Path, name: str) -> dict[str, Any]:
-    """Read a dataset's manifest; empty where there is none."""
+    """Read the manifest of a dataset; empty if there is none."""
     file = out / f"{name}.manifest.json"
     return json.loads(file.read_text("utf-8")) if file.exists() else {}

@@ -1,1 +1,1 @@
-"""How cost grows: sweeps, and the model on paper of large corpora and clusters."""
+"""How costs grow: sweeps, and a cost model of large corpora and clusters."""

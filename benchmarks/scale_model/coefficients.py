@@ -1,7 +1,7 @@
-"""The coefficients of the model on paper, each from the records of a sweep.
+"""The coefficients of the cost model, fitted to the records of a sweep.
 
-Times are fitted on runs with all cores that the sweep had, as ``fixed + each * work / cores``, so
-`each` is the time of one core while its neighbours work too.
+Times are fitted to runs on all cores of the sweep, as ``fixed + each * work / cores``, so
+`each` is the time of one core while the other cores work too.
 """
 
 from __future__ import annotations
@@ -25,10 +25,10 @@ from benchmarks.scale_model.growth import (
 from glove_spark.kernels.blocks.batching import DEFAULT_BATCH_NNZ
 
 ZIPF_SHIFT = 2.7
-"""Of the Zipf-Mandelbrot law for English."""
+"""The shift of the Zipf-Mandelbrot law for English."""
 
 RANKS = 400
-"""Groups of words of like frequency; 2,000 change the nonzeros by less than a thousandth."""
+"""Groups of words of similar frequency; 2,000 groups change the nonzeros by less than 0.1 %."""
 
 PARAMETER_ROUND_TRIP = 4
 """A round reads and writes both sides."""
@@ -48,10 +48,10 @@ class Power:
 
 @dataclass(frozen=True)
 class Batches:
-    """Batches of a cell: a power of its words on a side, and one of its nonzeros.
+    """The number of batches of a cell: a power of its words per side times one of its nonzeros.
 
-    At most one for every eight words of a side, and further ones for what does not fit in them: of
-    the most frequent words' squares, of 16 words a side at least, each needs a batch of its own.
+    There is at most one batch per eight words of a side, and further ones for nonzeros that do not
+    fit: each square of the most frequent words, with at least 16 words per side, needs its own.
     """
 
     factor: float
@@ -66,21 +66,21 @@ class Batches:
 
 @dataclass(frozen=True)
 class Growth:
-    """How what is counted grows with the corpus.
+    """How words, pairs and nonzeros grow with the corpus.
 
     Attributes
     ----------
     vocabulary, distinct
         Words of at least min_count, and all words, by tokens (Heaps).
     run_nonzeros
-        Stored nonzeros of a sample by its tokens: of what one counting task hands on.
+        Stored nonzeros of a sample by its tokens: the output of one counting task.
     kept_share, pairs_a_token
-        Tokens in the vocabulary, and pairs in the window, by tokens; of the largest size.
+        Tokens in the vocabulary, and pairs in the window, per token; of the largest size.
     batches
-        Of a cell.
+        Batches of a cell.
     zipf, density
-        Exponent s of the words' shares, and the measured nonzeros by those that words falling
-        independently would have, `expected_nonzeros`.
+        Exponent s of the words' shares; measured nonzeros divided by `expected_nonzeros`, which
+        assumes that words occur independently.
     """
 
     vocabulary: Power
@@ -103,8 +103,8 @@ class Growth:
 class Training:
     """Seconds that training takes.
 
-    Before the first epoch, of a round (measured as an empty Spark job), and of one core for a cell,
-    a visit of a batch, a byte of parameters and a nonzero by the size of vectors.
+    Before the first epoch; per round (measured as an empty Spark job); and of one core per cell,
+    visit of a batch, byte of parameters, and nonzero (by the size of vectors).
     """
 
     fixed: float
@@ -122,7 +122,7 @@ class Training:
 
 @dataclass(frozen=True)
 class Merging:
-    """Seconds of one core: to weigh a nonzero and a cell, and to merge a byte of a replica."""
+    """Seconds of one core: merge weights per nonzero and cell, merging per byte of a replica."""
 
     nonzero: float
     cell: float
@@ -131,7 +131,7 @@ class Merging:
 
 @dataclass(frozen=True)
 class Coefficients:
-    """All of them; seconds, bytes. See `fit_coefficients` for what each is a cost of."""
+    """All coefficients, in seconds and bytes. `fit_coefficients` shows what each is the cost of."""
 
     start: float
     tokenize: Line
@@ -152,10 +152,11 @@ class Coefficients:
 def expected_nonzeros(
     tokens: float, vocabulary_size: float, window_size: int, exponent: float
 ) -> float:
-    """Count the pairs of words that meet where words fall independently of each other.
+    """Return the expected number of pairs of words that co-occur, if words occur independently.
 
-    Words' shares are those of Zipf and Mandelbrot, c_r ~ (r + 2.7)^-s. Words i and j meet
-    ``m = 2 * window * c_i * c_j / tokens`` times in expectation, at all with ``1 - exp(-m)``.
+    Words' shares follow the law of Zipf and Mandelbrot, c_r ~ (r + 2.7)^-s. Words i and j co-occur
+    ``m = 2 * window * c_i * c_j / tokens`` times on average, and at least once with probability
+    ``1 - exp(-m)``.
     """
     edges = np.unique(np.geomspace(1, vocabulary_size + 1, RANKS).astype(np.int64))
     ranks, widths = (edges[:-1] + edges[1:] - 1) / 2, np.diff(edges)
@@ -168,9 +169,9 @@ def expected_nonzeros(
 def fit_coefficients(
     records: Sequence[Record], merges: Sequence[Record], sizes: Iterable[int] | None = None
 ) -> Coefficients:
-    """Fit everything on the records of a sweep, or on those of some of its sizes.
+    """Fit all coefficients to the records of a sweep, or to those of some of its sizes.
 
-    What merges cost is fitted on records of `benchmarks.quality.averaging`.
+    The cost of merges is fitted to records of `benchmarks.quality.averaging`.
     """
     cores = core_counts(records)[-1]
     runs = [record for record in records if record["kind"] == "run" and record["cores"] == cores]
@@ -185,7 +186,7 @@ def fit_coefficients(
         cooccurrence=_stage_line(runs, "cooccurrence", lambda run: run["pairs"] / cores),
         blocks=_fit_blocks(runs, cores),
         training=_fit_training(runs, cores, overheads["seconds_a_job"], growth.batches),
-        # one file holds them all here, so one core writes it
+        # here one file holds all vectors, so one core writes it
         export=_stage_line(runs, "vectors", _numbers),
         text=_stage_line(runs, "vectors.txt", _numbers),
         bytes_each=_bytes_each(runs),
@@ -198,7 +199,7 @@ def fit_coefficients(
 
 
 def fit_merging(records: Sequence[Record]) -> Merging:
-    """Fit what weighing and merging cost, where one side of an epoch is merged."""
+    """Fit the cost of merge weights and merges to the runs that merge one side."""
     runs = [
         record
         for record in records
@@ -240,7 +241,7 @@ def fit_growth(runs: Sequence[Record]) -> Growth:
             for run in chosen
         ]
 
-    # the exponent at which all sizes have one density
+    # the exponent for which the density is the same for all sizes
     exponent = minimize_scalar(
         lambda s: float(np.std(np.log(densities(s)))), bounds=(0.8, 1.8), method="bounded"
     ).x
@@ -298,7 +299,7 @@ def _fit_training(runs: Sequence[Record], cores: int, a_round: float, batches: B
         cells = blocks**2
         visits = cells * batches.of_cell(run["vocabulary_size"] / blocks, run["nnz"] / cells)
         columns.append((cells / cores, visits / cores, moved / cores, *shares))
-    # few numbers of blocks cannot tell what a round costs from what its cells do
+    # with few numbers of blocks, a fit cannot separate the cost of a round from that of its cells
     rounds = [a_round * run["options"]["num-blocks"] for run in runs]
     cell, visit, byte, *nonzero = fit_costs(
         columns, [training_seconds(run) for run in runs], rounds
@@ -311,14 +312,14 @@ def _fit_training(runs: Sequence[Record], cores: int, a_round: float, batches: B
 
 def _bytes_each(runs: Sequence[Record]) -> dict[str, float]:
     return {
-        "corpus, a token": median(run["corpus_bytes"] / run["tokens"] for run in runs),
-        "tokens, a token": median(run["bytes"]["tokens"] / run["tokens"] for run in runs),
-        "cooccurrence, a stored nonzero": median(
+        "corpus, per token": median(run["corpus_bytes"] / run["tokens"] for run in runs),
+        "tokens, per token": median(run["bytes"]["tokens"] / run["tokens"] for run in runs),
+        "cooccurrence, per stored nonzero": median(
             run["bytes"]["cooccurrence"] / run["nnz_stored"] for run in runs
         ),
-        "blocks, a nonzero": median(run["bytes"]["blocks"] / run["nnz"] for run in runs),
-        "vectors, a number": median(run["bytes"]["vectors"] / _numbers(run) for run in runs),
-        "vectors.txt, a number": median(
+        "blocks, per nonzero": median(run["bytes"]["blocks"] / run["nnz"] for run in runs),
+        "vectors, per number": median(run["bytes"]["vectors"] / _numbers(run) for run in runs),
+        "vectors.txt, per number": median(
             run["bytes"]["vectors.txt"] / _numbers(run) for run in runs
         ),
     }
@@ -326,13 +327,13 @@ def _bytes_each(runs: Sequence[Record]) -> dict[str, float]:
 
 def _shuffle_each(runs: Sequence[Record], growth: Growth) -> dict[str, float]:
     def counted(run: Record) -> float:
-        """Return the distinct words that tasks hand on; a task gets a like share of the tokens."""
-        # as many reduces as maps in a corpus of this size
+        """Return the distinct words that all tasks output, if all get the same share of tokens."""
+        # a corpus of this size has as many reduce tasks as map tasks
         tasks = run["spark"]["vocabulary"]["tasks"] / 2
         return float(tasks * growth.distinct.at(run["tokens"] / tasks))
 
     def handed_on(run: Record) -> float:
-        """Return the nonzeros that counting tasks hand on."""
+        """Return the nonzeros that all counting tasks output."""
         tasks = run["spark"]["cooccurrence"]["tasks"] - run["files"]["cooccurrence"]
         return float(tasks * growth.run_nonzeros.at(run["tokens"] / tasks))
 
@@ -340,20 +341,20 @@ def _shuffle_each(runs: Sequence[Record], growth: Growth) -> dict[str, float]:
         return float(run["spark"][stage]["shuffle_bytes"])
 
     return {
-        "vocabulary, a word of a task": median(
+        "vocabulary, per word of a task": median(
             shuffled(run, "vocabulary") / counted(run) for run in runs
         ),
-        "cooccurrence, a nonzero of a task": median(
+        "cooccurrence, per nonzero of a task": median(
             shuffled(run, "cooccurrence") / handed_on(run) for run in runs
         ),
-        "blocks, a stored nonzero": median(
+        "blocks, per stored nonzero": median(
             shuffled(run, "blocks") / run["nnz_stored"] for run in runs
         ),
     }
 
 
 def _blocks_memory(runs: Sequence[Record]) -> Line:
-    """Fit a worker's memory by the nonzeros of a cell, where cells are few and so large."""
+    """Fit the memory of a worker to the nonzeros of a cell, on the runs with the largest cells."""
     fewest = min(run["options"]["num-blocks"] for run in runs)
     large = [run for run in runs if run["options"]["num-blocks"] == fewest]
     return fit_line(

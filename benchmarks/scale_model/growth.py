@@ -1,4 +1,4 @@
-"""How cost grows with the corpus: medians of repeated runs, straight lines, and their table."""
+"""How costs grow with the corpus: medians of repeated runs, fitted lines, and their table."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from scipy.optimize import nnls
 from benchmarks.records.record import Record
 
 DATASETS = ("tokens", "vocabulary", "cooccurrence", "blocks", "model", "vectors", "vectors.txt")
-"""Datasets, by which the stages' seconds are recorded, in their order."""
+"""The datasets, in order, by which the seconds of stages are recorded."""
 
 
 class Line(NamedTuple):
-    """Cost of n units: `fixed` + `each` * n."""
+    """The cost of n units: `fixed` + `each` * n."""
 
     fixed: float
     each: float
@@ -29,7 +29,7 @@ class Line(NamedTuple):
 def fit_line(n: Sequence[float], cost: Sequence[float]) -> Line:
     """Fit a line whose costs are not negative, by least squares of relative errors.
 
-    Relative, so that the longest run does not decide alone what the shortest one cost.
+    Errors are relative, so that the longest run alone does not determine the fixed cost.
     """
     return Line(*fit_costs([(1.0, unit) for unit in n], cost))
 
@@ -37,9 +37,9 @@ def fit_line(n: Sequence[float], cost: Sequence[float]) -> Line:
 def fit_costs(
     columns: Sequence[Sequence[float]], cost: Sequence[float], known: Sequence[float] | None = None
 ) -> list[float]:
-    """Fit costs, none of them negative, of what the columns count.
+    """Fit non-negative costs of the quantities in the columns.
 
-    `known` is the part of `cost` that is not to be fitted. Errors are relative to the whole.
+    `known` is the part of `cost` that is not fitted. Errors are relative to the whole cost.
     """
     costs = np.asarray(cost, float)
     matrix = np.asarray(columns, float) / costs[:, np.newaxis]
@@ -61,7 +61,7 @@ def training_seconds(record: Record) -> float:
 
 
 def main_runs(records: Sequence[Record], cores: int) -> dict[int, list[Record]]:
-    """Return the runs of the sizes x cores grid, repeats together, by size.
+    """Return the runs of the grid of sizes and cores, with repeats together, by size.
 
     These are the runs with the smallest vectors and the fewest blocks.
     """
@@ -89,7 +89,7 @@ def core_counts(records: Sequence[Record]) -> list[int]:
 
 
 def cost_table(records: Sequence[Record]) -> list[str]:
-    """Word time a token and a nonzero by size, what is fixed and what each costs, and speed-up."""
+    """Return a table of times per token and nonzero by size, fixed and unit costs, and speed-up."""
     lines = []
     for cores in core_counts(records):
         runs = main_runs(records, cores)
@@ -99,11 +99,11 @@ def cost_table(records: Sequence[Record]) -> list[str]:
         lines += ["", f"{cores} cores, tokens".ljust(30) + sizes + "   fixed s   growth"]
         lines.append("nonzeros".ljust(30) + "".join(f"{n / 1e6:>8.1f}M" for n in nonzeros))
         for stage in DATASETS:
-            lines.append(_row(f"{stage}, us a token", _stage(runs, stage), tokens, 1e6))
-        lines.append(_row("total, us a token", medians(runs, _wall), tokens, 1e6))
-        lines.append(_row("blocks, ns a nonzero", _stage(runs, "blocks"), nonzeros, 1e9))
+            lines.append(_row(f"{stage}, us per token", _stage(runs, stage), tokens, 1e6))
+        lines.append(_row("total, us per token", medians(runs, _wall), tokens, 1e6))
+        lines.append(_row("blocks, ns per nonzero", _stage(runs, "blocks"), nonzeros, 1e9))
         epochs = medians(runs, training_seconds)
-        lines.append(_row("epoch, ns a nonzero", epochs, nonzeros, 1e9))
+        lines.append(_row("epoch, ns per nonzero", epochs, nonzeros, 1e9))
     lines += ["", "fixed s: of the line fixed + each * n; growth: each time a unit of the largest"]
     lines += ["size against the smallest, and in brackets without the fixed seconds"]
     few, many = core_counts(records)[0], core_counts(records)[-1]

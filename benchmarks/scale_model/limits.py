@@ -1,4 +1,4 @@
-"""What breaks as corpora and clusters grow, and at what size, by the code's own bounds."""
+"""What breaks as corpora and clusters grow, and at what size, by the bounds in the code."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ LARGEST_RESULT = 2**30
 """spark.driver.maxResultSize, by default."""
 
 MOST_BLOCKS = 4096
-"""Of num_blocks."""
+"""The largest num_blocks."""
 
 MOST_TOKENS = 1e16
 
 
 class Limit(NamedTuple):
-    """What breaks, the remedy, and at how many tokens; None: not before `MOST_TOKENS`."""
+    """What breaks, the remedy, and the number of tokens; None: not before `MOST_TOKENS`."""
 
     what: str
     remedy: str
@@ -33,17 +33,17 @@ class Limit(NamedTuple):
 
 
 def map_output_bytes(work: Workload, cluster: Cluster, known: Coefficients) -> float:
-    """Return what the driver keeps of the shuffle of `blocks`: a bit a row group and cell.
+    """Return the driver's bytes for the shuffle of `blocks`: one bit per row group and cell.
 
-    Spark marks the empty pieces of a map output in a bitmap; where pieces hold a few nonzeros,
-    which are empty has no pattern that would compress.
+    Spark marks the empty pieces of a map output in a bitmap. If pieces have a few nonzeros, the
+    empty ones follow no pattern, and the bitmap does not compress.
     """
     sizes = sizes_of(work, cluster, known)
     return sizes.stored / ROW_GROUP_ROWS * sizes.cells / 8
 
 
 def piece_nonzeros(work: Workload, cluster: Cluster, known: Coefficients) -> float:
-    """Return the nonzeros that a row group has for a cell."""
+    """Return the nonzeros that a row group has for one cell."""
     return ROW_GROUP_ROWS / sizes_of(work, cluster, known).cells
 
 
@@ -60,20 +60,22 @@ def limits(work: Workload, cluster: Cluster, known: Coefficients) -> list[Limit]
 
     found = [
         Limit(
-            f"`blocks`: the driver keeps a bit for every row group and cell, more than its "
+            f"`blocks`: the driver keeps one bit per row group and cell, more than its "
             f"{DRIVER_HEAP / 2**30:.1f} GiB",
             "--spark-conf spark.driver.memory=16g, or fewer blocks by --num-blocks",
             of_tokens(lambda w: map_output_bytes(w, cluster, known), DRIVER_HEAP),
         ),
         Limit(
-            f"`vocabulary`: words of at least min_count exceed spark.driver.maxResultSize "
-            f"({LARGEST_RESULT / 2**30:.0f} GiB); max_vocabulary is applied after",
+            f"`vocabulary`: words with at least min_count occurrences exceed "
+            f"spark.driver.maxResultSize ({LARGEST_RESULT / 2**30:.0f} GiB); "
+            "max_vocabulary is applied later",
             "a larger --min-count, or a larger spark.driver.maxResultSize and memory",
             of_tokens(lambda w: collected_bytes(w.tokens, known), LARGEST_RESULT),
         ),
         Limit(
-            f"`blocks`: cells of {LARGEST_CELL:,} nonzeros in {MOST_BLOCKS:,} x {MOST_BLOCKS:,}",
-            "none by options",
+            f"`blocks`: more than {MOST_BLOCKS:,} x {MOST_BLOCKS:,} cells of {LARGEST_CELL:,} "
+            "nonzeros",
+            "no option helps",
             of_tokens(
                 lambda w: sizes_of(replace(w, num_blocks=1), cluster, known).nonzeros,
                 float(LARGEST_CELL) * MOST_BLOCKS**2,
@@ -84,7 +86,7 @@ def limits(work: Workload, cluster: Cluster, known: Coefficients) -> list[Limit]
 
 
 def best_executors(work: Workload, cluster: Cluster, known: Coefficients) -> tuple[int, float]:
-    """Find the number of executors with which training takes least; return it and its seconds."""
+    """Return the number of executors for which training is fastest, and its seconds."""
     candidates = sorted({round(2 ** (k / 4)) for k in range(49)})
     times = {
         executors: stage_costs(work, replace(cluster, executors=executors), known)["train"].seconds
@@ -95,7 +97,7 @@ def best_executors(work: Workload, cluster: Cluster, known: Coefficients) -> tup
 
 
 def first_at_least(measure: Callable[[float], float], bound: float) -> float | None:
-    """Return the least n, within a hundredth, at which a growing measure reaches its bound."""
+    """Return the least n, within 1 %, at which an increasing measure reaches its bound."""
     low, high = 1e6, MOST_TOKENS
     if measure(high) < bound:
         return None

@@ -1,6 +1,6 @@
-"""The model on paper: what a corpus costs on a cluster, stage by stage.
+"""The cost model: the cost of a corpus on a cluster, stage by stage.
 
-The formulas are those of docs/SCALE.md; they follow the stages' code and take the bounds from it.
+The formulas are those of docs/SCALE.md. They follow the code of the stages and use its bounds.
 """
 
 from __future__ import annotations
@@ -21,34 +21,34 @@ from glove_spark.stages.vocabulary import PENDING_ROWS, TOKENS_PER_TASK
 from glove_spark.training.epoch_plan import schedule_of
 
 WORD_BYTES = 20
-"""A counted word in Arrow: its count, its offset and eight letters."""
+"""Bytes of a counted word in Arrow: its count, its offset and eight letters."""
 
 BOUND_OVER_NONZEROS = 4 / 3
-"""What the rows are cut by is a bound of the nonzeros; text has some three quarters of it."""
+"""Blocks of rows are sized by an upper bound on nonzeros; text has about three quarters of it."""
 
 MEASURED_RUNS = 4
-"""Runs that the sweep's own counting merged, at most; part of what a pair costs there."""
+"""The largest number of runs that were merged in the sweep; included in its cost per pair."""
 
 RUN_BYTES = 12
-"""A nonzero of a run in memory."""
+"""Bytes of a nonzero of a run in memory."""
 
 RUN_COPIES = 3
-"""A merge has its two runs and their sum."""
+"""A merge has two runs and their sum in memory."""
 
 KEPT_EPOCHS = 3
-"""keep_epochs, and the one that is being written."""
+"""keep_epochs, and the epoch that is being written."""
 
 
 @dataclass(frozen=True)
 class Workload:
-    """What is to be trained.
+    """The corpus and model to train.
 
     Attributes
     ----------
     num_blocks
-        P; None leaves it to the stage.
+        P; None lets the stage choose it.
     schedule
-        One of `schedules`; empty leaves it to P, as ``schedule=auto`` does.
+        One of `schedules`; empty chooses it by P, like ``schedule=auto``.
     """
 
     tokens: float
@@ -62,16 +62,16 @@ class Workload:
 
 @dataclass(frozen=True)
 class Cluster:
-    """What it is trained on; bytes a second are of one executor.
+    """The cluster for training; bytes per second are those of one executor.
 
     Attributes
     ----------
     network, disk
-        Bytes a second to shared storage and to other executors, and of local disks (shuffle).
+        Bytes per second to shared storage and other executors, and of local disks (shuffle).
     task_seconds
-        The driver's time for a task, which no executor shortens.
+        The driver's time per task, which more executors do not reduce.
     delete_seconds
-        A deletion in shared storage; each task has some under way at once.
+        The time of a deletion in shared storage; each task makes several at the same time.
     """
 
     executors: int
@@ -83,15 +83,15 @@ class Cluster:
 
     @property
     def cores(self) -> int:
-        """Tasks at once."""
+        """The number of tasks at the same time."""
         return self.executors * self.cores_each
 
 
 class StageCost(NamedTuple):
-    """Cost of one stage: seconds of the executors' cores, of moving bytes, and of the driver.
+    """The cost of a stage: seconds of the executors' cores, of data transfer, and of the driver.
 
-    `network` and `shuffle` are bytes, of reading and writing datasets and of what Spark shuffles;
-    `disk` the bytes of what is left, `memory` those of a Python worker.
+    `network` and `shuffle` are the bytes of datasets read and written, and of Spark's shuffles;
+    `disk` the bytes that remain, `memory` those of a Python worker.
     """
 
     compute: float
@@ -104,12 +104,12 @@ class StageCost(NamedTuple):
 
     @property
     def seconds(self) -> float:
-        """All three, one after another."""
+        """The sum of all three."""
         return self.compute + self.transfer + self.driver
 
 
 class Sizes(NamedTuple):
-    """What is counted of a workload on a cluster."""
+    """The sizes of a workload on a cluster."""
 
     nonzeros: float
     stored: float
@@ -121,10 +121,10 @@ class Sizes(NamedTuple):
 
 
 def sizes_of(work: Workload, cluster: Cluster, known: Coefficients) -> Sizes:
-    """Derive nonzeros, P, tasks and files."""
+    """Compute nonzeros, P, tasks and files."""
     growth = known.growth
     nonzeros = growth.nonzeros(work.tokens, work.vocabulary_size, work.window_size)
-    # the diagonal is a small part
+    # the diagonal is negligible
     stored = nonzeros / 2
     num_blocks = work.num_blocks or default_num_blocks(int(nonzeros), cluster.cores)
     of_task = min(PAIRS_PER_TASK / work.window_size, COUNTED_TOKENS_PER_TASK)
@@ -145,19 +145,19 @@ def stage_costs(work: Workload, cluster: Cluster, known: Coefficients) -> dict[s
     sizes, each, shuffled = sizes_of(work, cluster, known), known.bytes_each, known.shuffle_each
     cores, a_task = cluster.cores, cluster.task_seconds
     worker = known.blocks_memory.fixed
-    tokens_bytes = work.tokens * each["tokens, a token"]
-    matrix_bytes = sizes.stored * each["cooccurrence, a stored nonzero"]
-    cells_bytes = sizes.nonzeros * each["blocks, a nonzero"]
+    tokens_bytes = work.tokens * each["tokens, per token"]
+    matrix_bytes = sizes.stored * each["cooccurrence, per stored nonzero"]
+    cells_bytes = sizes.nonzeros * each["blocks, per nonzero"]
 
     def cost(
         compute: float, driver: float, network: float, shuffle: float, disk: float, held: float
     ) -> StageCost:
-        # what is shuffled is written to a local disk, read from it, and crosses the network
+        # shuffled bytes are written to a local disk, read from it, and sent over the network
         transfer = (network + shuffle) / (cluster.network * cluster.executors)
         transfer += 2 * shuffle / (cluster.disk * cluster.executors)
         return StageCost(compute, transfer, driver, network, shuffle, disk, worker + held)
 
-    corpus_bytes = work.tokens * each["corpus, a token"]
+    corpus_bytes = work.tokens * each["corpus, per token"]
     tokenize = cost(
         known.tokenize.at(work.tokens / cores), 0, corpus_bytes + tokens_bytes, 0, tokens_bytes, 0
     )
@@ -168,7 +168,7 @@ def stage_costs(work: Workload, cluster: Cluster, known: Coefficients) -> dict[s
         known.vocabulary.at(work.tokens / cores),
         a_task * max(0, tasks + tasks // 4 - 2 * cores),
         tokens_bytes,
-        words * shuffled["vocabulary, a word of a task"],
+        words * shuffled["vocabulary, per word of a task"],
         0,
         RUN_COPIES * WORD_BYTES * max(PENDING_ROWS, words / tasks),
     )
@@ -181,7 +181,7 @@ def stage_costs(work: Workload, cluster: Cluster, known: Coefficients) -> dict[s
         known.cooccurrence.at(pairs / cores) + merging,
         a_task * max(0, sizes.counting_tasks - cores),
         tokens_bytes + matrix_bytes,
-        handed_on * shuffled["cooccurrence, a nonzero of a task"],
+        handed_on * shuffled["cooccurrence, per nonzero of a task"],
         matrix_bytes,
         RUN_COPIES * RUN_BYTES * max(sizes.task_nonzeros, sizes.stored / sizes.row_blocks),
     )
@@ -192,7 +192,7 @@ def stage_costs(work: Workload, cluster: Cluster, known: Coefficients) -> dict[s
         fixed + (nonzero * sizes.nonzeros + cell * sizes.cells) / cores,
         a_task * max(0, row_groups + sizes.cells - 2 * cores),
         matrix_bytes + cells_bytes,
-        sizes.stored * shuffled["blocks, a stored nonzero"],
+        sizes.stored * shuffled["blocks, per stored nonzero"],
         cells_bytes,
         known.blocks_memory.each * sizes.nonzeros / sizes.num_blocks**2,
     )
@@ -200,7 +200,7 @@ def stage_costs(work: Workload, cluster: Cluster, known: Coefficients) -> dict[s
 
     numbers = work.vocabulary_size * work.vector_size
     side = parameter_bytes(work.vocabulary_size, work.vector_size)
-    vectors, text = numbers * each["vectors, a number"], numbers * each["vectors.txt, a number"]
+    vectors, text = numbers * each["vectors, per number"], numbers * each["vectors.txt, per number"]
     files = math.ceil(work.vocabulary_size / WORDS_PER_FILE)
     export = cost(
         known.export.at(numbers / min(files, cores)),
@@ -222,7 +222,7 @@ def stage_costs(work: Workload, cluster: Cluster, known: Coefficients) -> dict[s
 
 
 def epoch_of(work: Workload, cluster: Cluster, known: Coefficients) -> Epoch:
-    """Return what is known of an epoch before it is timed."""
+    """Return the sizes of an epoch, from which its time is computed."""
     sizes = sizes_of(work, cluster, known)
     p = sizes.num_blocks
     return Epoch(
@@ -232,7 +232,7 @@ def epoch_of(work: Workload, cluster: Cluster, known: Coefficients) -> Epoch:
         work.vocabulary_size,
         work.vector_size,
         sizes.nonzeros,
-        # of a symmetric matrix; a batch and its transpose are one visit in cells on the diagonal
+        # for a symmetric matrix; in cells on the diagonal, a batch and its transpose are one visit
         known.growth.batches.of_cell(work.vocabulary_size / p, sizes.nonzeros / p**2),
         cluster.cores,
     )
@@ -242,13 +242,13 @@ def _training_cost(
     work: Workload, cluster: Cluster, known: Coefficients, cells_bytes: float
 ) -> StageCost:
     epoch = epoch_of(work, cluster, known)
-    # each cell's file is read for itself and for its transpose
+    # the file of each cell is read for the cell and for its transpose
     network = epoch.round_bytes + epoch.merge_bytes + 2 * cells_bytes
     driver = epoch.driver(known, cluster.task_seconds)
-    # local files cost next to nothing to delete, and are part of a round
+    # deleting local files costs very little, and is part of a round
     transfer = network / (cluster.network * cluster.executors)
     transfer += epoch.deletions(cluster.delete_seconds)
-    # two blocks, and the tables that batches gather from
+    # two blocks, and the tables from which batches gather
     trained = 2 * 2 * epoch.side / epoch.schedule.num_blocks
     return StageCost(
         known.training.fixed + work.epochs * epoch.compute(known),

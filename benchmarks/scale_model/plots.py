@@ -20,7 +20,7 @@ from benchmarks.scale_model.growth import (
 
 
 def draw_plots(records: Sequence[Record], folder: Path) -> list[Path]:
-    """Draw time a token, time a nonzero, speed-up and bytes; return the files."""
+    """Draw time per token, time per nonzero, speed-up and bytes; return the files."""
     import matplotlib
 
     matplotlib.use("Agg")
@@ -41,7 +41,7 @@ def draw_plots(records: Sequence[Record], folder: Path) -> list[Path]:
     total = np.array(medians(runs, lambda run: run["wall_seconds"]))
     axes.plot(tokens / 1e6, total / tokens * 1e6, "k--", marker="o", label="text to vectors")
 
-    figures["time-a-nonzero"], axes = _figure(plt, "Time a nonzero", "nanoseconds")
+    figures["time-a-nonzero"], axes = _figure(plt, "Time per nonzero", "nanoseconds")
     for cores in core_counts(records):
         own = main_runs(records, cores)
         for name, of in {
@@ -65,7 +65,7 @@ def draw_plots(records: Sequence[Record], folder: Path) -> list[Path]:
             axes.plot(tokens / 1e6, ratio, marker="o", label=name)
         axes.axhline(many / few, color="gray", linewidth=0.8)
 
-    figures["bytes"], axes = _figure(plt, "Bytes on disk a token", "bytes")
+    figures["bytes"], axes = _figure(plt, "Bytes on disk per token", "bytes")
     for dataset in DATASETS:
         size = np.array([median(run["bytes"][dataset] for run in same) for same in repeats])
         axes.plot(tokens / 1e6, size / tokens, marker="o", label=dataset)
@@ -76,7 +76,7 @@ def draw_plots(records: Sequence[Record], folder: Path) -> list[Path]:
         axes.set_ylim(bottom=0)
         axes.legend(fontsize="small")
         files.append(folder / f"{name}.png")
-        # without dates and versions, the same records draw the same bytes
+        # without dates and versions, so that the same records give the same bytes
         figure.savefig(files[-1], dpi=100, metadata={"Software": None})
         plt.close(figure)
     return files

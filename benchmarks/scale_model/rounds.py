@@ -1,12 +1,12 @@
-"""Measure what rounds, tasks and merges cost on a cluster of processes on this machine.
+"""Measure the cost of rounds, tasks and merges on a cluster of processes on this machine.
 
     python -m benchmarks.scale_model.rounds --run RUN --tasks 2 64 --schedules stratified averaging
 
 trains on the blocks of RUN, on a standalone cluster of a master and two workers of one core, with
-so many Spark tasks in a round at most (``spark.default.parallelism``), and reads Spark's event log:
-a job's time less the time in which its tasks ran, on two cores, is what the round or merge costs
-beside its work. Medians of all but the first epoch are appended to records/rounds.jsonl, with what
-the model of docs/SCALE.md says of the same jobs.
+at most the given number of Spark tasks per round (``spark.default.parallelism``), and reads Spark's
+event log. The overhead of a round or merge is the time of its job, minus the time of its tasks
+divided by two cores. Medians of all but the first epoch are appended to records/rounds.jsonl, with
+the predictions of the model in docs/SCALE.md for the same jobs.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ CORES = len(WORKERS)
 
 
 def main() -> None:
-    """Train under every schedule and number of tasks; print and record."""
+    """Train with every schedule and number of tasks; print and record."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -59,7 +59,7 @@ def measure(
     schedule: str,
     tasks: int,
 ) -> Record:
-    """Train once; return the medians of its rounds and merges."""
+    """Train once; return the medians of rounds and merges."""
     out, events = folder / f"{schedule}-{tasks}", cluster.shared / "events"
     before = set(events.iterdir()) if events.exists() else set()
     options = {
@@ -75,7 +75,7 @@ def measure(
     for setting in (
         f"spark.executorEnv.PYTHONPATH={PROJECT}",
         f"spark.default.parallelism={tasks}",
-        # an executor that waits for the machine is no failure here
+        # an executor that waits for the busy machine is not a failure here
         "spark.network.timeout=60s",
     ):
         words += ["--spark-conf", setting]
@@ -98,7 +98,7 @@ def measure(
 
 
 def jobs_of(events: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """List the jobs of all epochs but the first: seconds, tasks, and seconds in which tasks ran."""
+    """List the jobs of all epochs except the first: seconds, tasks, and seconds of the tasks."""
     jobs: dict[int, dict[str, Any]] = {}
     job_of_stage: dict[int, int] = {}
     ran: dict[int, list[float]] = defaultdict(list)
@@ -123,7 +123,7 @@ def jobs_of(events: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def summary(jobs: Any) -> dict[str, float] | None:
-    """Return medians of jobs: seconds, tasks, seconds of its tasks, and what it cost beside."""
+    """Return medians of jobs: seconds, tasks, seconds of the tasks, and overhead."""
     found = list(jobs)
     if not found:
         return None

@@ -1,4 +1,4 @@
-"""The standard corpus as documents, and samples of whole documents, each within the larger ones."""
+"""The standard corpus as documents, and nested samples of whole documents."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 
 def read_documents(folder: Path) -> Iterator[str]:
-    """Yield the lines of a folder's ``.txt.gz`` files, a document each, without their ends."""
+    """Yield the lines of the ``.txt.gz`` files in a folder, one document each, stripped."""
     for file in sorted(folder.glob("*.txt.gz")):
         with gzip.open(file, "rt", encoding="utf-8") as lines:
             for line in lines:
@@ -19,7 +19,7 @@ def read_documents(folder: Path) -> Iterator[str]:
 
 
 def write_documents(documents: Iterable[str], file: Path) -> Path:
-    """Write a document a line."""
+    """Write one document per line."""
     with open(file, "w", encoding="utf-8") as sink:
         sink.writelines(f"{document}\n" for document in documents)
     return file
@@ -28,22 +28,22 @@ def write_documents(documents: Iterable[str], file: Path) -> Path:
 def nested_samples(
     lengths: Sequence[int], sizes: Sequence[int], seed: int
 ) -> list[NDArray[np.int64]]:
-    """Draw samples of documents that hold just the wanted numbers of tokens, or all there are.
+    """Draw samples of documents with the requested numbers of tokens, or all documents.
 
-    Documents come in one random order; a sample is the shortest beginning of it that holds enough,
-    so the sample of a smaller size is part of that of a larger one.
+    Documents are in one random order. A sample is the shortest beginning of it with enough tokens,
+    so a smaller sample is part of a larger one.
 
     Parameters
     ----------
     lengths
-        Tokens of every document.
+        The number of tokens of every document.
     sizes
-        Tokens wanted.
+        The requested numbers of tokens.
 
     Returns
     -------
     list of numpy.ndarray
-        For each size the numbers of its documents, int64, ascending.
+        For each size, the indices of its documents, int64, ascending.
     """
     order = np.random.default_rng(seed).permutation(len(lengths))
     filled = np.cumsum(np.asarray(lengths, np.int64)[order])

@@ -1,10 +1,11 @@
-"""The model on paper of docs/SCALE.md: coefficients, its check, large corpora, and what breaks.
+"""The cost model of docs/SCALE.md: its coefficients, its check, large corpora, and limits.
 
     python -m benchmarks.scale_model.scale                          # print the tables
-    python -m benchmarks.scale_model.scale --write docs/SCALE.md    # and put them into the document
+    python -m benchmarks.scale_model.scale --write docs/SCALE.md    # also replace them in the page
 
-Every coefficient is fitted on the newest sweep of `benchmarks.scale_model.sweep`. What no sweep on
-one machine can measure, the cluster's network and disks and the store's deletions, are options.
+Every coefficient is fitted to the newest sweep of `benchmarks.scale_model.sweep`. A sweep on one
+machine cannot measure the network and disks of a cluster, or the time of a deletion in the store:
+these are options.
 """
 
 from __future__ import annotations
@@ -47,22 +48,24 @@ CORPORA = {
 EXECUTORS = (16, 64, 256)
 
 PYTHON_WORD_BYTES = 65
-"""A str of eight letters and the place of it in a list."""
+"""A str of eight letters and its reference in a list."""
 
 
 def main() -> None:
-    """Print the tables, and write them into the document if asked to."""
+    """Print the tables, and write them to the page if requested."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--record", type=Path, default=RECORDS)
     parser.add_argument("--merges", type=Path, default=HERE / "averaging.jsonl")
-    parser.add_argument("--write", type=Path, metavar="FILE", help="replace the tables in it")
+    parser.add_argument(
+        "--write", type=Path, metavar="FILE", help="replace the tables in this file"
+    )
     parser.add_argument("--cores-each", type=int, default=4, help="cores of an executor")
     parser.add_argument("--network", type=float, default=1.25, help="GB/s of an executor")
     parser.add_argument("--disk", type=float, default=0.5, help="GB/s of an executor's disks")
     parser.add_argument(
-        "--delete-ms", type=float, default=20.0, help="a deletion in the store, milliseconds"
+        "--delete-ms", type=float, default=20.0, help="milliseconds per deletion in the store"
     )
     given = parser.parse_args()
     records = last_sweep(read_records(given.record))
@@ -91,41 +94,41 @@ def main() -> None:
 
 
 def coefficient_table(known: Coefficients, records: Sequence[Record]) -> list[str]:
-    """Word every coefficient with its symbol and unit."""
+    """Return the table of all coefficients, with symbols and units."""
     train, growth, extra = known.training, known.growth, known.overheads
     run, merged = records[-1], extra["seconds_a_merged_nonzero"]
     rows = [
-        ("start", "process start and end", f"{known.start:.1f} s"),
-        ("a_t, b_t", "tokenize", line_words(known.tokenize, 1e6, "us a token")),
-        ("a_v, b_v", "vocabulary", line_words(known.vocabulary, 1e6, "us a token")),
-        ("a_c, b_c", "cooccurrence", line_words(known.cooccurrence, 1e9, "ns a pair")),
+        ("start", "start and end of the process", f"{known.start:.1f} s"),
+        ("a_t, b_t", "tokenize", line_words(known.tokenize, 1e6, "us per token")),
+        ("a_v, b_v", "vocabulary", line_words(known.vocabulary, 1e6, "us per token")),
+        ("a_c, b_c", "cooccurrence", line_words(known.cooccurrence, 1e9, "ns per pair")),
         (
             "a_b, b_b, c_b",
             "blocks",
-            f"{known.blocks[0]:.2f} s, {known.blocks[1] * 1e9:.0f} ns a nonzero, "
-            f"{known.blocks[2] * 1e3:.2f} ms a file",
+            f"{known.blocks[0]:.2f} s, {known.blocks[1] * 1e9:.0f} ns per nonzero, "
+            f"{known.blocks[2] * 1e3:.2f} ms per file",
         ),
         ("a_m", "train, before and between epochs", f"{train.fixed:.2f} s"),
-        ("c_m", "train, a cell", f"{train.cell * 1e3:.2f} ms"),
-        ("v_m", "train, a visit of a batch", f"{train.visit * 1e6:.0f} us"),
-        ("p_m", "train, a byte of parameters read or written", f"{train.byte * 1e9:.2f} ns"),
+        ("c_m", "train, per cell", f"{train.cell * 1e3:.2f} ms"),
+        ("v_m", "train, per visit of a batch", f"{train.visit * 1e6:.0f} us"),
+        ("p_m", "train, per byte of parameters read or written", f"{train.byte * 1e9:.2f} ns"),
     ]
     for size, seconds in train.nonzero.items():
-        rows.append((f"b_m({size})", f"train, d = {size}", f"{seconds * 1e9:.0f} ns a nonzero"))
+        rows.append((f"b_m({size})", f"train, d = {size}", f"{seconds * 1e9:.0f} ns per nonzero"))
     rows += [
         (
             "w_n, w_c",
-            "averaging, weighing what draws a side",
-            f"{known.merging.nonzero * 1e9:.1f} ns a nonzero, "
-            f"{known.merging.cell * 1e3:.2f} ms a cell",
+            "averaging, computing the merge weights",
+            f"{known.merging.nonzero * 1e9:.1f} ns per nonzero, "
+            f"{known.merging.cell * 1e3:.2f} ms per cell",
         ),
-        ("p_g", "averaging, a byte of a replica merged", f"{known.merging.byte * 1e9:.2f} ns"),
-        ("a_e, b_e", "export, Parquet", line_words(known.export, 1e9, "ns a number")),
-        ("a_x, b_x", "export, text", line_words(known.text, 1e9, "ns a number")),
-        ("mu", "a nonzero in a merge of two runs", f"{merged * 1e9:.1f} ns"),
+        ("p_g", "averaging, per byte of a merged replica", f"{known.merging.byte * 1e9:.2f} ns"),
+        ("a_e, b_e", "export, Parquet", line_words(known.export, 1e9, "ns per number")),
+        ("a_x, b_x", "export, text", line_words(known.text, 1e9, "ns per number")),
+        ("mu", "merging two sorted runs, per nonzero", f"{merged * 1e9:.1f} ns"),
         ("r", "an empty Spark job of one task", f"{extra['seconds_a_job'] * 1e3:.0f} ms"),
-        ("", "each further task of it", f"{extra['seconds_a_task'] * 1e3:.1f} ms"),
-        ("t", "a task without Python", f"{extra['seconds_a_jvm_task'] * 1e3:.1f} ms"),
+        ("", "each further task of that job", f"{extra['seconds_a_task'] * 1e3:.1f} ms"),
+        ("t", "an empty task without Python", f"{extra['seconds_a_jvm_task'] * 1e3:.1f} ms"),
     ]
     rows += [("bytes", name, f"{size:.2f}") for name, size in known.bytes_each.items()]
     rows += [("shuffled bytes", name, f"{size:.1f}") for name, size in known.shuffle_each.items()]
@@ -134,11 +137,11 @@ def coefficient_table(known: Coefficients, records: Sequence[Record]) -> list[st
         (
             "memory",
             "a Python worker in blocks",
-            f"{memory.fixed / 2**20:.0f} MiB, {memory.each:.0f} bytes a nonzero of its cell",
+            f"{memory.fixed / 2**20:.0f} MiB, {memory.each:.0f} bytes per nonzero of its cell",
         ),
-        ("q", "pairs a token", f"{growth.pairs_a_token:.2f}"),
+        ("q", "pairs per token", f"{growth.pairs_a_token:.2f}"),
         ("k", "share of tokens in the vocabulary", f"{growth.kept_share:.3f}"),
-        ("K(N)", "words of at least min_count", power_words(growth.vocabulary)),
+        ("K(N)", "words with at least min_count occurrences", power_words(growth.vocabulary)),
         ("D(N)", "distinct words", power_words(growth.distinct)),
         ("R(N)", "stored nonzeros of a counting task", power_words(growth.run_nonzeros)),
         (
@@ -155,7 +158,7 @@ def coefficient_table(known: Coefficients, records: Sequence[Record]) -> list[st
 
 
 def check_table(records: Sequence[Record], merges: Sequence[Record]) -> list[str]:
-    """Predict the largest size from the two smallest, and set it against what was measured."""
+    """Predict the largest size from the two smallest, and compare with the measurement."""
     cores = core_counts(records)[-1]
     runs = main_runs(records, cores)
     *small, largest = sorted(runs)
@@ -197,7 +200,7 @@ def check_table(records: Sequence[Record], merges: Sequence[Record]) -> list[str
 
 
 def predict_local(known: Coefficients, run: Record, cores: int) -> dict[str, float]:
-    """Predict the seconds of a run's stages from its tokens alone, on the sweep's own machine."""
+    """Predict the seconds of the stages of a run from its tokens, on the machine of the sweep."""
     options, growth = run["options"], known.growth
     words = growth.vocabulary.at(run["tokens"])
     work = Workload(
@@ -208,7 +211,7 @@ def predict_local(known: Coefficients, run: Record, cores: int) -> dict[str, flo
         options["window-size"],
         options["num-blocks"],
     )
-    # one machine: nothing crosses a network, and fixed costs and rounds hold its driver's time
+    # one machine: there is no network, and fixed costs and rounds include the driver's time
     machine = Cluster(1, cores, float("inf"), float("inf"), 0.0, 0.0)
     costs = {name: cost.seconds for name, cost in stage_costs(work, machine, known).items()}
     numbers = words * options["vector-size"]
@@ -225,17 +228,15 @@ def predict_local(known: Coefficients, run: Record, cores: int) -> dict[str, flo
 
 
 def cost_tables(known: Coefficients, cluster: Cluster) -> list[str]:
-    """Word time, network, disk and memory of the large corpora by stage."""
+    """Return the tables of time, network, disk and memory of the large corpora, by stage."""
     lines = [
-        f"{cluster.cores_each} cores an executor, {cluster.network / 1e9:g} GB/s of network and "
-        f"{cluster.disk / 1e9:g} GB/s of disk each, {cluster.delete_seconds * 1e3:g} ms a deletion "
-        "in the store, 5 epochs, P as the stage chooses it.",
+        f"{cluster.cores_each} cores per executor, with {cluster.network / 1e9:g} GB/s of network "
+        f"and {cluster.disk / 1e9:g} GB/s of disk each; {cluster.delete_seconds * 1e3:g} ms per "
+        "deletion in the store; 5 epochs; P as the stage chooses it.",
     ]
     for name, work in CORPORA.items():
         lines += ["", f"**{name}**", ""]
-        lines += [
-            "| executors (cores) | Z | P | nonzeros of a cell | counting tasks | files of cells |"
-        ]
+        lines += ["| executors (cores) | Z | P | nonzeros per cell | counting tasks | cell files |"]
         lines += ["|---|---|---|---|---|---|"]
         for executors in EXECUTORS:
             size = replace(cluster, executors=executors)
@@ -250,7 +251,7 @@ def cost_tables(known: Coefficients, cluster: Cluster) -> list[str]:
             "",
             "| stage | "
             + " | ".join(f"{executors} executors" for executors in EXECUTORS)
-            + " | datasets moved | shuffled | left on disk | a worker's memory |",
+            + " | datasets moved | shuffled | kept on disk | memory of a worker |",
             "|---|" + "---|" * (len(EXECUTORS) + 4),
         ]
         costs = [stage_costs(work, replace(cluster, executors=x), known) for x in EXECUTORS]
@@ -274,20 +275,20 @@ def cost_tables(known: Coefficients, cluster: Cluster) -> list[str]:
         )
         lines.append(f"| all | {totals} | | | | |")
         lines += ["", _driver_memory(work, known)]
-    lines += ["", "In brackets: cores' work + moving bytes + the driver, one after another."]
+    lines += ["", "In brackets: work of the cores + data transfer + the driver's own time."]
     return lines
 
 
 def schedule_tables(known: Coefficients, cluster: Cluster) -> list[str]:
-    """Word training of the large corpora under either schedule, with what a merge moves."""
+    """Return the tables of training the large corpora under each schedule."""
     lines: list[str] = []
     for name, work in CORPORA.items():
         times = " | ".join(f"{executors} executors" for executors in EXECUTORS)
         lines += ["", f"**{name}**, training, {work.epochs} epochs", ""]
         lines += [
-            f"| schedule | {times} | {EXECUTORS[1]} to {EXECUTORS[2]} | P, rounds, tasks of one, "
-            f"{EXECUTORS[2]} executors | rounds move per epoch | merges move | "
-            "memory of a merge's task |"
+            f"| schedule | {times} | speed-up from {EXECUTORS[1]} to {EXECUTORS[2]} | "
+            f"P, rounds, tasks per round, {EXECUTORS[2]} executors | moved by rounds, per epoch | "
+            "by merges, per epoch | memory of a merge task |"
         ]
         lines += ["|---|" + "---|" * (len(EXECUTORS) + 5)]
         for schedule in schedules(128, 1024):
@@ -311,7 +312,7 @@ def schedule_tables(known: Coefficients, cluster: Cluster) -> list[str]:
 
 
 def limit_tables(known: Coefficients, cluster: Cluster) -> list[str]:
-    """Word what breaks as the corpus grows, and as the cluster does."""
+    """Return the tables of what breaks as the corpus and the cluster grow."""
     work = CORPORA["840B tokens, V = 2.2M, d = 300"]
     lines = []
     for executors in EXECUTORS:
@@ -328,8 +329,8 @@ def limit_tables(known: Coefficients, cluster: Cluster) -> list[str]:
             lines.append(f"| {at} | {limit.what} | {limit.remedy} |")
     lines += [
         "",
-        "| corpus | executors with which training is fastest | P then | an epoch | nonzeros a row "
-        f"group has for a cell, {EXECUTORS[-1]} executors | map outputs at the driver |",
+        "| corpus | executors with the fastest training | P | time per epoch | nonzeros per row "
+        f"group and cell, {EXECUTORS[-1]} executors | map output status in the driver |",
         "|---|---|---|---|---|---|",
     ]
     for name, corpus in CORPORA.items():
@@ -346,8 +347,8 @@ def limit_tables(known: Coefficients, cluster: Cluster) -> list[str]:
 def _driver_memory(work: Workload, known: Coefficients) -> str:
     words = known.growth.vocabulary.at(work.tokens)
     return (
-        f"Memory of the driver: {number_words(words)} words of at least min_count, "
-        f"{byte_words(WORD_BYTES * words)} in Arrow at the JVM and some "
+        f"Memory of the driver: {number_words(words)} words with at least min_count "
+        f"occurrences take {byte_words(WORD_BYTES * words)} in Arrow format in the JVM and about "
         f"{byte_words(PYTHON_WORD_BYTES * words)} as Python strings."
     )
 

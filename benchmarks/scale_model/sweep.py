@@ -3,14 +3,14 @@
     GLOVE_SPARK_DATA=... python -m benchmarks.scale_model.sweep --repeat 3
     python -m benchmarks.scale_model.sweep --plot-only
 
-A corpus of a size is a random sample of whole documents of the standard corpus, the smaller ones
-within the larger. Every run is `glove-spark run` on it, a process of its own, from an empty folder.
-Besides sizes x cores, the two smallest sizes are run with larger vectors and with more blocks
-(--wide, --fine), from which `benchmarks.scale_model.scale` learns what these cost. Repeats of a run
-stand apart by a whole turn, so that a slow minute of the machine does not fall on all of them.
-
-Records go to benchmarks/records/sweep.jsonl, plots to docs/images. An earlier sweep's records are
-kept; the table, the plots and `benchmarks.scale_model.scale` take the newest sweep.
+A corpus of a given size is a random sample of whole documents of the standard corpus; smaller
+samples are part of larger ones. Every run is `glove-spark run` on it, in a separate process, from
+an empty folder. In addition to the grid of sizes and cores, the two smallest sizes are run with
+larger vectors and with more blocks (--wide, --fine), from which `benchmarks.scale_model.scale` fits
+these costs. All other runs are between two repeats of a run, so that a slow minute of the machine
+does not affect all of them. Records are appended to benchmarks/records/sweep.jsonl; plots are
+written to docs/images. Records of earlier sweeps are kept; the table, the plots and
+`benchmarks.scale_model.scale` use the newest sweep.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ PLOTS = HERE.parents[1] / "docs" / "images"
 
 
 def main() -> None:
-    """Run the sweep, or only draw what was recorded."""
+    """Run the sweep, or only draw its records."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -72,7 +72,7 @@ def sweep(given: argparse.Namespace) -> None:
     """Run and record everything."""
     documents = list(read_documents(given.input or reference_data() / "data" / "wiki"))
     lengths = [len(document.split()) for document in documents]
-    # one mark for all records of this sweep, by which they are found again
+    # one mark for all records of this sweep, to find them again
     common = {"sweep": time.time_ns(), "sample_seed": given.seed} | provenance()
     append_record(given.record, common | {"kind": "overheads"} | overheads(max(given.cores)))
     with tempfile.TemporaryDirectory() as temporary:
@@ -106,7 +106,7 @@ def sweep(given: argparse.Namespace) -> None:
 
 
 def designs(given: argparse.Namespace) -> Iterator[tuple[int, int, int, int]]:
-    """Yield what a turn runs: tokens, cores, blocks and vector size."""
+    """Yield the runs of a repeat: tokens, cores, blocks and vector size."""
     most = max(given.cores)
     for size in given.sizes:
         for cores in given.cores:
@@ -118,7 +118,7 @@ def designs(given: argparse.Namespace) -> Iterator[tuple[int, int, int, int]]:
 
 
 def fresh_run(corpus: Path, folder: Path, options: dict[str, object]) -> Record:
-    """Run from an empty folder, and leave none."""
+    """Run from an empty folder, and delete it."""
     out, logs = folder / "out", folder / "events"
     record = run_record(corpus, out, options, event_log_options(logs))
     record["corpus_bytes"] = corpus.stat().st_size
@@ -130,7 +130,7 @@ def fresh_run(corpus: Path, folder: Path, options: dict[str, object]) -> Record:
 
 
 def overheads(cores: int) -> Record:
-    """Measure Spark's own costs in a process of their own, whose JVM ends with it."""
+    """Measure Spark's overheads in a separate process, whose JVM ends with it."""
     command = [sys.executable, "-m", "benchmarks.speed.overheads", "--cores", str(cores)]
     answer = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
     return json.loads(answer.stdout.splitlines()[-1])

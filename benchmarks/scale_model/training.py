@@ -1,4 +1,4 @@
-"""What an epoch of training costs under either schedule: the part of the model with rounds."""
+"""The cost of an epoch of training with each schedule: the part of the model with rounds."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from glove_spark.store.location import REQUESTS_AT_ONCE
 from glove_spark.training.epoch_plan import Schedule, schedule_of
 
 WEIGHT_BYTES = 16
-"""What a replica's file holds of a word beside its parameters: two sums in float64."""
+"""Bytes per word in the file of a replica in addition to its parameters: two float64 sums."""
 
 PASSES = 2
-"""How often a merge goes through the replicas."""
+"""How often a merge reads the replicas."""
 
 MERGED_NUMBER_BYTES = 8 + 8 + 4 + 4 + 4
-"""A number of a block in a merge: its sum and a replica's movement in float64, and in float32 the
-base, the replica that is open, and the result; whatever the number of replicas."""
+"""Bytes per number of a block in a merge: its sum and the movement of a replica in float64; the
+base, the open replica and the result in float32; for any number of replicas."""
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ class Epoch:
     Attributes
     ----------
     schedule
-        As `schedule_of` chooses it.
+        The schedule, from `schedule_of`.
     """
 
     schedule: Schedule
@@ -60,19 +60,19 @@ class Epoch:
 
     @property
     def at_once(self) -> int:
-        """Tasks that have a core."""
+        """Tasks that run at the same time."""
         return min(self.tasks, self.cores)
 
     @property
     def replicas(self) -> float:
-        """Replicas that are written and merged, in sides' worths: of columns, and of rows."""
+        """Replicas of columns and of rows that are written and merged, in units of one side."""
         columns = self.schedule.num_blocks if self.visited > 1 else 0
         rows = self.schedule.rounds * self.row_tasks if self.row_tasks > 1 else 0
         return columns + rows
 
     @property
     def merged_blocks(self) -> int:
-        """Blocks that a merge makes anew: a task each."""
+        """Blocks that a merge writes, with one task each."""
         sides = (self.visited > 1) + (self.row_tasks > 1)
         return sides * self.schedule.num_blocks
 
@@ -84,7 +84,7 @@ class Epoch:
 
     @property
     def merge_bytes(self) -> float:
-        """Bytes that all merges read and write, and the weights beside replicas."""
+        """Bytes that all merges read and write, including the weights of replicas."""
         weights = self.replicas * WEIGHT_BYTES * self.vocabulary_size
         sides = self.merged_blocks / self.schedule.num_blocks
         blocks = 2 * sides * self.schedule.rounds * self.side
@@ -92,21 +92,21 @@ class Epoch:
 
     @property
     def merge_memory(self) -> float:
-        """Bytes that a task of a merge holds: a block's, whatever the number of replicas."""
+        """Bytes in memory of a merge task: those of a block, for any number of replicas."""
         if not self.merged_blocks:
             return 0.0
         words = self.vocabulary_size / self.schedule.num_blocks
         return words * (self.vector_size + 3) * MERGED_NUMBER_BYTES
 
     def merge_compute(self, merging: Merging) -> float:
-        """Seconds of one core for weighing what is drawn, and of the merges."""
+        """Seconds of one core for merge weights and merges."""
         cells = self.schedule.num_blocks**2
         sides = self.merged_blocks / self.schedule.num_blocks
         weighing = sides * (merging.nonzero * self.nonzeros + merging.cell * cells)
         return weighing + merging.byte * self.replicas * self.side
 
     def compute(self, known: Coefficients) -> float:
-        """Seconds, all cores at work."""
+        """Seconds with all cores at work."""
         train, cells = known.training, self.schedule.num_blocks**2
         training = (train.cell + train.visit * self.batches) * cells
         training += train.byte * self.round_bytes
@@ -114,7 +114,7 @@ class Epoch:
         return (training + self.merge_compute(known.merging)) / self.at_once
 
     def driver(self, known: Coefficients, task_seconds: float) -> float:
-        """Seconds in which the driver begins jobs and tasks: of every round, and of every merge."""
+        """Seconds in which the driver starts the jobs and tasks of all rounds and merges."""
         jobs = [self.at_once]
         if self.merged_blocks:
             jobs.append(min(self.merged_blocks, self.cores))
@@ -125,7 +125,7 @@ class Epoch:
         return self.schedule.rounds * of_round
 
     def deletions(self, delete_seconds: float) -> float:
-        """Seconds in which the tasks of a round delete what the one before replaced."""
+        """Seconds in which tasks delete the files that the previous round replaced."""
         blocks = self.schedule.num_blocks
         replaced = self.tasks + blocks * self.visited + self.merged_blocks
         at_once = REQUESTS_AT_ONCE * self.tasks
@@ -133,7 +133,7 @@ class Epoch:
 
 
 def schedules(num_blocks: int, cores: int) -> dict[str, Schedule]:
-    """Name the schedules that are compared; the last has a task for every core."""
+    """Return the schedules to compare, by name; the last one has a task for every core."""
     settings = TrainSettings()
     averaging = schedule_of(replace(settings, schedule="averaging"), num_blocks)
     most = num_blocks // averaging.rounds

@@ -1,4 +1,4 @@
-"""Numbers in words, and tables in a document."""
+"""Format numbers, and replace tables in a document."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ UNITS = ((1e12, "TB"), (1e9, "GB"), (1e6, "MB"), (1, "B"))
 
 
 def replace_sections(text: str, sections: dict[str, list[str]]) -> str:
-    """Put lines between the marks ``<!-- NAME -->`` and ``<!-- end of NAME -->``.
+    """Replace the lines between the marks ``<!-- NAME -->`` and ``<!-- end of NAME -->``.
 
     Raises
     ------
@@ -29,17 +29,17 @@ def replace_sections(text: str, sections: dict[str, list[str]]) -> str:
 
 
 def line_words(line: Line, scale: float, unit: str) -> str:
-    """Word a fixed cost and what a unit costs."""
+    """Format a fixed cost and a unit cost."""
     return f"{line.fixed:.2f} s, {line.each * scale:.2f} {unit}"
 
 
 def power_words(power: Power) -> str:
-    """Word a power of N."""
+    """Format a power of N."""
     return f"{power.factor:.3g} N^{power.exponent:.3f}"
 
 
 def number_words(value: float) -> str:
-    """Word a number with three digits and a letter for thousands, millions, ..."""
+    """Format a number with three digits and a letter for thousands, millions, ..."""
     for size, letter in ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k")):
         if value >= size:
             return f"{value / size:.3g}{letter}"
@@ -47,13 +47,13 @@ def number_words(value: float) -> str:
 
 
 def byte_words(value: float) -> str:
-    """Word bytes."""
+    """Format bytes."""
     size, unit = next(pair for pair in UNITS if value >= pair[0] or pair[0] == 1)
     return f"{value / size:.3g} {unit}"
 
 
 def range_words(first: float, last: float) -> str:
-    """Word the bytes of the smallest and of the largest cluster."""
+    """Format the bytes of the smallest and of the largest cluster."""
     return (
         byte_words(first)
         if abs(last - first) <= 0.05 * last
@@ -62,7 +62,7 @@ def range_words(first: float, last: float) -> str:
 
 
 def time_words(seconds: float) -> str:
-    """Word seconds."""
+    """Format seconds."""
     for size, unit in ((86400, "d"), (3600, "h"), (60, "min")):
         if seconds >= 2 * size:
             return f"{seconds / size:.3g} {unit}"

@@ -1,1 +1,1 @@
-"""How fast: whole runs, stages and kernels, and other programs beside them."""
+"""Speed of whole runs, stages and kernels, and of other programs for comparison."""

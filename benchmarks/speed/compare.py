@@ -1,13 +1,13 @@
-"""Two programs on one corpus in one session: ours and a command of any kind, by turns.
+"""Compare glove_spark with any other command, alternating, on one corpus in one session.
 
-The command is run by a shell and finds in its environment
+A shell runs the command with these environment variables:
 
     CORPUS   a plain-text file, one document per line, tokens separated by white space
-    OUTPUT   where it shall put its vectors as GloVe text: a word and its numbers per line
+    OUTPUT   the file for its vectors as GloVe text: a word and its numbers per line
 
-Ours reads the same file and starts from an empty folder each time. Both are timed as whole
-processes, from their start to their end. If a program writes `$OUTPUT.json`, an object, the
-record keeps it as `details`: times of its own stages, say.
+glove_spark reads the same file and starts from an empty folder each time. The time is that of the
+whole process, from start to end. If a program writes a JSON object to `$OUTPUT.json`, for example
+with times of its stages, the record contains it as `details`.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ OURS, THEIRS = "glove_spark", "compared"
 def compare(
     data: Path, folder: Path, options: dict[str, object], given: argparse.Namespace
 ) -> list[Record]:
-    """Run both programs `given.repeat` times by turns; append and return the records."""
+    """Run both programs `given.repeat` times, alternating; append and return the records."""
     corpus = write_documents(read_documents(given.input), folder / "corpus.txt")
     programs: dict[str, Callable[[], Record]] = {
         OURS: lambda: run_ours(corpus, folder / "ours", options, given.extra, data),
@@ -58,7 +58,7 @@ def run_ours(
 
 
 def run_theirs(command: str, corpus: Path, output: Path, data: Path) -> Record:
-    """Run the other program and read what it wrote."""
+    """Run the other program and read its output."""
     details = output.with_name(output.name + ".json")
     for file in (output, details):
         file.unlink(missing_ok=True)
@@ -78,7 +78,7 @@ def run_theirs(command: str, corpus: Path, output: Path, data: Path) -> Record:
 
 
 def comparison_table(records: list[Record]) -> list[str]:
-    """Word the comparison: a line per run, then the medians and their ratio, theirs to ours."""
+    """Return the comparison: one line per run, then the medians and their ratio, theirs to ours."""
     tests = list(records[0]["scores"])
     lines = [
         f"{'program':14}{'turn':>5}{'seconds':>9}{'MiB':>8}" + "".join(f"{t:>10}" for t in tests)

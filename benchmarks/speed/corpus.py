@@ -1,4 +1,4 @@
-"""Time the corpus side on a corpus: tokenize, vocabulary, cooccurrence.
+"""Time the stages tokenize, vocabulary and cooccurrence on a corpus.
 
     GLOVE_SPARK_DATA=... python -m benchmarks.speed.corpus [--input PATH] [--cores 2]
 

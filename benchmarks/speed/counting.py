@@ -3,9 +3,9 @@
     python -m benchmarks.speed.counting [--window-size 15] [--left-only]
     python -m benchmarks.speed.counting --output work --window-size 15
 
-Without a text of one's own, one is drawn: independent Zipfian words in documents of 300. With the
-output folder of a run, its first tokens are taken. The text is counted several times, of which the
-fastest is told. Times are processor time, so that a shared machine disturbs them less.
+Without ``--output``, the text consists of independent Zipfian words in documents of 300. With the
+output folder of a run, its first tokens are used. The text is counted several times, and the
+fastest time is printed. Times are processor times, which a shared machine disturbs less.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ Documents = tuple[NDArray[np.int32], NDArray[np.int64]]
 
 
 def zipfian_documents(vocabulary_size: int, num_tokens: int) -> Documents:
-    """Draw independent Zipfian words; ids and the documents' lengths."""
+    """Draw independent Zipfian words; return ids and the lengths of documents."""
     share = 1 / (np.arange(vocabulary_size) + 2.7)
     edges = np.cumsum(share) / share.sum()
     ids = np.searchsorted(edges, derived_rng(1).random(num_tokens)).astype(np.int32)
@@ -44,7 +44,7 @@ def zipfian_documents(vocabulary_size: int, num_tokens: int) -> Documents:
 
 
 def stored_documents(output: Path, num_tokens: int) -> Documents:
-    """Read the first documents of a run, words without an id left out."""
+    """Read the first documents of a run, without words that have no id."""
     import pyarrow as pa
     import pyarrow.compute as pc
     import pyarrow.parquet as pq

@@ -3,8 +3,8 @@
     python -m benchmarks.speed.evaluation     # the analogies of Mikolov et al., V = 75,000
     python -m benchmarks.speed.evaluation --convert --words 2000000
 
-The questions are those of GLOVE_SPARK_DATA, and all are covered; without it as many random ones of
-as many different words. The command is run in a process of its own, from its start to its exit.
+The questions are those of GLOVE_SPARK_DATA, with vectors for all words; without it, the same number
+of random questions with the same number of different words. The command runs in a separate process.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ QUESTION_WORDS = 905
 
 
 class RandomSource(SliceableSource):
-    """Normal numbers, made as they are read."""
+    """Normally distributed numbers, generated when they are read."""
 
     def __init__(self, words: list[str], vector_size: int) -> None:
         self.shown = "random vectors"
@@ -39,7 +39,7 @@ class RandomSource(SliceableSource):
         self._words = words
 
     def rows(self, start: int, stop: int) -> Iterator[Chunk]:
-        """Draw."""
+        """Generate a slice."""
         for first in range(start, stop, CHUNK_ROWS):
             last = min(first + CHUNK_ROWS, stop)
             rng = np.random.default_rng(first)
@@ -48,7 +48,7 @@ class RandomSource(SliceableSource):
 
 
 def main() -> None:
-    """Measure what the command line asks for."""
+    """Run the measurements of the command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--words", type=int, default=75_000)
     parser.add_argument("--vector-size", type=int, default=300)
@@ -64,7 +64,7 @@ def main() -> None:
 
 
 def measure_evaluation(folder: Path, words: int, vector_size: int) -> None:
-    """Score all questions from each kind of file."""
+    """Score all questions with each kind of file."""
     questions = google_questions()
     asked = sorted({word for row in questions for word in row})
     source = RandomSource([*asked, *(f"w{k}" for k in range(words - len(asked)))], vector_size)
@@ -101,7 +101,7 @@ def measure_conversions(folder: Path, words: int, vector_size: int, formats: lis
 
 
 def google_questions() -> list[Analogy]:
-    """Return Mikolov et al.'s questions, or random ones in their number."""
+    """Return the questions of Mikolov et al., or the same number of random ones."""
     data = os.environ.get("GLOVE_SPARK_DATA")
     if data:
         files = read_analogies(Path(data) / "eval" / "analogy")

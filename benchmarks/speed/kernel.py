@@ -3,9 +3,9 @@
     OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 python -m benchmarks.speed.kernel --num-blocks 2
     python -m benchmarks.speed.kernel --cooccurrence work/cooccurrence --num-blocks 8
 
-Without a matrix of one's own, a synthetic one is drawn: the words of each pair are independent and
-Zipfian. One cell of the grid is batched and trained; its first pass warms up and is not counted.
-Times are processor time, so that a shared machine disturbs them less.
+Without ``--cooccurrence``, the matrix is synthetic: the words of each pair are independent and
+Zipfian. One cell of the grid is divided into batches and trained; the first pass is not measured.
+Times are processor times, which a shared machine disturbs less.
 """
 
 from __future__ import annotations
@@ -34,13 +34,13 @@ OBJECTIVES = {
     "pairs that met": Objective(TrainSettings().x_max, TrainSettings().alpha),
     "all pairs": objective_of(TrainSettings()),
 }
-"""The paper's objective, and the one by default."""
+"""The objective of the paper, and the default one."""
 
 Coo = tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]
 
 
 def zipfian_matrix(vocabulary_size: int, num_pairs: int, seed: int) -> Coo:
-    """Draw pairs of independent Zipfian words and count them, both orders; (rows, cols, counts)."""
+    """Draw pairs of independent Zipfian words; return their counts in both orders."""
     rng = derived_rng(seed)
     share = 1 / (np.arange(vocabulary_size) + 2.7)
     edges = np.cumsum(share) / share.sum()
@@ -78,7 +78,7 @@ def one_cell(coo: Coo, num_blocks: int) -> Coo:
 def nonzeros_per_second(
     cell: BatchedCell, grid: BlockGrid, vector_size: int, seconds: float, objective: Objective
 ) -> float:
-    """Train the cell for some time, at least one pass; return nonzeros per second."""
+    """Train the cell for some time, at least one pass; return nonzeros per second of the core."""
     last = grid.num_blocks - 1
     sizes = grid.block_size(0), grid.block_size(last)
     sides = [
@@ -118,7 +118,7 @@ def nonzeros_per_second(
 
 
 def matrix_parser(description: str | None) -> argparse.ArgumentParser:
-    """Make a parser of what matrix is cut and trained."""
+    """Return a parser with the options of the matrix and its training."""
     parser = argparse.ArgumentParser(
         description=description, formatter_class=argparse.RawDescriptionHelpFormatter
     )

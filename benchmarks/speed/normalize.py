@@ -1,11 +1,11 @@
-"""What `--normalize` costs tokenize, as ratios of one session.
+"""Measure the cost of `--normalize` for tokenize, as ratios within one session.
 
     GLOVE_SPARK_DATA=... python -m benchmarks.speed.normalize
 
-The books on politics are tokenized by `words` in each normal form by turns, the first turn of all
-being a warm-up. The seconds are those that the JVM, in which this tokenizer works, had of the
-processor: they hardly change with what else the machine does. The record, normalize.jsonl, has the
-median of each and its ratio to none.
+The books on politics are tokenized by `words` with each normal form, alternating; the first turn is
+not measured. The seconds are the processor time of the JVM, in which this tokenizer runs, so the
+load of the machine hardly changes them. The record, normalize.jsonl, has the median of each and its
+ratio to none.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ def main() -> None:
 
 
 def cpu_seconds(process: int) -> float:
-    """Return what a process had of the processor until now, as Linux counts it."""
+    """Return the processor time of a process, from Linux."""
     fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 

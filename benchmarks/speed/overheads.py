@@ -1,4 +1,4 @@
-"""Costs that no small corpus shows, measured apart for `benchmarks.scale_model.scale`.
+"""Costs that a small corpus does not show, measured separately for `benchmarks.scale_model.scale`.
 
     python -m benchmarks.speed.overheads --cores 2
 
@@ -43,7 +43,7 @@ def measure_overheads(cores: int) -> Record:
 
 
 def spark_seconds(cores: int) -> dict[str, float]:
-    """Time empty tasks: a job of one Python task, each further one, and each without Python."""
+    """Time empty tasks: a job of one Python task, each further task, and a task without Python."""
     spark = open_session(f"local[{cores}]")
     context = spark.sparkContext
     describe(spark, "empty tasks")
@@ -51,7 +51,7 @@ def spark_seconds(cores: int) -> dict[str, float]:
         _median_seconds(lambda n=n: context.parallelize(range(n), n).map(int).collect())
         for n in (1, SPARK_TASKS)
     )
-    # what the driver has to do for a task, and little else
+    # little more than the driver's work for a task
     plain = [
         _median_seconds(
             lambda n=n: spark.range(0, n, 1, n).write.format("noop").mode("overwrite").save()
@@ -67,13 +67,13 @@ def spark_seconds(cores: int) -> dict[str, float]:
 
 
 def merge_seconds() -> float:
-    """Time the merge of two runs, half of whose nonzeros they share, by nonzeros given to it."""
+    """Time the merge of two runs that share half of their nonzeros, per input nonzero."""
     rng = np.random.default_rng(1)
     per_row = MERGED_NONZEROS // MERGED_ROWS
     indptr = np.arange(MERGED_ROWS + 1, dtype=np.int64) * per_row
     runs = []
     for _ in range(2):
-        # of twice as many columns every row has half, so two rows share a half of theirs
+        # every row has half of twice as many columns, so two rows share a half of theirs
         columns = [rng.choice(2 * per_row, per_row, replace=False) for _ in range(MERGED_ROWS)]
         cols = np.sort(np.stack(columns), axis=1).ravel().astype(np.int32)
         runs.append(Run(indptr, cols, np.ones(MERGED_NONZEROS, np.int64)))

@@ -1,22 +1,22 @@
-"""What one core of this machine can do at most, and what share of it the training kernel reaches.
+"""The peak speeds of one core of this machine, and the share that the training kernel reaches.
 
     OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 python -m benchmarks.speed.roofline
     ... python -m benchmarks.speed.roofline --cooccurrence work/cooccurrence --num-blocks 2
 
-First the machine's own peaks, by numpy: float32 matrix products, large and of stacks of tiles;
-reading, copying and gathering rows of a table that no cache holds, and of one in the cache. Then
-one cell of the matrix is trained, all of it, its tiles alone and its sparse batches alone, and set
-against the peaks:
+First it measures the peaks of the machine with numpy: float32 matrix products, large and of stacks
+of tiles; reading, copying and gathering rows of a table that is larger than the caches, and of one
+in the cache. Then it trains one cell of the matrix: all of it, only its tiles, and only its sparse
+batches, and compares them with the peaks:
 
-    arithmetic   6 (d + 2) a place: an inner product and its share of two products with a matrix;
-                 places of a tile without a nonzero are work too, `places` says how many a nonzero
-    gathers      4 * 4 (d + 2) bytes a sparse nonzero, of the batch's words in the cache: two
-                 rows for the inner product and one for each of two products with a matrix
-    bytes        a batch's own arrays once, and every word of it read and written:
-                 2 * 4 (d + 5) bytes per word and batch; nothing more need leave the cache
+    arithmetic   6 (d + 2) operations per entry: an inner product, and a share of two products with
+                 a matrix; entries of a tile without a nonzero are work too (`places` per nonzero)
+    gathers      4 * 4 (d + 2) bytes per sparse nonzero, of the words of the batch in the cache: two
+                 rows for the inner product, and one for each of two products with a matrix
+    bytes        the arrays of a batch once, and every word of it read and written:
+                 2 * 4 (d + 5) bytes per word and batch; nothing else has to leave the cache
 
-The bound is what these would take at the peaks, whichever is longest; "of bound" is the share of it
-that is reached.
+The bound is the longest of the times that these would take at the peaks; "of bound" is the share of
+this speed that is reached.
 """
 
 from __future__ import annotations
@@ -44,28 +44,28 @@ from glove_spark.kernels.blocks.cells import BatchedCell, Lists
 from glove_spark.kernels.blocks.grid import BlockGrid
 
 TABLE_BYTES = 1 << 28
-"""Of arrays that no cache holds."""
+"""Bytes of arrays that are larger than all caches."""
 
 CACHED_BYTES = 1 << 19
-"""Of a table in the second-level cache, as the words of a batch are."""
+"""Rows of a table in the second-level cache, like the words of a batch."""
 
 GEMM_SIDE = 1024
 
 STACK_PLACES = 1 << 17
-"""Places of a stack of tiles, as in a batch."""
+"""Entries of a stack of tiles, as in a batch."""
 
 
 class Work(NamedTuple):
-    """What a pass over a cell has to do, a nonzero.
+    """The work of a pass over a cell, per nonzero.
 
     Attributes
     ----------
     places
-        Places of tiles, filled or not, and sparse nonzeros.
+        Entries of tiles, with or without a nonzero, and sparse nonzeros.
     words
         Rows and columns of batches.
     cell_bytes
-        Of the batches' own arrays.
+        Bytes of the arrays of the batches.
     sparse
         Nonzeros outside tiles.
     """
@@ -76,20 +76,20 @@ class Work(NamedTuple):
     sparse: float
 
     def gathers(self, vector_size: int) -> float:
-        """Return the bytes per nonzero of rows that sparse products fetch from the cache."""
+        """Return the bytes per nonzero of rows that sparse products read from the cache."""
         return 4 * 4 * (vector_size + 2) * self.sparse
 
     def flops(self, vector_size: int) -> float:
-        """Return additions and multiplications a nonzero."""
+        """Return additions and multiplications per nonzero."""
         return 6 * (vector_size + 2) * self.places
 
     def bytes(self, vector_size: int) -> float:
-        """Return the bytes per nonzero that have to come from memory or go there."""
+        """Return the bytes per nonzero that are read from or written to memory."""
         return self.cell_bytes + 2 * 4 * (vector_size + 5) * self.words
 
 
 def work_of(cell: BatchedCell) -> Work:
-    """Count the work of a pass; mirrored batches are passed twice."""
+    """Count the work of a pass; mirrored batches are visited twice."""
     visits = 1 + cell.mirrored.astype(np.int64)
     run = np.maximum(cell.side, 1)
     words = (np.diff(cell.row_ids.offsets) + np.diff(cell.col_ids.offsets)) * run
@@ -117,7 +117,7 @@ def select(cell: BatchedCell, chosen: NDArray[np.bool_]) -> BatchedCell:
 
 
 def rate(work: float, call: Callable[[], object], seconds: float = 0.5) -> float:
-    """Return the most of `work` a second of processor time that a repeated call gets done."""
+    """Return the highest rate of `work` per second of processor time of a repeated call."""
     call()
     best, end = 0.0, time.process_time() + seconds
     while best == 0 or time.process_time() < end:
@@ -128,13 +128,13 @@ def rate(work: float, call: Callable[[], object], seconds: float = 0.5) -> float
 
 
 def gemm_peak(side: int = GEMM_SIDE) -> float:
-    """Measure flop a second of a large product."""
+    """Measure flop per second of a large product."""
     a, b, out = (np.ones((side, side), np.float32) for _ in range(3))
     return rate(2 * side**3, lambda: np.matmul(a, b, out=out))
 
 
 def tile_peak(side: int, vector_size: int) -> float:
-    """Measure flop a second of the inner products of a stack of tiles."""
+    """Measure flop per second of the inner products of a stack of tiles."""
     count = max(1, STACK_PLACES // side**2)
     a, b = (np.ones((count, side, vector_size), np.float32) for _ in range(2))
     out = np.empty((count, side, side), np.float32)
@@ -143,7 +143,7 @@ def tile_peak(side: int, vector_size: int) -> float:
 
 
 def memory_peaks() -> dict[str, float]:
-    """Measure bytes per second of reading and of copying; what is copied counts twice."""
+    """Measure bytes per second of reading and of copying; copied bytes count twice."""
     source = np.ones(TABLE_BYTES // 4, np.float32)
     target = np.ones_like(source)
     return {
@@ -169,7 +169,7 @@ def share_row(
     vector_size: int,
     peaks: tuple[float, float, float],
 ) -> str:
-    """Train a cell and word what it reaches of the peaks of arithmetic, memory and gathers."""
+    """Train a cell and return the shares that it reaches of arithmetic, memory and gathers."""
     speed = nonzeros_per_second(cell, grid, vector_size, 2.0, OBJECTIVES["pairs that met"])
     work = work_of(cell)
     flops, size = work.flops(vector_size), work.bytes(vector_size)
@@ -237,7 +237,7 @@ def main() -> None:
             if part.num_batches:
                 peaks = (gemm, memory["copy"], cached[vector_size])
                 print(share_row(name, part, grid, vector_size, peaks))
-    print("places, words, flop, bytes and gathers are a nonzero")
+    print("places, words, flop, bytes and gathers are per nonzero")
 
 
 if __name__ == "__main__":

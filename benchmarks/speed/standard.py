@@ -7,17 +7,17 @@ runs, for every combination, the command
     glove-spark run --input DATA/wiki --output WORK --window-size 15 --min-count 5
         --vector-size 50 --epochs 5 --num-blocks P --seed S --master local[2]
 
-as a process of its own, scores the vectors, prints a table and appends one JSON
-record per run to benchmarks/records/results.jsonl. Runs share WORK, so a run after the first
-repeats only the stages whose options differ; `stages` of the record has what ran.
-With --fresh every run starts from an empty folder and `wall_seconds` is from text to vectors.
-`java_archive` of the record says whether Java started from an archive of its classes, which
-`glove-spark prepare` writes once per machine.
+as a separate process, scores the vectors, prints a table and appends one JSON record per run to
+benchmarks/records/results.jsonl. Runs share WORK, so a run after the first repeats only the stages
+whose options differ; `stages` of the record lists the stages that ran. With --fresh every run
+starts from an empty folder and `wall_seconds` is from text to vectors. `java_archive` of the record
+says whether Java used the class-data archive (AppCDS), which `glove-spark prepare` writes once per
+machine.
 
     python -m benchmarks.speed.standard --compare-with 'COMMAND' --repeat 3
 
-runs our command and another one by turns, both fresh, see `benchmarks.speed.compare`. Beside what
-Spark itself has:
+runs our command and another one, alternating, both from an empty folder; see
+`benchmarks.speed.compare`. For comparison with Spark's own Word2Vec:
 
     python -m benchmarks.speed.standard --compare-with 'python -m benchmarks.speed.word2vec'
 """
@@ -38,7 +38,7 @@ from glove_spark.vectors.word_vectors import WordVectors
 
 
 def main() -> None:
-    """Run what the command line asks for."""
+    """Run the benchmarks of the command line."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -98,7 +98,7 @@ def measure(
 
 
 def show(blocks: int, records: list[Record]) -> None:
-    """Print the runs of one number of blocks, and their mean."""
+    """Print the runs with one number of blocks, and their mean."""
     names = list(records[0]["scores"])
     print(
         f"P={blocks:<3} seed  {'seconds':>8} {'Mnnz/s':>7} {'cost':>7} ",

@@ -1,12 +1,13 @@
-"""What a Spark user would pick today: `pyspark.ml.feature.Word2Vec`, as a program to compare with.
+"""Train `pyspark.ml.feature.Word2Vec`, what Spark users have today, for comparison.
 
     CORPUS=corpus.txt OUTPUT=vectors.txt python -m benchmarks.speed.word2vec
     python -m benchmarks.speed.standard --compare-with 'python -m benchmarks.speed.word2vec'
 
-reads a document per line, splits at blanks, trains and writes GloVe text, with the times of its
-parts beside it. It trains a replica of the model in every partition and averages them after each
-iteration, so its partitions are the cores: fewer would leave cores idle, more would be further from
-sequential training. The window is word2vec's usual one; all settings are in the record.
+reads one document per line, splits it at spaces, trains, and writes GloVe text and a file with the
+times of its parts. Word2Vec trains a replica of the model in every partition and averages them
+after each iteration, so it gets one partition per core: with fewer, cores would be idle; with more,
+it would differ more from sequential training. The window is the usual one of word2vec; all settings
+are in the record.
 """
 
 from __future__ import annotations
@@ -44,7 +45,7 @@ def main() -> None:
     ready = time.perf_counter()
     words = F.filter(F.split("value", " "), lambda word: word != "")
     documents = spark.read.text(corpus).select(words.alias("tokens"))
-    # the default of 1,000 cuts documents, whose windows ours does not
+    # the default of 1,000 splits documents, and glove_spark does not
     longest = documents.select(F.max(F.size("tokens"))).collect()[0][0]
     word2vec = Word2Vec(
         vectorSize=given.vector_size,

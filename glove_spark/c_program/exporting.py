@@ -1,4 +1,4 @@
-"""Write our datasets as files of the C program."""
+"""Write datasets as files of the C program."""
 
 from __future__ import annotations
 
@@ -35,20 +35,20 @@ def export_c(
     source
         An output folder.
     cooccurrence
-        Written in the order of rows and columns, both triangles, as the program does.
+        Written in the order of rows and columns, with both triangles, as by the program.
     parameters, gradsq
-        Of the model's last epoch, float64. Where a word has one accumulator it is written to each
-        of its coordinates.
+        From the last epoch of the model, float64. If a word has one accumulator, it is written for
+        each of its coordinates.
 
     Returns
     -------
     list
-        What was written.
+        The written files.
 
     Raises
     ------
     OutputError
-        If a file is there and ``overwrite`` is not set.
+        If a file exists and ``overwrite`` is not set.
     """
     root = Location.of(source)
     asked = {

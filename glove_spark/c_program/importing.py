@@ -32,10 +32,10 @@ from glove_spark.training.checkpoints import EpochRecord, commit_epoch
 log = logging.getLogger(__name__)
 
 MAKER = "import-c"
-"""What the manifests name as the maker."""
+"""The name of the stage in manifests."""
 
 BLOCK_WORDS = 100_000
-"""Words of a block of an imported model: 120 MB at d = 300."""
+"""Words per block of an imported model: 120 MB at d = 300."""
 
 
 def import_c(
@@ -52,22 +52,22 @@ def import_c(
     Parameters
     ----------
     output
-        The output folder. ``blocks`` and ``train`` go on from its co-occurrences, ``export`` from
-        its model.
+        The output folder. ``blocks`` and ``train`` can continue from its co-occurrences, ``export``
+        from its model.
     vocab
         ``vocab.txt``; its lines are the ids of the other files.
     cooccurrence
-        ``cooccurrence.bin``, in any order. Whether context was counted on both sides is seen by
-        looking.
+        ``cooccurrence.bin``, in any order. Whether context was counted on both sides is detected
+        from the records.
     parameters, gradsq
-        float64 parameters and accumulators. Without accumulators these are 1, as at the start.
+        float64 parameters and accumulators. Without accumulators, they are 1, as before training.
 
     Raises
     ------
     InputError
         If a file is damaged, or does not belong to ``vocab``.
     DatasetError
-        If other datasets are there and ``overwrite`` is not set.
+        If other datasets exist and ``overwrite`` is not set.
     """
     if gradsq is not None and parameters is None:
         raise ConfigurationError(
@@ -155,14 +155,14 @@ def _bring_up_to_date(
             unfinished.delete()
             raise
 
-    # what is imported beside a vocabulary was made with it
+    # files that are imported together with a vocabulary were made with it
     lineage = {name: inputs[name] for name in ("vocabulary",) if name in inputs}
     recipe = Recipe(MAKER, FORMAT_VERSIONS[target.name], settings, inputs)
     return bring_up_to_date(target, recipe, whole_or_nothing, lineage=lineage, overwrite=overwrite)
 
 
 def _state(file: Location) -> str:
-    """Name the state of a file that may be too large to be hashed."""
+    """Return the state of a file that may be too large to be hashed."""
     info = file.filesystem().get_file_info(file.path)
     return fingerprint([file.name, info.size, info.mtime_ns])
 

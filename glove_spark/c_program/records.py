@@ -16,16 +16,16 @@ from glove_spark.exchange.streams import read_blocks
 from glove_spark.store.location import Location
 
 Records: TypeAlias = NDArray[np.void]
-"""Of the type `RECORD`."""
+"""Array of the type `RECORD`."""
 
 BLOCK_RECORDS = 1 << 18
-"""Records read at once: 4 MB."""
+"""Records per read: 4 MB."""
 
 RANGE_RECORDS = 1 << 22
-"""About how many records of consecutive rows are brought in order at once: 64 MB."""
+"""The approximate number of records, of consecutive rows, that are sorted at once: 64 MB."""
 
 SAME_COUNT = 1e-9
-"""How far the sums of both triangles may be apart, as a share: the program adds in two orders."""
+"""The largest relative difference of the sums of both triangles: the program adds in two orders."""
 
 
 def read_records(location: Location) -> Iterator[Records]:
@@ -50,12 +50,12 @@ def read_records(location: Location) -> Iterator[Records]:
 
 
 class RecordTally:
-    """Facts that one pass over the records collects.
+    """Facts from one pass over the records.
 
     Attributes
     ----------
     per_row
-        int64 (V,), records of every row.
+        int64 (V,), the number of records of every row.
     in_order
         Whether they are sorted by row and column, without duplicates.
     symmetric
@@ -81,7 +81,7 @@ class RecordTally:
 
     @property
     def symmetric(self) -> bool:
-        """Compare the triangles by number, pattern and weighted sum."""
+        """Compare the two triangles by number of records, pattern and weighted sum."""
         one, other = self._upper, self._lower
         return (one.number, one.pattern) == (other.number, other.pattern) and abs(
             one.weighted - other.weighted
@@ -131,10 +131,10 @@ class _Triangle:
 def in_order(
     blocks: Callable[[], Iterator[Records]], tally: RecordTally, shown: str
 ) -> Iterator[Records]:
-    """Give all records sorted by row and column, consecutive rows at a time.
+    """Yield all records sorted by row and column, for consecutive rows at a time.
 
-    Records that are not in order are dealt to temporary files by their rows first, so that no more
-    than a range of rows is in memory.
+    If the records are not in order, they are first distributed to temporary files by rows, so that
+    only one range of rows is in memory.
 
     Raises
     ------
@@ -164,13 +164,13 @@ def in_order(
 
 
 def _range_ends(per_row: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Cut rows into ranges of about `RANGE_RECORDS`: the last row of each, counted from 1."""
+    """Divide rows into ranges of about `RANGE_RECORDS`; return the last row of each, from 1."""
     before = (np.cumsum(per_row) - 1) // RANGE_RECORDS
     return np.append(np.flatnonzero(np.diff(before)) + 1, len(per_row))
 
 
 def _cut(blocks: Iterator[Records], ends: NDArray[np.int64]) -> Iterator[Records]:
-    """Cut records that are in order at the ends of the ranges."""
+    """Divide sorted records at the ends of the ranges."""
     waiting: list[Records] = []
     number = 0
     for block in blocks:

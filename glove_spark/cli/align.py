@@ -7,7 +7,7 @@ import sys
 from typing import Any
 
 from glove_spark.cli.parser import add_settings_command
-from glove_spark.settings.commands import AlignSettings
+from glove_spark.settings.vectors import AlignSettings
 
 log = logging.getLogger("glove_spark")
 

@@ -45,7 +45,7 @@ def answer_the_shell(parser: argparse.ArgumentParser) -> None:
 
     for command in _commands(parser):
         for action in command._actions:
-            # our own errors name wrong choices, so the parser does not know which there are
+            # our own errors report wrong choices, so the parser does not know the list of choices
             if action.choices is None and isinstance(action.metavar, str) and "|" in action.metavar:
                 action.completer = ChoicesCompleter(action.metavar.split("|"))  # type: ignore
     argcomplete.autocomplete(parser)

@@ -41,7 +41,7 @@ def run_demo(folder: Path, master: str | None) -> None:
     if not any(corpus.glob("*.txt")):
         documents, words = write_corpus(corpus, source_folders())
         log.info("demo: wrote %s documents, %s words to %s", f"{documents:,}", f"{words:,}", corpus)
-    # Spark is imported late: parsing the sources needs none of it
+    # Spark is imported here, because parsing the sources does not need it
     from glove_spark.pipeline import run_pipeline
     from glove_spark.spark.session import spark_session
     from glove_spark.vectors.word_vectors import WordVectors
@@ -50,7 +50,7 @@ def run_demo(folder: Path, master: str | None) -> None:
         {
             "run": {"output": str(folder / "out"), "master": master},
             "tokenize": {"input": [str(corpus)]},
-            # two million words are soon read: more epochs, and no words seen a few times only
+            # the corpus is small (two million words): more epochs, and no rare words
             "vocabulary": {"min_count": 10},
             "train": {"epochs": 15},
         }
@@ -65,13 +65,13 @@ def run_demo(folder: Path, master: str | None) -> None:
             near = ", ".join(other for other, _ in vectors.most_similar(word, topn=7))
             say(f"  {word:10} {near}\n")
     out = (folder / "out").resolve()
-    # make does not activate the environment that it installed the command in
+    # make does not activate the environment in which it installed the command
     beside = Path(sys.executable).with_name("glove-spark")
     command = "glove-spark" if shutil.which("glove-spark") else os.path.relpath(beside)
     say(
         f"\nVectors:  {out / 'vectors.txt'} (GloVe text)\n"
         f"          {out / 'vectors'} (Parquet)\n"
-        f"All data: {out}, each dataset with a manifest beside it\n\n"
+        f"All data: {out}, each dataset with a manifest next to it\n\n"
         "Try next:\n"
         f"  {command} neighbors --vectors '{out}' queue thread\n"
         f"  {command} run --input YOUR_TEXTS --output YOUR_FOLDER --probe some,words\n"

@@ -7,7 +7,7 @@ import sys
 from typing import Any
 
 from glove_spark.cli.parser import add_settings_command
-from glove_spark.settings.commands import DriftSettings
+from glove_spark.settings.vectors import DriftSettings
 
 EXAMPLES = """  glove-spark drift yesterday/ today/
   glove-spark drift yesterday.txt today.txt -n 50 --among 50000 --json

@@ -20,7 +20,7 @@ from glove_spark.cli.evaluate import add_evaluate
 from glove_spark.cli.exchange import add_convert, add_export_c, add_import_c
 from glove_spark.cli.explore import add_analogy, add_neighbors, add_ratio
 from glove_spark.cli.metrics import write_metrics
-from glove_spark.cli.parser import EXIT_CODES, add_command, add_option
+from glove_spark.cli.parser import EXIT_CODES, SuggestingParser, add_command, add_option
 from glove_spark.cli.prepare import add_prepare
 from glove_spark.cli.publish import add_publish
 from glove_spark.cli.report import add_plot_neighbors, add_report
@@ -108,7 +108,7 @@ def _run(given: argparse.Namespace) -> int:
 
 
 def _follows_interrupt(error: BaseException | None) -> bool:
-    """Tell whether the error is an interrupt, or was raised while an interrupt was handled."""
+    """Return whether the error is an interrupt, or was raised while an interrupt was handled."""
     while error is not None:
         if isinstance(error, KeyboardInterrupt):
             return True
@@ -118,7 +118,7 @@ def _follows_interrupt(error: BaseException | None) -> bool:
 
 def build_parser() -> argparse.ArgumentParser:
     """Make the parser of all commands."""
-    parser = argparse.ArgumentParser(
+    parser = SuggestingParser(
         prog="glove-spark",
         description="Train GloVe word vectors on your own text, with Apache Spark.",
         epilog="examples:\n"

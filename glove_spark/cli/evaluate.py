@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from glove_spark.cli.parser import add_settings_command
-from glove_spark.settings.commands import EvaluateSettings
+from glove_spark.settings.vectors import EvaluateSettings
 
 log = logging.getLogger("glove_spark")
 
@@ -70,7 +70,7 @@ def _evaluate(settings: EvaluateSettings) -> None:
 
 @contextmanager
 def _stores(settings: EvaluateSettings) -> Iterator[Any]:
-    """Yield a function that makes a searchable store of a source: in this process, or on Spark."""
+    """Yield a function that makes a source searchable, in this process or on Spark."""
     if not settings.on_spark:
         from glove_spark.evaluation.scores import InMemory
         from glove_spark.vectors.word_vectors import WordVectors

@@ -6,7 +6,8 @@ import logging
 from typing import Any
 
 from glove_spark.cli.parser import add_settings_command
-from glove_spark.settings.commands import ConvertSettings, ExportCSettings, ImportCSettings
+from glove_spark.settings.commands import ExportCSettings, ImportCSettings
+from glove_spark.settings.vectors import ConvertSettings
 
 log = logging.getLogger("glove_spark")
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from glove_spark.cli.parser import add_settings_command
 from glove_spark.errors import UnknownWordError
-from glove_spark.settings.commands import AnalogySettings, NeighborsSettings, RatioSettings
+from glove_spark.settings.vectors import AnalogySettings, NeighborsSettings, RatioSettings
 
 if TYPE_CHECKING:
     from glove_spark.vectors.word_vectors import WordVectors
@@ -83,7 +83,7 @@ def _neighbors(settings: NeighborsSettings) -> None:
             continue
         sys.stdout.write(f"{word}: {_listed(found)}\n")
     if unknown:
-        # the words that are known have been answered
+        # the answers for known words have been printed
         raise UnknownWordError("\n".join(unknown))
 
 

@@ -12,7 +12,7 @@ from glove_spark.settings.toml import read_toml
 from glove_spark.store.location import Location
 
 METRICS = next(spec for spec in RunSettings.specs() if spec.name == "metrics")
-"""The option, as the stages have it."""
+"""The option ``metrics``, as defined for the stages."""
 
 
 def write_metrics(given: argparse.Namespace, exit_code: int, started: float) -> None:
@@ -25,11 +25,11 @@ def write_metrics(given: argparse.Namespace, exit_code: int, started: float) -> 
     """
     flags = vars(given)
     run: dict[str, Any] = {}
-    # a wrong setting is told by the command itself
+    # the command itself reports a wrong setting
     with suppress(GloveSparkError):
         run = read_toml(flags["config"]).get("run", {}) if flags.get("config") else {}
     run |= {key[4:]: value for key, value in flags.items() if key.startswith("run.")}
-    # a command with its own settings
+    # a command that has its own settings
     run |= {key: flags[key] for key in ("metrics", "output") if flags.get(key) is not None}
     if not run.get("metrics"):
         return
@@ -47,7 +47,7 @@ def write_metrics(given: argparse.Namespace, exit_code: int, started: float) -> 
 def _folders(
     given: argparse.Namespace, run: dict[str, Any]
 ) -> tuple[Location | None, Location | None]:
-    """Return the folder that a command worked on, and the one of its inputs."""
+    """Return the folder that a command worked on, and the folder of its inputs."""
     output = run.get("output")
     if output is None:
         return None, None

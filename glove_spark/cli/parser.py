@@ -1,11 +1,13 @@
-"""Add commands and their options to the parser."""
+"""The parser, and how commands and their options are added to it."""
 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable, Mapping
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import MISSING
-from typing import Any, TypeVar
+from difflib import get_close_matches
+from typing import Any, NoReturn, TypeVar
 
 from glove_spark.logs.lines import FORMATS
 from glove_spark.settings.option import OptionSpec, Settings
@@ -16,6 +18,51 @@ EXIT_CODES = """exit codes: 0 success, 1 a bug in glove_spark, 2 a setting is wr
 3 an input is wrong, 4 the output cannot be written, 5 a dataset is damaged or was made with other
 settings, 6 Java or Spark does not start, 7 training diverged, 8 a new version is worse than the
 current one, 130 interrupted"""
+
+
+_UNKNOWN_COMMAND = re.compile(r"argument COMMAND: invalid choice: '([^']*)' \(choose from (.*)\)")
+
+
+class SuggestingParser(argparse.ArgumentParser):
+    """Report unknown commands and flags with the nearest known one."""
+
+    def error(self, message: str) -> NoReturn:
+        """End with exit code 2 and the message."""
+        unknown = _UNKNOWN_COMMAND.match(message)
+        if unknown is not None:
+            known = re.findall(r"[\w-]+", unknown.group(2))
+            hint = suggestion(unknown.group(1), known) or f"; {self.prog} --help lists them"
+            message = f"unknown command {unknown.group(1)!r}{hint}"
+        super().error(message)
+
+    def parse_args(  # type: ignore[override]
+        self, args: Sequence[str] | None = None, namespace: Any = None
+    ) -> Any:
+        """Parse as argparse does, but report an unknown flag as the command's own error."""
+        given, unknown = self.parse_known_args(args, namespace)
+        if unknown:
+            command = self._command(given)
+            flags = [flag for action in command._actions for flag in action.option_strings]
+            hints = "".join(suggestion(word, flags) for word in unknown if word.startswith("-"))
+            command.error(f"unrecognized arguments: {' '.join(unknown)}{hints}")
+        return given
+
+    def _command(self, given: argparse.Namespace) -> argparse.ArgumentParser:
+        for action in self._actions:
+            if isinstance(action, argparse._SubParsersAction):
+                found: argparse.ArgumentParser = action.choices[given.command]
+                return found
+        return self
+
+
+def suggestion(word: str, known: Iterable[str]) -> str:
+    """Return a question that names the known word nearest to ``word``; empty where none is near.
+
+    >>> suggestion("--vector-sise=3", ["--vector-size", "--seed"])
+    '; did you mean --vector-size?'
+    """
+    near = get_close_matches(word.partition("=")[0], list(known), n=1)
+    return f"; did you mean {near[0]}?" if near else ""
 
 
 def add_command(
@@ -30,9 +77,9 @@ def add_command(
     Parameters
     ----------
     text
-        Its description, one sentence without a full stop.
+        The description, one sentence without a full stop.
     examples
-        Command lines, for the end of the help text.
+        Command lines for the end of the help text.
     """
     command: argparse.ArgumentParser = commands.add_parser(
         name,
@@ -80,6 +127,8 @@ def add_option(group: Any, destination: str, spec: OptionSpec) -> None:
     help = spec.help
     if spec.default is False:
         help += " (default: off)"
+    elif spec.default is MISSING and not spec.positional:
+        help += " (required)"
     elif spec.default not in (MISSING, None, (), ""):
         help += f" (default: {'on' if spec.default is True else spec.default})"
     common: dict[str, Any] = {"help": help.replace("%", "%%"), "default": argparse.SUPPRESS}
@@ -105,7 +154,7 @@ def add_option(group: Any, destination: str, spec: OptionSpec) -> None:
     else:
         common.update(type=spec.type)
     if spec.positional:
-        # SUPPRESS would make an argument optional
+        # with SUPPRESS, a positional argument would be optional
         del common["default"]
         group.add_argument(destination, **common)
         return

@@ -40,17 +40,17 @@ def _prepare(given: argparse.Namespace) -> None:
 
 
 def make_archive(java_options: str) -> Path:
-    """Run the pipeline on a small corpus, and archive the classes that Java has loaded by its end.
+    """Run the pipeline on a small corpus, and archive the classes that Java has loaded at its end.
 
     Parameters
     ----------
     java_options
-        The options of a usual start.
+        The options of a normal start.
 
     Raises
     ------
     SetupError
-        If there is no Java, or it does not make the archive.
+        If there is no Java, or Java does not write the archive.
     """
     import pyspark
 
@@ -71,7 +71,7 @@ def make_archive(java_options: str) -> Path:
         command += ["--input", str(corpus), "--output", str(Path(scratch, "out"))]
         command += ["--vector-size", "10", "--epochs", "1", "--master", "local[2]"]
         command += ["--spark-conf", f"spark.driver.extraJavaOptions={options}"]
-        # the pipes end with Java, which writes the archive when the run has ended
+        # Java writes the archive after the run, and closes the pipes when it ends
         answer = subprocess.run(command, capture_output=True, text=True)
         if answer.returncode != 0 or not made.exists():
             reason = (answer.stderr or answer.stdout).strip().splitlines() or ["it said nothing"]

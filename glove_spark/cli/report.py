@@ -7,7 +7,7 @@ from typing import Any
 
 from glove_spark.cli.parser import add_settings_command
 from glove_spark.logs.lines import fields
-from glove_spark.settings.commands import PlotNeighborsSettings, ReportSettings
+from glove_spark.settings.vectors import PlotNeighborsSettings, ReportSettings
 
 log = logging.getLogger("glove_spark")
 

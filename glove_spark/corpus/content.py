@@ -1,7 +1,7 @@
 """Detect the content of a file by its first bytes, because file names may be wrong.
 
-Text may be compressed whatever its name says, and tables may have other names. What cannot be read
-as text is refused by name: as words it would be counted without an error.
+Compressed text and tables may have any name. A file that is not text is an error that names the
+format, because otherwise its bytes would be counted as words without an error.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ HEAD_BYTES = 4096
 
 TABLES = {b"PAR1": "parquet", b"ORC": "orc"}
 
-# the longer marks first: that of UTF-16 begins that of UTF-32
+# the longer marks first, because the mark of UTF-32 begins with that of UTF-16
 MARKS = (
     (codecs.BOM_UTF32_LE, "utf-32"),
     (codecs.BOM_UTF32_BE, "utf-32"),
@@ -36,7 +36,7 @@ LONG_WINDOW = (
 )
 
 BINARY_SHARE = 0.05
-"""Of control characters in the head of a file, above which it is not taken for text."""
+"""The share of control characters in the head of a file above which it is not text."""
 
 
 WARC = b"WARC/1."
@@ -45,7 +45,7 @@ _MARK = "\ufeff".encode()
 
 
 SMALLEST_HEAD = 200
-"""Bytes; less of a file is too little to tell."""
+"""Bytes; a smaller file is not checked for control characters."""
 
 
 class Content(NamedTuple):
@@ -56,14 +56,14 @@ class Content(NamedTuple):
     kind
         ``"text"``, ``"parquet"``, ``"orc"`` or ``"warc"``.
     codec
-        The compression of text, a name of `COMPRESSED`; None for none.
+        The compression of text, a name of `COMPRESSED`; None if it is not compressed.
     encoding
-        What the text's byte order mark says, if it is not UTF-8's; None without one.
+        The encoding of the byte order mark, unless it is UTF-8; None without a mark.
     whole_json
         Whether the text begins as JSON that is not one object per line: an array, or an object of
         several lines.
     markup
-        What the text is if it is mostly tags, which are counted as words; None for none.
+        The kind of markup if the text is mostly tags, which are counted as words; otherwise None.
     """
 
     kind: str
@@ -74,12 +74,12 @@ class Content(NamedTuple):
 
 
 def content_of(file: Location) -> Content:
-    """Look at the first bytes of a file.
+    """Detect the content of a file by its first bytes.
 
     Raises
     ------
     InputError
-        If it is neither text nor a table that can be read, or cannot be read at all.
+        If it is neither text nor a supported table, or cannot be read.
     """
     head = _head(file, None)
     for magic, table in TABLES.items():
@@ -98,7 +98,7 @@ def content_of(file: Location) -> Content:
 def _is_whole_json(head: bytes) -> bool:
     start = head.removeprefix(_MARK).lstrip()
     first = start.partition(b"\n")[0].rstrip()
-    # an object that a line begins and does not end, rather than one that is damaged
+    # an object that continues on the next line, not a damaged one
     return start.startswith(b"[") or (start.startswith(b"{") and first[-1:] in b"{[,:")
 
 
@@ -108,7 +108,7 @@ def refuse_binary(head: bytes, shown: str) -> None:
     Raises
     ------
     InputError
-        Naming what it is, and what to do.
+        Names the format and the remedy.
     """
     what = signed_as(head)
     if what is None and not any(head.startswith(mark) for mark, _ in MARKS):
@@ -122,7 +122,8 @@ def refuse_binary(head: bytes, shown: str) -> None:
         elif len(head) >= SMALLEST_HEAD and controls > BINARY_SHARE * len(head):
             what = "not text: it is full of control characters; convert it to text"
     if what is not None:
-        raise InputError(f"{shown} is {what}, or remove it from the input")
+        joint = ", or" if ";" in what else ";"
+        raise InputError(f"{shown} is {what}{joint} remove it from the input")
 
 
 def _head(file: Location, codec: str | None) -> bytes:

@@ -16,7 +16,7 @@ from pathlib import Path
 from glove_spark.errors import OutputError
 
 LARGEST_SOURCE = 2_000_000
-"""Bytes; larger files are tables that someone generated."""
+"""Bytes; larger files are generated tables."""
 
 
 def source_folders() -> list[Path]:
@@ -35,7 +35,7 @@ def write_corpus(
 ) -> tuple[int, int]:
     """Write the documentation strings found in ``folders``, one per line.
 
-    The same text is written once, however many files repeat it.
+    A text that several files repeat is written once.
 
     Returns
     -------
@@ -77,14 +77,14 @@ def write_corpus(
 def documentation(folders: list[Path]) -> Iterator[str]:
     """Yield the documentation strings of all Python sources, in the order of their paths."""
     sources = sorted(file for folder in folders for file in _sources_in(folder))
-    # parsing takes most of the demonstration's preparation, and is independent file by file
+    # parsing takes most of the time to prepare the demo; files are parsed in parallel
     with ProcessPoolExecutor(initializer=warnings.simplefilter, initargs=("ignore",)) as pool:
         for found in pool.map(docstrings_of, sources, chunksize=50):
             yield from found
 
 
 def docstrings_of(source: Path) -> list[str]:
-    """Return a source's documentation strings; none where it cannot be parsed."""
+    """Return the documentation strings of a source; an empty list if it cannot be parsed."""
     try:
         if source.stat().st_size > LARGEST_SOURCE:
             return []
@@ -97,7 +97,7 @@ def docstrings_of(source: Path) -> list[str]:
         node = pending.pop()
         if isinstance(node, (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)):
             found.append(ast.get_docstring(node) or "")
-        # definitions stand in bodies only: what lies inside expressions is not visited
+        # definitions are only in bodies, so expressions are not visited
         for field in ("body", "orelse", "handlers", "finalbody"):
             inner = getattr(node, field, [])
             pending += reversed(inner) if isinstance(inner, list) else []
@@ -107,6 +107,6 @@ def docstrings_of(source: Path) -> list[str]:
 def _sources_in(folder: Path) -> Iterator[Path]:
     for parent, inner, files in os.walk(folder):
         if Path(parent) == folder:
-            # the standard library's folder may hold the packages of another environment
+            # the folder of the standard library may contain the packages of another environment
             inner[:] = [name for name in inner if name not in ("site-packages", "dist-packages")]
         yield from (Path(parent, name) for name in files if name.endswith(".py"))

@@ -1,7 +1,7 @@
 """Read the corpus, in any format, as a DataFrame of texts.
 
-The JVM's readers decompress, split and parse; text that is not UTF-8 is repaired, and records that
-hold no text are told apart, so that the stage can count them.
+Readers in the JVM decompress, split and parse. Text that is not UTF-8 is repaired, and records
+without text are marked, so that the stage can count them.
 """
 
 from __future__ import annotations
@@ -15,35 +15,31 @@ from contextlib import contextmanager
 from functools import reduce
 from typing import NamedTuple
 
-from py4j.protocol import Py4JError, Py4JNetworkError
+from py4j.protocol import Py4JError
 from pyspark.errors import PySparkException
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 from pyspark.sql.types import StringType, StructField, StructType
 
 from glove_spark.corpus.content import LONG_WINDOW, Content, content_of
-from glove_spark.corpus.files import (
-    CorpusFile,
-    check_json_field,
-    check_size,
-    codec_by_name,
-    kind_of,
-)
-from glove_spark.corpus.python_source import check_table, read_values
+from glove_spark.corpus.files import CorpusFile
+from glove_spark.corpus.formats import check_json_field, check_size, codec_by_name, kind_of
+from glove_spark.corpus.python_source import read_values
+from glove_spark.corpus.values import check_table
 from glove_spark.errors import InputError
 from glove_spark.extras import require
 from glove_spark.settings.stages import TokenizeSettings
-from glove_spark.spark.failures import text_of
+from glove_spark.spark.failures import java_ended, text_of
 from glove_spark.spark.session import refuse_names_java_cannot_open
 from glove_spark.store.location import REQUESTS_AT_ONCE, Location
 
 log = logging.getLogger(__name__)
 
 MOST_NAMED = 3
-"""Files that a warning names."""
+"""The largest number of files that a warning names."""
 
 ZSTD_SINCE = (4, 1)
-"""The version of Spark that reads zstd without Hadoop's native library."""
+"""The first version of Spark that reads zstd without Hadoop's native library."""
 
 _UNPARSED = "_unparsed_record"
 _BYTE_ORDER_MARK = "\ufeff"
@@ -57,7 +53,7 @@ def read_documents(
     Returns
     -------
     DataFrame
-        ``text`` (null where a record has none), ``unparsed`` (a JSON line that is none) and
+        ``text`` (null if a record has none), ``unparsed`` (the line is not a JSON object) and
         ``repaired`` (how many bytes were not UTF-8 and became U+FFFD).
 
     Raises
@@ -82,7 +78,7 @@ def read_documents(
 def _warn_of_markup(
     files: list[CorpusFile], contents: list[Content], settings: TokenizeSettings
 ) -> None:
-    """Name files that are mostly tags; a tokenizer of the user's own may know what to do."""
+    """Warn of files that are mostly tags, unless the user's own tokenizer may remove them."""
     marked = [
         f"{file.location.shown} ({content.markup})"
         for file, content in zip(files, contents, strict=True)
@@ -98,16 +94,16 @@ def _warn_of_markup(
 
 
 class Reading(NamedTuple):
-    """How to read some files.
+    """How to read a group of files.
 
     Attributes
     ----------
     kind
-        As `kind_of` names it.
+        The kind, as in `kind_of`.
     by_python
-        Whether Python hands the bytes to the JVM, whose own readers cannot.
+        Whether Python reads the bytes and sends them to the JVM, because its own readers cannot.
     codec, encoding
-        As `Content` has them; an encoding of None is UTF-8.
+        As in `Content`; an encoding of None is UTF-8.
     """
 
     kind: str
@@ -117,7 +113,7 @@ class Reading(NamedTuple):
 
 
 def _contents(files: list[CorpusFile]) -> list[Content]:
-    """Look at the first bytes of every file."""
+    """Detect the content of every file by its first bytes."""
     if files and files[0].location.is_local:
         return [content_of(file.location) for file in files]
     with ThreadPoolExecutor(REQUESTS_AT_ONCE) as threads:
@@ -130,7 +126,7 @@ def _reading(file: Location, content: Content, settings: TokenizeSettings) -> Re
     if encoding is None and not _is_utf8(settings.encoding):
         encoding = settings.encoding
     if kind in ("parquet", "orc"):
-        # Spark goes by the name of a table's file no more than we do
+        # for tables, Spark ignores the file name too
         return Reading(kind, file.is_in_object_store, None, None)
     unlike = content.codec != codec_by_name(file.name) or encoding is not None
     by_python = file.is_in_object_store or unlike or kind in ("json", "warc")
@@ -177,7 +173,7 @@ def _read_json(
     schema = StructType([StructField(field, StringType()), StructField(_UNPARSED, StringType())])
     options = {
         "columnNameOfCorruptRecord": _UNPARSED,
-        # the parser's own limit of 20M characters would make longer documents unparsable
+        # the default limit of the parser, 20M characters, would reject longer documents
         "maxStringLen": str(2**31 - 1),
     }
     lines = _lines(spark, how, files, whole=False).select(
@@ -200,10 +196,10 @@ def _read_json(
 def _read_table(
     spark: SparkSession, how: Reading, files: list[Location], settings: TokenizeSettings
 ) -> DataFrame:
-    """Read one column of Parquet or ORC files, whatever the others are."""
+    """Read one column of Parquet or ORC files, with any other columns."""
     column = settings.text_column
     names = check_table(files[0], how.kind, column)
-    # Spark does not tell such columns apart
+    # Spark cannot distinguish such columns
     alike = [name for name in names if name.casefold() == column.casefold()]
     if how.by_python or len(alike) > 1:
         return _as_texts(read_values(spark, files, how.kind, column))
@@ -233,11 +229,11 @@ def _lines(spark: SparkSession, how: Reading, files: list[Location], *, whole: b
 def _repaired_bytes(value: Column) -> Column:
     """Count the bytes that are not UTF-8; 0 for null.
 
-    A sequence of them becomes one U+FFFD of three bytes, so their number follows from both lengths
-    and from how many U+FFFD there are beyond those that the text held itself.
+    A sequence of such bytes becomes one U+FFFD of three bytes. Their number follows from both
+    lengths and from the number of U+FFFD, less those that the text contained before.
     """
     repaired = F.make_valid_utf8(value)
-    # a character a byte; a cast hands the bytes on as they are
+    # one character per byte; a cast passes the bytes on unchanged
     as_bytes = F.decode(value.cast("binary"), "ISO-8859-1")
     replaced = _occurrences(repaired, "\ufffd") - _occurrences(as_bytes, "\xef\xbf\xbd")
     invalid = F.octet_length(value) - F.octet_length(repaired) + 3 * replaced
@@ -255,20 +251,19 @@ def _repaired(column: str) -> Column:
 
 @contextmanager
 def corpus_errors() -> Iterator[None]:
-    """Name the file that Spark cannot read, and why.
+    """Raise an error that names the file that Spark cannot read, and the reason.
 
     Raises
     ------
     InputError
-        In place of Spark's errors of a file that is damaged and of a lack of memory.
+        Instead of Spark's errors about a damaged file or too little memory.
     """
     try:
         yield
     except (PySparkException, Py4JError, ConnectionError) as error:
         text = text_of(error)
-        gone = not text or isinstance(error, (Py4JNetworkError, ConnectionError))
-        if gone or "OutOfMemoryError" in text:
-            # a JVM without memory may end before it can say so
+        if java_ended(error) or "OutOfMemoryError" in text:
+            # a JVM without memory may end before it reports that
             raise InputError(
                 "Java ran out of memory or ended while it read the corpus. It keeps a whole "
                 "document in memory, at about 15 bytes per character: split the longest lines or "

@@ -1,9 +1,7 @@
-"""Find the files of the corpus and detect their formats."""
+"""Find the files of the corpus, each once."""
 
 from __future__ import annotations
 
-import io
-import json
 import logging
 import os
 import re
@@ -13,41 +11,22 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-import pyarrow as pa
 from pyarrow import fs
 
-from glove_spark.corpus.content import Content
-from glove_spark.errors import ConfigurationError, EmptyInputError, InputError
+from glove_spark.corpus.formats import check_size, file_format
+from glove_spark.errors import EmptyInputError, InputError
 from glove_spark.settings.stages import TokenizeSettings
 from glove_spark.store.checksums import Hasher, file_states
-from glove_spark.store.compression import open_bytes
 from glove_spark.store.dataset import MARKER
 from glove_spark.store.location import Location
 from glove_spark.store.manifest import fingerprint
 
 log = logging.getLogger(__name__)
 
-COMPRESSIONS = {"gz": "gzip", "bz2": "bz2", "zst": "zstd"}
-"""Endings of compressed text, and pyarrow's names of the codecs."""
-
-LARGEST_WHOLE_FILE = 1 << 30
-"""Bytes; with ``document="file"`` a task holds a file in memory."""
-
-_FORMATS = {
-    "jsonl": "jsonl",
-    "ndjson": "jsonl",
-    "json": "jsonl",
-    "parquet": "parquet",
-    "orc": "orc",
-}
-
-_JSON_SAMPLE = 100
-"""Lines that are looked at to find out which fields a JSON lines corpus has."""
-
 
 @dataclass(frozen=True)
 class CorpusFile:
-    """One file of the corpus: where it is, and what identifies its content."""
+    """One file of the corpus: its location, and what identifies its content."""
 
     location: Location
     size: int
@@ -55,20 +34,21 @@ class CorpusFile:
 
 
 class Skipped(NamedTuple):
-    """How many files below the input were not read, and why.
+    """The numbers of files below the input that were not read, by reason.
 
     Attributes
     ----------
     hidden
-        Names that Spark hides, of files or of folders above them, and files still being copied.
+        Files that Spark ignores by their own name or that of a folder above them, and files that
+        are still being copied.
     empty
         Files of zero bytes.
     repeated
-        Further names of a file that is read already: links, or a path given twice.
+        Further names of a file that is already read: links, or a path given twice.
     output
         Folders that glove_spark itself wrote.
     broken
-        Links that lead nowhere.
+        Broken links.
     """
 
     hidden: int = 0
@@ -79,7 +59,7 @@ class Skipped(NamedTuple):
 
 
 class Corpus(NamedTuple):
-    """The files of the corpus, ordered by path, and what was skipped."""
+    """The files of the corpus, ordered by path, and the numbers of skipped files."""
 
     files: list[CorpusFile]
     skipped: Skipped
@@ -88,15 +68,15 @@ class Corpus(NamedTuple):
 def find_files(settings: TokenizeSettings, *, announce: bool = True) -> Corpus:
     """List the files that ``settings.input`` names, each once.
 
-    Folders are read with all that is below them, through links too, but no folder twice. Skipped,
-    with a warning if ``announce``: files and folders that Spark hides (`is_hidden`), files of zero
-    bytes, links that lead nowhere, and folders that glove_spark itself wrote.
+    Folders are read with everything below them, also through links, but each folder once. Files and
+    folders that Spark ignores (`is_hidden`), files of zero bytes, broken links, and output folders
+    of glove_spark are skipped, with a warning if ``announce``.
 
     Raises
     ------
     InputError
-        If a path does not exist or cannot be listed, nothing is left, a folder is a table of
-        another system (Delta, Iceberg, Hudi), or Hadoop cannot open a file for its name.
+        If a path does not exist or cannot be listed, no file remains, a folder is a table of
+        another system (Delta, Iceberg, Hudi), or Hadoop cannot open a file because of its name.
     """
     search = FileSearch()
     for pattern in settings.input:
@@ -130,14 +110,14 @@ def _warn_of(skipped: Skipped, broken: list[str]) -> None:
 
 
 class FileSearch:
-    """Finds the files of patterns, each real file once.
+    """Find the files of patterns, each real file once.
 
     Attributes
     ----------
     found
-        By URI.
+        The files, by URI.
     broken
-        Links that lead nowhere.
+        Broken links.
     """
 
     def __init__(self) -> None:
@@ -147,7 +127,7 @@ class FileSearch:
         self._seen: set[object] = set()
 
     def skipped(self) -> Skipped:
-        """Count what was passed over."""
+        """Count the skipped files."""
         return Skipped(self._hidden, self._empty, self._repeated, self._output, len(self.broken))
 
     def add(self, pattern: str) -> None:
@@ -188,7 +168,7 @@ class FileSearch:
             raise InputError(f"input={pattern} does not exist; check the path")
 
     def _folder(self, root: Location, wanted: re.Pattern[str] | None = None) -> int:
-        """Take the files below a folder that match; return how many did, skipped ones too."""
+        """Add the files below a folder that match; return how many matched, with skipped ones."""
         entries = _local_files(root, self) if root.is_local else _remote_files(root)
         matches = 0
         for location, info in entries:
@@ -198,17 +178,17 @@ class FileSearch:
         return matches
 
     def enter(self, folder: Location, names: Iterable[str]) -> bool:
-        """Tell whether a folder below the input is to be read.
+        """Return whether a folder below the input is read.
 
         Parameters
         ----------
         names
-            What is in it.
+            The names of its content.
 
         Raises
         ------
         InputError
-            If it is a table of another system.
+            If the folder is a table of another system.
         """
         refuse_table(folder, names)
         if MARKER in names:
@@ -239,11 +219,11 @@ class FileSearch:
 
 
 def _local_files(root: Location, search: FileSearch) -> Iterator[tuple[Location, fs.FileInfo]]:
-    """List the files below a folder of a disk, through links, no real folder twice."""
+    """List the files below a local folder, through links, each real folder once."""
     entered = set()
 
     def refuse(error: OSError) -> None:
-        # passed over, it would be text that is silently not there
+        # if it were skipped, text would be missing without an error
         raise error
 
     for parent, folders, names in os.walk(root.path, onerror=refuse, followlinks=True):
@@ -257,7 +237,7 @@ def _local_files(root: Location, search: FileSearch) -> Iterator[tuple[Location,
         for name in sorted(names):
             path = os.path.join(parent, name)
             try:
-                # as the bytes of the name have it, which need not be UTF-8
+                # as the bytes of the name, which may not be UTF-8
                 path.encode()
             except UnicodeEncodeError:
                 how = "" if sys.getfilesystemencoding() == "utf-8" else ", or set LC_ALL=C.UTF-8"
@@ -290,12 +270,12 @@ _TABLES = {"_delta_log": "Delta", ".hoodie": "Hudi"}
 
 
 def refuse_table(folder: Location, names: Iterable[str]) -> None:
-    """Refuse a folder whose Parquet files are not all of a table.
+    """Raise an error for a folder whose Parquet files also contain deleted rows of a table.
 
     Raises
     ------
     InputError
-        Naming what to do.
+        Names the remedy.
     """
     held = set(names)
     system = next((name for sign, name in _TABLES.items() if sign in held), None)
@@ -312,9 +292,9 @@ def refuse_table(folder: Location, names: Iterable[str]) -> None:
 
 
 def glob_to_regex(pattern: str) -> re.Pattern[str]:
-    """Translate a shell pattern; a match may be a folder, which stands for all below it.
+    """Translate a shell pattern; it may match a folder, which means all files below it.
 
-    ``*`` and ``?`` stay within a path's component, ``**`` does not.
+    ``*`` and ``?`` match within a component of the path, ``**`` also across components.
 
     >>> bool(glob_to_regex("/data/*.txt").match("/data/a.txt"))
     True
@@ -337,7 +317,7 @@ def glob_to_regex(pattern: str) -> re.Pattern[str]:
 
 
 def is_hidden(name: str) -> bool:
-    """Tell whether Spark passes over a file or folder of this name.
+    """Return whether Spark ignores a file or folder with this name.
 
     >>> [name for name in ("a", ".git", "_temporary", "_y=1", "a._COPYING_") if is_hidden(name)]
     ['.git', '_temporary', 'a._COPYING_']
@@ -356,67 +336,8 @@ def _check_file(file: CorpusFile, settings: TokenizeSettings) -> None:
         check_size(file.location, file.size)
 
 
-def check_size(file: Location, size: int | None = None) -> None:
-    """Refuse a file that is too large to be held in memory whole.
-
-    Raises
-    ------
-    InputError
-        If it is.
-    """
-    if size is None:
-        size = file.filesystem().get_file_info(file.path).size
-    if size > LARGEST_WHOLE_FILE:
-        raise InputError(
-            f"input={file.shown} has {size:,} bytes; with document=file a file must have at most "
-            f"{LARGEST_WHOLE_FILE:,}, because it is kept in memory; split it, or use document=line "
-            "and one JSON object per line"
-        )
-
-
-def codec_by_name(name: str) -> str | None:
-    """Name the compression that Spark's readers take a file to have."""
-    return COMPRESSIONS.get(name.lower().rsplit(".", 1)[-1])
-
-
-def kind_of(file: Location, content: Content, settings: TokenizeSettings) -> str:
-    """Tell how a file is read: as text, jsonl, json, warc, parquet or orc.
-
-    Raises
-    ------
-    InputError
-        If the file is something else than its name or the setting says.
-    """
-    named = file_format(file, settings)
-    if content.kind in ("parquet", "orc"):
-        if settings.format not in ("auto", content.kind):
-            raise InputError(
-                f"{file.shown} contains {content.kind}, but format={settings.format} is set; "
-                f"give --format auto or {content.kind}, or remove the file from the input"
-            )
-        return content.kind
-    if named in ("parquet", "orc"):
-        raise InputError(
-            f"{file.shown} is not a valid {named} file: its first bytes are wrong; replace or "
-            "remove it"
-        )
-    if content.kind == "warc":
-        return "warc"
-    return "json" if named == "jsonl" and content.whole_json else named
-
-
-def file_format(location: Location, settings: TokenizeSettings) -> str:
-    """Tell by name or setting whether a file is text, jsonl, parquet or orc."""
-    if settings.format != "auto":
-        return settings.format
-    endings = location.name.lower().split(".")[1:]
-    if endings and endings[-1] in COMPRESSIONS:
-        endings.pop()
-    return _FORMATS.get(endings[-1], "text") if endings else "text"
-
-
 def is_stream(path: str) -> bool:
-    """Tell whether a local path is a pipe, a socket or a device."""
+    """Return whether a local path is a pipe, a socket or a device."""
     try:
         mode = os.stat(path).st_mode
     except (OSError, ValueError):
@@ -425,50 +346,14 @@ def is_stream(path: str) -> bool:
 
 
 def corpus_fingerprint(files: Sequence[CorpusFile]) -> str:
-    """Identify the corpus by its files' paths, sizes and times of change."""
+    """Identify the corpus by the paths, sizes and modification times of its files."""
     return fingerprint([[file.location.uri, file.size, file.modified_ns] for file in files])
 
 
 def corpus_content(settings: TokenizeSettings, hasher: Hasher = file_states) -> str:
-    """Identify the corpus by what its files hold, whatever they are called; reads them all."""
+    """Identify the corpus by the content of its files, with any names; this reads all files."""
     try:
         files = [file.location for file in find_files(settings, announce=False).files]
     except EmptyInputError:
         files = []
     return fingerprint(sorted(state.sha256 for state in hasher(files)))
-
-
-def check_json_field(file: Location, field: str, codec: str | None, encoding: str | None) -> None:
-    """Refuse a JSON lines corpus whose first records have other fields only.
-
-    Raises
-    ------
-    ConfigurationError
-        If none of the first records has ``field``.
-    InputError
-        If the file cannot be read.
-    """
-    fields: dict[str, None] = {}
-    try:
-        with (
-            open_bytes(file, codec) as raw,
-            io.TextIOWrapper(raw, encoding or "utf-8-sig", errors="replace") as lines,
-        ):
-            for _ in range(_JSON_SAMPLE):
-                # a record of many megabytes is not read whole only to see its fields
-                line = lines.readline(1 << 24)
-                try:
-                    record = json.loads(line) if line.strip() else None
-                except (ValueError, RecursionError):
-                    continue
-                if isinstance(record, dict):
-                    fields.update(dict.fromkeys(record))
-    except (OSError, EOFError, pa.ArrowException) as error:
-        raise InputError(
-            f"{file.shown} cannot be read: {error}; replace it, or remove it from the input"
-        ) from None
-    if fields and field not in fields:
-        raise ConfigurationError(
-            f"text_column={field!r} is not in {file.shown}; name one of its fields: "
-            f"{', '.join(fields)}"
-        )

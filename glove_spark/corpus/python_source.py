@@ -1,28 +1,21 @@
 """Read documents that Spark's readers cannot read, and write tokens to object stores, with pyarrow.
 
-Spark reads object stores by connectors that are not part of it, and its writers rename; it goes by
-the names of files for their compression, and reads text as UTF-8 only. Here a Python data source
-hands the bytes of the documents to the JVM, which repairs, folds and splits them as it does those
-that it reads itself, and another writes the rows of tokens. All that a cluster needs for that is
-pyarrow.
+Spark reads object stores through connectors that are not part of it, and its writers rename files.
+It takes the compression from the file name, and reads text only as UTF-8. Here, a Python data
+source sends the bytes of the documents to the JVM, which repairs, lower-cases and splits them like
+those that it reads itself. Another one writes the rows of tokens. The cluster needs only pyarrow
+for that.
 """
 
 from __future__ import annotations
 
-import codecs
-import io
-import json
 import lzma
-import re
 import uuid
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import IO, Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
-from pyarrow import orc
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql.datasource import (
     DataSource,
@@ -33,47 +26,14 @@ from pyspark.sql.datasource import (
 )
 from pyspark.sql.types import StructType
 
-from glove_spark.errors import ConfigurationError, InputError
-from glove_spark.extras import require
-from glove_spark.store.compression import open_bytes
+from glove_spark.corpus.values import Part, arrow_schema, check_column, opened_table, read_part
+from glove_spark.errors import InputError
 from glove_spark.store.location import Location
 
 BYTES_PER_TASK = 64 << 20
-"""Of uncompressed text; a compressed file is one task's."""
-
-_CHUNK = 4 << 20
-"""Bytes read at once, and about the bytes of a batch."""
-
-_BLANKS = re.compile(r"[\s,]*")
-"""Between the values of a JSON file; some put commas between objects."""
+"""Bytes of uncompressed text per task; a compressed file is read by one task."""
 
 _TOKENS = pa.schema([pa.field("tokens", pa.list_(pa.string()))])
-
-
-@dataclass(frozen=True)
-class Part(InputPartition):
-    """The part of a file that one task reads.
-
-    Attributes
-    ----------
-    kind
-        ``"lines"``, ``"whole"``, ``"json"``, ``"warc"``, ``"parquet"`` or ``"orc"``.
-    start, stop
-        Bytes of uncompressed lines: those lines that begin in them. Row groups of Parquet and
-        stripes of ORC. Not used otherwise.
-    column
-        Of tables and JSON.
-    codec, encoding
-        Of text, as `Content` has them.
-    """
-
-    file: Location
-    kind: str
-    start: int = 0
-    stop: int = 0
-    column: str = ""
-    codec: str | None = None
-    encoding: str | None = None
 
 
 def read_values(
@@ -92,12 +52,12 @@ def read_values(
         ``"lines"`` or ``"whole"`` texts, the records of ``"warc"`` files, or the ``column`` of
         ``"parquet"`` or ``"orc"`` tables or of objects in ``"json"``.
     codec, encoding
-        Of text; an encoding of None is UTF-8.
+        For text; an encoding of None is UTF-8.
 
     Raises
     ------
     ConfigurationError
-        If a table has no such column of strings.
+        If a table has no column of strings with this name.
     InputError
         If a table cannot be read.
     """
@@ -126,7 +86,7 @@ def write_parquet(
 
 
 def _registered(spark: SparkSession, source: type[DataSource]) -> str:
-    """Register a data source under a name that no other has, and return the name."""
+    """Register a data source under a unique name, and return the name."""
     name = f"glove_spark_{uuid.uuid4().hex}"
     source.name = classmethod(lambda cls: name)  # type: ignore[method-assign, assignment]
     spark.dataSource.register(source)
@@ -140,10 +100,10 @@ def _parts(
     codec: str | None = None,
     encoding: str | None = None,
 ) -> Iterator[Part]:
-    """Cut a file into what tasks can read on their own."""
+    """Divide a file into parts that tasks can read independently."""
     if kind in ("parquet", "orc"):
-        table = _opened(file, kind)
-        check_column(_schema(table), column, file, kind)
+        table = opened_table(file, kind)
+        check_column(arrow_schema(table), column, file, kind)
         pieces = table.num_row_groups if isinstance(table, pq.ParquetFile) else table.nstripes
         yield from (Part(file, kind, piece, piece + 1, column) for piece in range(pieces))
     elif kind != "lines" or codec is not None or encoding is not None:
@@ -152,62 +112,6 @@ def _parts(
         size = file.filesystem().get_file_info(file.path).size
         for start in range(0, size, BYTES_PER_TASK):
             yield Part(file, kind, start, min(start + BYTES_PER_TASK, size))
-
-
-def check_column(schema: pa.Schema, column: str, file: Location, kind: str) -> None:
-    """Refuse a table without the column, or where it holds no strings.
-
-    Raises
-    ------
-    ConfigurationError
-        Naming what there is.
-    """
-    if column not in schema.names:
-        raise ConfigurationError(
-            f"text_column={column!r} is not in the {kind} file {file.shown}; name one of its "
-            f"columns: {', '.join(schema.names)}"
-        )
-    found = schema.field(column).type
-    held = found.value_type if pa.types.is_dictionary(found) else found
-    strings = (pa.types.is_string, pa.types.is_large_string, pa.types.is_string_view)
-    if not any(is_one(held) for is_one in strings):
-        raise ConfigurationError(
-            f"text_column={column!r} of the {kind} file {file.shown} is of type {found} and must "
-            "be string; name another column"
-        )
-
-
-def check_table(file: Location, kind: str, column: str) -> list[str]:
-    """Check that a table has the column, and return the names of all.
-
-    Raises
-    ------
-    ConfigurationError
-        If it has not, or the column holds no strings.
-    InputError
-        If it cannot be read.
-    """
-    schema = _schema(_opened(file, kind))
-    check_column(schema, column, file, kind)
-    names: list[str] = schema.names
-    return names
-
-
-def _opened(file: Location, kind: str) -> pq.ParquetFile | orc.ORCFile:
-    try:
-        return _open_table(file, kind)
-    except (pa.ArrowException, OSError) as error:
-        raise InputError(
-            f"{file.shown} cannot be read as {kind}: {error}; replace or remove it"
-        ) from None
-
-
-def _schema(table: pq.ParquetFile | orc.ORCFile) -> pa.Schema:
-    return table.schema_arrow if isinstance(table, pq.ParquetFile) else table.schema
-
-
-def _open_table(file: Location, kind: str) -> pq.ParquetFile | orc.ORCFile:
-    return (pq.ParquetFile if kind == "parquet" else orc.ORCFile)(file.open_input())
 
 
 class _Reader(DataSourceReader):
@@ -222,7 +126,7 @@ class _Reader(DataSourceReader):
     def read(self, partition: InputPartition) -> Iterator[pa.RecordBatch]:
         assert isinstance(partition, Part)
         try:
-            for values in _values(partition):
+            for values in read_part(partition):
                 yield pa.record_batch([values], names=["value"])
         except (pa.ArrowException, OSError, EOFError, UnicodeError, lzma.LZMAError) as error:
             raise InputError(
@@ -231,193 +135,13 @@ class _Reader(DataSourceReader):
             ) from None
 
 
-def _values(part: Part) -> Iterator[pa.Array]:
-    if part.kind in ("parquet", "orc"):
-        table = _open_table(part.file, part.kind)
-        if part.kind == "parquet":
-            column = table.read_row_group(part.start, columns=[part.column]).column(0)
-        else:
-            column = table.read_stripe(part.start, columns=[part.column]).column(0)
-        chunks = column.chunks if isinstance(column, pa.ChunkedArray) else [column]
-        for chunk in chunks:
-            # rows of a large column come some at a time, so that no message outgrows Arrow's
-            for start in range(0, len(chunk), 1 << 12):
-                yield _as_utf8(chunk.slice(start, 1 << 12))
-    elif part.kind == "json":
-        yield from _in_batches(_json_texts(part))
-    elif part.kind == "warc":
-        yield from _in_batches(_warc_texts(part))
-    elif part.kind == "whole":
-        with _open_text(part) as source:
-            yield _as_strings([source.read()])
-    else:
-        yield from _lines(part)
-
-
-def _as_utf8(values: pa.Array) -> pa.Array:
-    """Give strings of any type of Arrow's without looking whether they are UTF-8."""
-    if pa.types.is_dictionary(values.type):
-        values = values.dictionary_decode()
-    if pa.types.is_string_view(values.type):
-        values = values.cast(pa.string())
-    return values.cast(pa.binary()).view(pa.string())
-
-
-def _json_texts(part: Part) -> Iterator[bytes | None]:
-    """Read the column of every object in a file of arrays and objects, however they are laid out.
-
-    Null where an object lacks it, or where an array holds something else.
-    """
-    with _open_text(part) as source:
-        text = source.read().decode("utf-8", "surrogateescape").lstrip("\ufeff")
-    decoder, place = json.JSONDecoder(), 0
-    while (place := _after_blanks(text, place)) < len(text):
-        try:
-            value, place = decoder.raw_decode(text, place)
-        except ValueError as error:
-            line = text.count("\n", 0, place) + 1
-            raise InputError(
-                f"{part.file.shown}, line {line:,}: not valid JSON ({error}); write one object per "
-                "line, or one array of objects"
-            ) from None
-        for record in value if isinstance(value, list) else [value]:
-            found = record.get(part.column) if isinstance(record, dict) else None
-            yield _encoded(found) if isinstance(found, str) else None
-
-
-def _after_blanks(text: str, place: int) -> int:
-    found = _BLANKS.match(text, place)
-    return place if found is None else found.end()
-
-
-def _encoded(text: str) -> bytes:
-    # a lone surrogate of a JSON escape is no text either: the JVM counts and replaces its bytes
-    try:
-        return text.encode("utf-8", "surrogateescape")
-    except UnicodeEncodeError:
-        return text.encode("utf-8", "surrogatepass")
-
-
-def _warc_texts(part: Part) -> Iterator[bytes | None]:
-    """Read the text of every conversion record, as Common Crawl's WET files have them."""
-    seen = 0
-    for text in _records(part):
-        seen += 1
-        yield text
-    if not seen:
-        raise InputError(
-            f"{part.file.shown} is a WARC file without text records (of type conversion); extract "
-            "the text of its pages first, or use the WET files of the same crawl"
-        )
-
-
-def _records(part: Part) -> Iterator[bytes]:
-    with _open_text(part) as source:
-        whole = source.readline().endswith(b"\r\n")
-        if not whole:
-            # its line ends were changed, so the lengths in the headers are wrong
-            for record in re.split(rb"(?m)^WARC/1\.\d$", source.read()):
-                head, _, body = record.partition(b"\n\n")
-                if b"WARC-Type: conversion" in head:
-                    yield body
-            return
-    archive = require("warcio.archiveiterator", "warc", f"{part.file.shown}, a WARC file,")
-    damaged = require("warcio.exceptions", "warc", f"{part.file.shown}, a WARC file,")
-    try:
-        with part.file.open_input() as raw:
-            for record in archive.ArchiveIterator(raw):
-                if record.rec_type == "conversion":
-                    yield record.content_stream().read()
-    except damaged.ArchiveLoadFailed as error:
-        raise InputError(
-            f"{part.file.shown} is a damaged WARC file ({error}); replace or remove it"
-        ) from None
-
-
-def _in_batches(texts: Iterable[bytes | None]) -> Iterator[pa.Array]:
-    held: list[bytes | None] = []
-    size = 0
-    for text in texts:
-        held.append(text)
-        size += len(text or b"")
-        if size >= _CHUNK:
-            yield _as_strings(held)
-            held, size = [], 0
-    if held:
-        yield _as_strings(held)
-
-
-@contextmanager
-def _open_text(part: Part, start: int = 0) -> Iterator[io.BufferedReader]:
-    """Open a text as UTF-8, decompressed, at a place of an uncompressed one."""
-    with open_bytes(part.file, part.codec, start) as raw:
-        plain: Any = raw if part.encoding is None else _Recoded(raw, part.encoding)
-        with io.BufferedReader(plain, _CHUNK) as source:
-            yield source
-
-
-class _Recoded(io.RawIOBase):
-    """A stream of another encoding as UTF-8; bytes that are none in it stay as they are."""
-
-    def __init__(self, source: IO[bytes], encoding: str) -> None:
-        self._source = source
-        wide = encoding.lower().replace("_", "-").startswith(("utf-16", "utf-32"))
-        # what cannot be decoded goes on as it is, and is counted and replaced by the JVM
-        errors = "replace" if wide else "surrogateescape"
-        self._decoder = codecs.getincrementaldecoder(encoding)(errors)
-        self._held = b""
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: Any) -> int:
-        while not self._held:
-            block = self._source.read(_CHUNK)
-            text = self._decoder.decode(block, final=not block)
-            self._held = text.encode("utf-8", "surrogateescape")
-            if not block:
-                break
-        size = min(len(buffer), len(self._held))
-        buffer[:size], self._held = self._held[:size], self._held[size:]
-        return size
-
-
-def _lines(part: Part) -> Iterator[pa.Array]:
-    """Read the lines that begin in the part's bytes; all where it has none."""
-    # the byte before the part tells whether a line begins with it
-    place = max(part.start - 1, 0)
-    held: list[bytes] = []
-    held_bytes = 0
-    with _open_text(part, place) as source:
-        if part.start:
-            place += len(source.readline())
-        while not part.stop or place < part.stop:
-            line = source.readline()
-            if not line:
-                break
-            place += len(line)
-            # lines end as Spark's reader has it: with a line feed, a carriage return, or both
-            held += line.splitlines() if b"\r" in line else [line.rstrip(b"\n")]
-            held_bytes += len(line)
-            if held_bytes >= _CHUNK:
-                yield _as_strings(held)
-                held, held_bytes = [], 0
-    if held:
-        yield _as_strings(held)
-
-
-def _as_strings(values: Sequence[bytes | None]) -> pa.Array:
-    """Make a column of strings without looking whether they are UTF-8: the JVM repairs them."""
-    return pa.array(values, pa.binary()).view(pa.string())
-
-
 @dataclass(frozen=True)
 class _Written(WriterCommitMessage):
     name: str
 
 
 class _Writer(DataSourceArrowWriter):
-    """Writes each task's rows to a file of its own."""
+    """Write the rows of each task to a separate file."""
 
     def __init__(self, output: Location, row_group_bytes: int, compression: str) -> None:
         self._output = output
@@ -441,7 +165,7 @@ class _Writer(DataSourceArrowWriter):
         return _Written(name)
 
     def commit(self, messages: list[WriterCommitMessage | None]) -> None:
-        """Delete what tasks wrote whose results are not those that count."""
+        """Delete the files of task attempts whose results were not accepted."""
         counted = {message.name for message in messages if isinstance(message, _Written)}
         for info in self._output.walk():
             if info.is_file and info.base_name not in counted:

@@ -1,6 +1,6 @@
 """Tokenizers for scripts without spaces between words, for ``--tokenizer module:function``.
 
-They need the extra `cjk` where the tasks run: ``pip install 'glove_spark[cjk]'``.
+The extra `cjk` must be installed on the executors: ``pip install 'glove_spark[cjk]'``.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ _SCRIPTS = ("CJK", "HIRAGANA", "KATAKANA", "THAI", "LAO", "KHMER", "MYANMAR", "T
 
 
 def is_written_without_blanks(letter: str) -> bool:
-    """Tell whether a letter belongs to a script without spaces between words.
+    """Return whether a letter belongs to a script without spaces between words.
 
     >>> [is_written_without_blanks(letter) for letter in ("東", "ข", "a", "가")]
     [True, True, False, False]
@@ -30,7 +30,7 @@ def chinese(text: str) -> list[str]:
 
 
 def japanese(text: str) -> list[str]:
-    """Segment Japanese into words as they are written, with Janome; drop punctuation."""
+    """Segment Japanese into words with Janome, keep their written form, and drop punctuation."""
     return [word for word in _janome().tokenize(text, wakati=True) if _is_word(word)]
 
 

@@ -23,15 +23,15 @@ from pyspark.sql.types import ArrayType, StringType
 from glove_spark.errors import ConfigurationError, InputError
 
 WORDS = r"[\p{L}\p{N}\p{M}]++(?:['’][\p{L}\p{N}\p{M}]++)*+"
-"""Letters, digits and combining marks, with apostrophes inside: all that ASCII text needs.
+"""Letters, digits and combining marks, with apostrophes inside: sufficient for ASCII text.
 
-Possessive throughout: Java's matcher recurses once a repetition of an ordinary group, and a long
-run of apostrophes and letters would overflow its stack.
+All repetitions are possessive, because Java's matcher recurses for each repetition of an ordinary
+group, and a long run of apostrophes and letters would overflow its stack.
 """
 
 INVISIBLE = "\u00ad\u2060\ufeff\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
-"""Format characters that change no word: soft hyphens, word joiners, marks of direction. They
-vanish before words are looked for."""
+"""Format characters that do not change a word: soft hyphens, word joiners, direction marks. They
+are removed before words are matched."""
 
 _LETTER = r"[\p{L}\p{N}\p{M}]"
 
@@ -40,27 +40,27 @@ UNICODE_WORDS = (
     r"(?<=\p{IsHebrew})\"(?=\p{IsHebrew}))"
     rf"{_LETTER}++)*+"
 )
-"""Words by the rules of UAX 29 for what stands inside them: the middle dot of Catalan, Hebrew
-gershayim (a double quote will do between Hebrew letters), the hyphenation point, and zero-width
-joiners and non-joiners, which tell words apart in Persian or Malayalam."""
+"""Words, with the characters that UAX 29 allows inside words: the middle dot of Catalan, Hebrew
+gershayim (or a double quote between Hebrew letters), the hyphenation point, and zero-width joiners
+and non-joiners, which distinguish words in Persian or Malayalam."""
 
 BUILT_IN = ("words", "whitespace")
 """Tokenizers that never return an empty token."""
 
 WHITESPACE = r"[ \t\n\x0B\f\r]++"
-"""What separates words for the C program: ASCII white space only."""
+"""The separators of words in the C program: only ASCII white space."""
 
 PUNCTUATION = r"^[\p{Punct}\p{IsPunctuation}]++|[\p{Punct}\p{IsPunctuation}]++$"
-"""ASCII's and Unicode's punctuation at either end of a token."""
+"""Punctuation, of ASCII and Unicode, at either end of a token."""
 
 SAMPLE = "A tokenizer is tried on this sentence, once."
 
 _RUN = 50_000
 _LONG_RUNS = tuple(unit * _RUN for unit in ("ab", "a1", "a'", "a-", "a.", ".-", "a "))
-"""Texts on which patterns are tried that recurse once a character."""
+"""Texts on which patterns are tried, to find those that recurse once per character."""
 
 Tokenizer = Callable[[Column], Column]
-"""From a column of text to a column of array<string>, which may hold empty strings."""
+"""A function from a column of text to a column of array<string>, with possible empty strings."""
 
 
 def make_tokenizer(spark: SparkSession, tokenizer: str) -> Tokenizer:
@@ -69,7 +69,7 @@ def make_tokenizer(spark: SparkSession, tokenizer: str) -> Tokenizer:
     Raises
     ------
     ConfigurationError
-        If a pattern is not a regular expression of Java's, or a function cannot be imported or
+        If a pattern is not a Java regular expression, or a function cannot be imported or
         does not return a list of strings.
     """
     if tokenizer == "words":
@@ -91,12 +91,12 @@ def _words(text: Column) -> Column:
 
 
 def is_ascii(text: Column) -> Column:
-    """Tell text of one byte per character, without looking at its characters."""
+    """Return whether text has one byte per character, without reading its characters."""
     return F.octet_length(text) == F.char_length(text)
 
 
 def normalized(text: Column, form: str) -> Column:
-    """Put text into a Unicode normal form, by the ICU library that Spark brings; ASCII is in each.
+    """Convert text to a Unicode normal form with Spark's ICU library; ASCII does not change.
 
     Parameters
     ----------
@@ -114,18 +114,18 @@ def normalized(text: Column, form: str) -> Column:
 
 def _split_at_whitespace(text: Column) -> Column:
     other = text.rlike(r"[\t\n\x0B\f\r]")
-    # where an empty token would come out: at either end, between two separators, of no text
+    # cases that give empty tokens: separators at an end, two separators in a row, empty text
     empty = text.contains("  ") | text.startswith(" ") | text.endswith(" ") | (text == "")
     split = F.array_remove(F.split(text, WHITESPACE), "")
-    # most text has single blanks only, and Java splits at one fixed character without its matcher
+    # most text has only single spaces, and Java splits at one fixed character without a matcher
     return F.when(other | empty, split).otherwise(F.split(text, " "))
 
 
 def check_pattern(spark: SparkSession, pattern: str) -> None:
-    """Refuse what `java.util.regex` does not take, or what overflows its stack.
+    """Raise an error if a pattern is not valid for `java.util.regex`, or overflows its stack.
 
-    A repeated group, as in ``(?:a|b)+``, makes it recurse once a repetition. In a task that would
-    end the whole Java process, so it is tried here, where it does not.
+    For a repeated group, as in ``(?:a|b)+``, it recurses once per repetition. In a task, an
+    overflow would end the whole Java process, so the pattern is tried here, where it does not.
 
     Raises
     ------
@@ -159,10 +159,10 @@ def load_function(tokenizer: str) -> Callable[[str], list[str]]:
     Raises
     ------
     ConfigurationError
-        If it cannot be imported or called, or returns no list of strings.
+        If it cannot be imported or called, or does not return a list of strings.
     """
     module_name, _, path = tokenizer.partition(":")
-    # the console script leaves out the folder that `python -m` would put first
+    # the console script does not add the current folder to the path, as `python -m` does
     if "" not in sys.path:
         sys.path.insert(0, "")
     try:
@@ -187,7 +187,7 @@ def load_function(tokenizer: str) -> Callable[[str], list[str]]:
 
 
 def source_of(tokenizer: str) -> bytes | None:
-    """Return the source file of a user's tokenizer, by which a change of it is noticed."""
+    """Return the source file of a user's tokenizer, so that a change of it is detected."""
     if tokenizer in BUILT_IN or tokenizer.startswith("regex:"):
         return None
     load_function(tokenizer)
@@ -210,12 +210,12 @@ def _python_tokenizer(tokenizer: str) -> Tokenizer:
         _check_tokens(tokenizer, tokens, InputError)
         return tokens
 
-    # workers need not find a module that lies beside the user's corpus: it travels by value
+    # workers may not find the user's module, so it is sent to them by value
     module = sys.modules[tokenizer.partition(":")[0]]
     if not _is_installed(module):
         register: Any = cloudpickle.register_pickle_by_value
         register(module)
-    # pickled rows, not Arrow: that would need pandas
+    # pickled rows, not Arrow, which would need pandas
     return F.udf(tokenize, ArrayType(StringType(), False), useArrow=False)
 
 

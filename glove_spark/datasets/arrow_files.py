@@ -21,7 +21,7 @@ def read_record_batch(source: Location, schema: pa.Schema) -> pa.RecordBatch:
     Raises
     ------
     DatasetError
-        If the file is missing, cut short, of another schema, or has nulls.
+        If the file is missing or truncated, or has another schema or nulls.
     """
     try:
         reader = pa.ipc.open_file(source.open_input())

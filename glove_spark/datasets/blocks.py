@@ -1,8 +1,8 @@
 """Training blocks on disk: one Arrow file per cell, one record per batch.
 
-The columns are lists, so any Arrow reader shows a batch as what it is; read
-through a memory map they become the flat arrays of a `BatchedCell` without a
-copy. Of a symmetric matrix a cell and its transpose share one file. See docs/FORMATS.md.
+The columns are lists, so any Arrow reader shows the structure of a batch. Read through a memory
+map, they become the flat arrays of a `BatchedCell` without a copy. If the matrix is symmetric, a
+cell and its transpose share one file. See docs/FORMATS.md.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ class CellFile(NamedTuple):
     location
         The file.
     transposed
-        Whether it holds the cell's transpose.
+        Whether it contains the transpose of the cell.
     """
 
     location: Location
@@ -53,7 +53,7 @@ class CellFile(NamedTuple):
 
 
 def cell_file(blocks: Location, row_block: int, column_block: int, *, symmetric: bool) -> CellFile:
-    """Find the file of cell (row_block, column_block); a symmetric matrix has those above."""
+    """Return the file of cell (row_block, column_block); if symmetric, the upper cell has it."""
     transposed = symmetric and row_block > column_block
     if transposed:
         row_block, column_block = column_block, row_block
@@ -61,7 +61,7 @@ def cell_file(blocks: Location, row_block: int, column_block: int, *, symmetric:
 
 
 def held_out_file(blocks: Location, row_block: int, column_block: int) -> Location:
-    """Name the file of a cell's held-out nonzeros; there is one beside each cell's file."""
+    """Return the file of the held-out nonzeros of a cell; it is next to the file of the cell."""
     return blocks / f"held-out-{row_block:05d}-{column_block:05d}.arrow"
 
 
@@ -78,25 +78,25 @@ def read_held_out(source: Location) -> HeldOut:
 
 
 def write_cell(cell: BatchedCell, target: Location) -> None:
-    """Write one cell; an empty one is a file of no records."""
+    """Write one cell; the file of an empty one has no records."""
     columns = [pa.array(getattr(cell, name), kind) for name, kind in NUMBERS.items()]
     columns += [_list_array(getattr(cell, name)) for name in LISTS]
     write_record_batch(pa.record_batch(columns, schema=SCHEMA), target)
 
 
 def read_cell(source: Location, shape: tuple[int, int] | None = None) -> BatchedCell:
-    """Read one cell; on a local file system its lists are views of a memory map.
+    """Read one cell; on a local file system, its lists are views of a memory map.
 
     Parameters
     ----------
     shape
-        Words of its row block and of its column block, as stored: look through all indices. Once
-        a run is enough.
+        Words of its row block and of its column block, as stored. If given, all indices are
+        checked; once per run is enough.
 
     Raises
     ------
     DatasetError
-        If the file cannot be read, or is not a cell of that shape.
+        If the file cannot be read, or is not a cell of this shape.
     """
     columns = dict(zip(SCHEMA.names, read_record_batch(source, SCHEMA).columns, strict=True))
     numbers = {name: columns[name].to_numpy(zero_copy_only=False) for name in NUMBERS}

@@ -1,7 +1,7 @@
 """The co-occurrence dataset: Parquet files of ``row_id int32, col_id int32, count double``.
 
-Only nonzeros are stored, sorted by row and column within a file and from file to file. Of a
-symmetric matrix only ``row_id <= col_id`` is stored; `both_triangles` expands it.
+Only nonzeros are stored, sorted by row and column within a file and from file to file. If the
+matrix is symmetric, only ``row_id <= col_id`` is stored; `both_triangles` expands it.
 """
 
 from __future__ import annotations
@@ -28,11 +28,11 @@ SCHEMA = pa.schema(
 )
 
 ROW_GROUP_ROWS = 1 << 20
-"""Nonzeros of a row group, the unit that readers hold in memory: 16 MB as arrays."""
+"""Nonzeros of a row group, which readers load at once: 16 MB as arrays."""
 
 _WRITER_OPTIONS = {
-    # ids ascend, so their differences take few bits; counts are few distinct sums of 1/d. Under
-    # zstd that is a fifth smaller, and a third slower to write and to read
+    # ids ascend, so their differences take few bits, and counts have few distinct values. With
+    # zstd the files would be a fifth smaller, and a third slower to write and to read
     "column_encoding": {"row_id": "DELTA_BINARY_PACKED", "col_id": "DELTA_BINARY_PACKED"},
     "use_dictionary": ["count"],
     "compression": "none",
@@ -41,7 +41,7 @@ _WRITER_OPTIONS = {
 
 
 class Nonzeros(NamedTuple):
-    """Some nonzeros: int32, int32 and float64 arrays of one length."""
+    """Some nonzeros: int32, int32 and float64 arrays of the same length."""
 
     row_ids: NDArray[np.int32]
     col_ids: NDArray[np.int32]
@@ -49,14 +49,14 @@ class Nonzeros(NamedTuple):
 
 
 def file_name(number: int) -> str:
-    """Name the file of a block of rows."""
+    """Return the name of the file of a block of rows."""
     return f"rows-{number:05d}.parquet"
 
 
 def write_rows(run: Run, first_row: int, unit: int, target: Location) -> None:
     """Write the counts of consecutive rows, dividing them by ``unit``.
 
-    The bytes depend on the arguments and the versions of pyarrow alone.
+    The bytes depend only on the arguments and the version of pyarrow.
 
     Parameters
     ----------
@@ -71,7 +71,7 @@ def write_rows(run: Run, first_row: int, unit: int, target: Location) -> None:
 
 
 def write_nonzeros(parts: Iterable[Nonzeros], target: Location) -> None:
-    """Write a file; each part, `ROW_GROUP_ROWS` at most, becomes a row group."""
+    """Write a file; each part, of at most `ROW_GROUP_ROWS` rows, becomes a row group."""
     with (
         target.open_output() as sink,
         pq.ParquetWriter(sink, SCHEMA, **_WRITER_OPTIONS) as writer,
@@ -119,14 +119,15 @@ def read_row_group(source: pq.ParquetFile, file: Location, number: int) -> Nonze
 
 
 def rows_of_group(source: pq.ParquetFile, file: Location, number: int) -> tuple[int, int]:
-    """Return the first and the last row that one row group of an open file has nonzeros of.
+    """Return the first and the last matrix row of one row group of an open file.
 
-    They are read: what Parquet's statistics say costs less, and damaged ones end the process.
+    They are read from the data. Parquet's statistics would be faster, but if they are damaged,
+    reading them ends the process.
 
     Raises
     ------
     DatasetError
-        If it cannot be read, or is empty.
+        If the row group cannot be read, or is empty.
     """
     try:
         rows = source.read_row_group(number, columns=["row_id"]).column(0)
@@ -136,7 +137,7 @@ def rows_of_group(source: pq.ParquetFile, file: Location, number: int) -> tuple[
 
 
 def read_nonzeros(file: Location) -> Iterator[Nonzeros]:
-    """Read the stored nonzeros of one file, a row group at a time.
+    """Read the stored nonzeros of one file, one row group at a time.
 
     Raises
     ------

@@ -1,8 +1,8 @@
-"""The ledger of incremental updates: the batches that the matrix is the sum of.
+"""The ledger of incremental updates: the list of the batches whose sum is the matrix.
 
-It stands in the facts of the manifest of ``cooccurrence``, which is thereby the one commit point of
-an update: files that it does not name do not count. A batch keeps files of its own, so that it can
-be taken out or weighted down; a *sum* adds batches up, so that readers open fewer files.
+It is a fact in the manifest of ``cooccurrence``, so the manifest is the only commit point of an
+update: files that are not listed do not count. Every batch keeps its own files, so that it can be
+removed or weighted. A *sum* contains the sum of several batches, so that readers open fewer files.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ from glove_spark.store.location import Location
 from glove_spark.store.manifest import Dataset
 
 FACT = "batches"
-"""The fact that holds the ledger."""
+"""The fact that contains the ledger."""
 
 MATRIX_SUFFIX = ".parquet"
 COUNTS_FILE = "words.counts"
-"""The counts of a batch's words, beside its files of the matrix."""
+"""The counts of the words of a batch, next to its files of the matrix."""
 
 
 @dataclass(frozen=True)
@@ -31,16 +31,16 @@ class TextBatch:
     Attributes
     ----------
     folder
-        Within the dataset.
+        The folder, in the dataset.
     corpus
-        Hash of its text: the checksums of its files.
+        A hash of the checksums of its text files.
     nnz
         Stored nonzeros.
     tokens, documents
-        Counted. A batch without any is a batch all the same.
+        The numbers of tokens and documents. A batch may have none.
     new_words, missed_tokens
-        Words that entered the vocabulary with it, and how often these had occurred before, which
-        the matrix does not know of.
+        Words that joined the vocabulary with it, and how often these had occurred before. The
+        matrix does not contain these occurrences.
     added
         ISO 8601 time in UTC.
     """
@@ -70,13 +70,13 @@ class Ledger:
     Attributes
     ----------
     revision
-        Goes up with every change; part of the names of new files.
+        Increases with every change, and is part of the names of new files.
     lexicon
-        The file of all words, within the dataset.
+        The file of all words, in the dataset.
     batches
-        By name, in the order in which they were added.
+        The batches by name, in the order in which they were added.
     sum
-        The sum of the older ones, if they were added up.
+        The sum of older batches, if they were compacted.
     """
 
     revision: int = 0
@@ -86,12 +86,12 @@ class Ledger:
 
     @classmethod
     def of(cls, facts: Mapping[str, Any]) -> Ledger | None:
-        """Read it from a manifest's facts; None where the matrix was counted at once.
+        """Read it from the facts of a manifest; None if the matrix was counted at once.
 
         Raises
         ------
         DatasetError
-            If it is not what `as_fact` gives.
+            If it is not the output of `as_fact`.
         """
         content = facts.get(FACT)
         if content is None:
@@ -103,12 +103,12 @@ class Ledger:
             ledger = cls(int(content["revision"]), str(content["lexicon"]), batches, total)
         except (TypeError, KeyError, ValueError, AttributeError) as error:
             raise DatasetError(
-                f"the ledger of batches cannot be read ({error!r}); make the counts again in "
+                f"the list of batches cannot be read ({error!r}); make the counts again in "
                 "another output folder"
             ) from None
         if total and not set(total.batches) <= set(batches):
             raise DatasetError(
-                "the ledger of batches is damaged: its sum contains batches that it does not list; "
+                "the list of batches is damaged: its sum contains batches that it does not list; "
                 "make the counts again in another output folder"
             )
         return ledger
@@ -122,23 +122,23 @@ class Ledger:
         return replace(self, batches={**self.batches, name: batch})
 
     def without(self, name: str) -> Ledger:
-        """Return it without a batch, and without a sum that holds it."""
+        """Return a ledger without one batch, and without a sum that contains it."""
         rest = {other: batch for other, batch in self.batches.items() if other != name}
         total = self.sum if self.sum and name not in self.sum.batches else None
         return replace(self, batches=rest, sum=total)
 
     def not_in_sum(self) -> list[str]:
-        """Name the batches that the sum does not hold."""
+        """Return the names of the batches that are not in the sum."""
         held = self.sum.batches if self.sum else ()
         return [name for name in self.batches if name not in held]
 
     def folders(self) -> list[str]:
-        """Name all folders that count."""
+        """Return the names of all folders in use."""
         found = [batch.folder for batch in self.batches.values()]
         return [*found, self.sum.folder] if self.sum else found
 
     def files_to_add(self, matrix: Dataset) -> list[tuple[Location, ...]]:
-        """List the files of the sum and of every batch that it does not hold."""
+        """List the files of the sum and of every batch that is not in it."""
         folders = [self.batches[name].folder for name in self.not_in_sum()]
         if self.sum:
             folders.insert(0, self.sum.folder)
@@ -147,12 +147,12 @@ class Ledger:
     def weighted_files(
         self, matrix: Dataset, half_life_days: float
     ) -> list[tuple[float, tuple[Location, ...]]]:
-        """List every batch's weight and files; a batch of the newest day has weight 1.
+        """List the weight and files of every batch; a batch of the newest day has weight 1.
 
         Raises
         ------
         ConfigurationError
-            If a batch's name does not begin with a day.
+            If the name of a batch does not begin with a date.
         """
         days = {name: day_of(name) for name in sorted(self.batches)}
         newest = max(days.values())
@@ -164,12 +164,12 @@ class Ledger:
 
 
 def day_of(name: str) -> datetime.date:
-    """Return the day that a batch is called by, such as 2026-11-20 or 2026-11-20-evening.
+    """Return the date at the beginning of a batch name, such as 2026-11-20 or 2026-11-20-evening.
 
     Raises
     ------
     ConfigurationError
-        If it is not called by a day.
+        If the name does not begin with a date.
     """
     try:
         return datetime.date.fromisoformat(name[:10])
@@ -181,11 +181,11 @@ def day_of(name: str) -> datetime.date:
 
 
 def batch_folder(name: str, revision: int) -> str:
-    """Name the folder of a batch that is written with a revision."""
+    """Return the folder of a batch that is written in a revision."""
     return f"batch={name}.r{revision}"
 
 
 def files_of(matrix: Dataset, folder: str) -> tuple[Location, ...]:
-    """List a folder's files of the matrix."""
+    """List the files of the matrix in a folder."""
     names = (name for name in sorted(matrix.manifest.files) if name.endswith(MATRIX_SUFFIX))
     return tuple(matrix.location / name for name in names if name.rpartition("/")[0] == folder)

@@ -1,6 +1,6 @@
 """All words of incremental updates: the vocabulary, and words that are still too rare.
 
-A word keeps the id that it once got. One that waits has none, and its count is remembered until it
+A word keeps its id forever. A word that is too rare has no id, and its count is kept until it
 reaches ``min_count``. One Parquet file: ``word string, count int64, id int32, missed int64``.
 """
 
@@ -20,23 +20,23 @@ from glove_spark.errors import DatasetError
 from glove_spark.store.location import Location
 
 WORD_COUNTS = pa.schema([("word", pa.string()), ("count", pa.int64())])
-"""Words and how often they occur: of a batch, or of many."""
+"""Words and their counts, in one batch or in many."""
 
 SCHEMA = pa.schema([*WORD_COUNTS, ("id", pa.int32()), ("missed", pa.int64())])
 
 
 @dataclass(frozen=True)
 class Rules:
-    """Which words may enter the vocabulary.
+    """The rules for words that may join the vocabulary.
 
     Attributes
     ----------
     min_count
-        How often a word has to occur, in all batches together.
+        The count that a word must reach, in all batches together.
     max_vocabulary
-        So many words at most; None is no limit.
+        The largest number of words; None is no limit.
     stop_words
-        Words that never enter.
+        Words that never join.
     """
 
     min_count: int
@@ -45,13 +45,13 @@ class Rules:
 
 
 class Lexicon:
-    """All words and their counts; in memory some 50 bytes per word.
+    """All words and their counts; about 50 bytes per word in memory.
 
     Attributes
     ----------
     table
-        Columns of `SCHEMA`: ``id`` is null for a word that waits; ``missed`` is how often it
-        occurred before it entered, which the matrix does not know of.
+        Columns of `SCHEMA`: ``id`` is null for a word that is too rare. ``missed`` is how often a
+        word occurred before it joined; the matrix does not contain these occurrences.
     """
 
     def __init__(self, table: pa.Table) -> None:
@@ -59,34 +59,34 @@ class Lexicon:
 
     @classmethod
     def empty(cls) -> Lexicon:
-        """Make a lexicon of no word."""
+        """Return a lexicon without words."""
         return cls(SCHEMA.empty_table())
 
     @property
     def vocabulary_size(self) -> int:
-        """How many words have an id."""
+        """The number of words that have an id."""
         return len(self.table) - int(self.table["id"].null_count)
 
     @property
     def tokens(self) -> int:
-        """How often all words occur."""
+        """The sum of the counts of all words."""
         return int(pc.sum(self.table["count"]).as_py() or 0)
 
     def plus(self, counts: pa.Table, sign: int = 1) -> Lexicon:
-        """Add the counts of some words, or take them away.
+        """Add or subtract the counts of some words.
 
         Parameters
         ----------
         counts
             Columns of `WORD_COUNTS`, each word once.
         sign
-            -1 to take away what was added before; words that wait and are left without a count
-            are forgotten.
+            -1 subtracts counts that were added before; words without an id whose count becomes 0
+            are removed.
 
         Raises
         ------
         DatasetError
-            If more would be taken away than there is.
+            If a count would become negative.
         """
         change = counts.append_column(
             "change", pc.multiply(counts["count"], pa.scalar(sign, pa.int64()))
@@ -106,14 +106,14 @@ class Lexicon:
     def grown(self, rules: Rules, latest: pa.Table) -> Lexicon:
         """Give the next free ids to words that have become frequent enough.
 
-        New words are ordered by count, descending, ties by code point: the first batch of all
-        makes the vocabulary that the whole pipeline would make.
+        New words are ordered by count, descending, and by code point if counts are equal. So the
+        first batch makes the same vocabulary as the pipeline would.
 
         Parameters
         ----------
         latest
-            The counts of the batch that was added last, in which the new words are counted; what
-            they occurred before is missed.
+            The counts of the last batch, in which the new words are counted; their earlier
+            occurrences are missed.
         """
         table = self.table.append_column("row", pa.array(np.arange(len(self.table))))
         waits = pc.and_(pc.is_null(table["id"]), pc.greater_equal(table["count"], rules.min_count))
@@ -143,17 +143,17 @@ class Lexicon:
         return Lexicon(pa.table(columns, schema=SCHEMA))
 
     def ranked(self, min_count: int) -> tuple[Lexicon, NDArray[np.int32]]:
-        """Order ids by count, descending, ties by code point, as a vocabulary of the pipeline is.
+        """Order ids by count, descending, and by code point if equal, as in the pipeline.
 
         Parameters
         ----------
         min_count
-            Words that occur less often leave the vocabulary and wait.
+            Words with smaller counts leave the vocabulary.
 
         Returns
         -------
         tuple
-            The lexicon, and int32 (V,), every id's new id; -1 where the word leaves.
+            The lexicon, and int32 (V,), the new id of every id; -1 if the word leaves.
         """
         table = self.table.append_column("row", pa.array(np.arange(len(self.table))))
         stays = pc.and_(pc.is_valid(table["id"]), pc.greater_equal(table["count"], min_count))
@@ -164,7 +164,7 @@ class Lexicon:
         new_ids = np.full(self.vocabulary_size, -1, np.int32)
         new_ids[kept["id"].to_numpy()] = order
         waits = ids < 0
-        # what a word that waits will have missed is known when it enters
+        # the missed occurrences of a word without an id are determined when it joins
         missed = np.where(waits, 0, self.table["missed"].to_numpy())
         columns = [
             self.table["word"],
@@ -175,17 +175,17 @@ class Lexicon:
         return Lexicon(pa.table(columns, schema=SCHEMA)), new_ids
 
     def vocabulary(self) -> Vocabulary:
-        """Return the words that have ids, in the order of these."""
+        """Return the words that have ids, in the order of ids."""
         known = self.table.filter(pc.is_valid(self.table["id"])).sort_by("id")
         return Vocabulary(known["word"].to_pylist(), known["count"].to_numpy())
 
     def missed(self, since_id: int = 0) -> tuple[int, int]:
-        """Count the words from an id on, and how often they occurred before they entered."""
+        """Count the words from an id on, and how often they occurred before they joined."""
         new = self.table.filter(pc.greater_equal(self.table["id"], since_id))
         return len(new), int(pc.sum(new["missed"]).as_py() or 0)
 
     def write(self, target: Location) -> None:
-        """Write one file, ordered by word so that equal lexicons are equal bytes."""
+        """Write one file, sorted by word, so that equal lexicons give equal bytes."""
         with target.open_output() as sink:
             pq.write_table(self.table.sort_by("word"), sink, compression="zstd")
 
@@ -196,7 +196,7 @@ class Lexicon:
         Raises
         ------
         DatasetError
-            If it cannot be read, has other columns, or ids that do not count up from 0.
+            If it cannot be read, has other columns, or its ids are not 0, 1, 2, ...
         """
         table = read_columns(source, SCHEMA)
         ids = np.sort(table["id"].drop_null().to_numpy())
@@ -209,7 +209,7 @@ class Lexicon:
 
 
 def counts_by_id(vocabulary: Vocabulary, words: pa.Table) -> NDArray[np.int64]:
-    """Look up the counts of a batch's words: int64 (V,), 0 where the batch lacks the word."""
+    """Look up the counts of the words of a batch: int64 (V,), 0 if the batch lacks the word."""
     ids = vocabulary.ids_of(words["word"].to_pylist())
     counts = np.zeros(len(vocabulary), np.int64)
     counts[ids[ids >= 0]] = words["count"].to_numpy()[ids >= 0]
@@ -228,12 +228,12 @@ def read_counts(source: Location) -> pa.Table:
 
 
 def read_columns(source: Location, schema: pa.Schema) -> pa.Table:
-    """Read a Parquet file of exactly these columns.
+    """Read a Parquet file with exactly these columns.
 
     Raises
     ------
     DatasetError
-        If it cannot be read or has others.
+        If it cannot be read or has other columns.
     """
     try:
         table = pq.read_table(source.open_input())

@@ -1,8 +1,8 @@
 """A co-occurrence matrix in parts, one per batch or sum of batches, read as their sum.
 
 Every part is a set of files of `glove_spark.datasets.cooccurrence`, ordered by row. Counts are
-sums of ``1/unit``, so they are added as integers and the sum does not depend on the parts, unless
-parts are weighted.
+multiples of ``1/unit``, so they are added as integers, and the sum does not depend on the division
+into parts, unless parts are weighted.
 """
 
 from __future__ import annotations
@@ -31,14 +31,14 @@ from glove_spark.store.location import Location
 from glove_spark.store.manifest import Dataset
 
 NONZEROS_PER_RANGE = 1 << 21
-"""Nonzeros of all parts together in a range of rows, at some 60 bytes each while they are added."""
+"""Nonzeros of all parts together in a range of rows, at about 60 bytes each while added."""
 
 _FOOTER_READERS = 16
 
 
 @dataclass(frozen=True)
 class MatrixPart:
-    """Some files whose counts are taken ``weight`` times."""
+    """Some files whose counts are multiplied by ``weight``."""
 
     files: tuple[Location, ...]
     weight: float = 1.0
@@ -57,7 +57,7 @@ class RowGroup:
 
 @dataclass(frozen=True)
 class RowRange:
-    """Rows ``first`` to ``stop``, and what each part has of them, with its weight."""
+    """Rows ``first`` to ``stop``: the row groups of each part, with its weight."""
 
     first: int
     stop: int
@@ -65,7 +65,7 @@ class RowRange:
 
     @property
     def is_whole(self) -> bool:
-        """Whether no part is weighted, so that sums are exact."""
+        """Whether no part is weighted, so sums are exact."""
         return all(weight == 1.0 for weight, _ in self.parts)
 
     def read(self, unit: int) -> Nonzeros:
@@ -74,13 +74,13 @@ class RowRange:
         Parameters
         ----------
         unit
-            What a count is a multiple of 1 by.
+            The units in a count of 1.
         """
         run = self.run(unit)
         return Nonzeros(run.rows + np.int32(self.first), run.cols, run.units / unit)
 
     def run(self, unit: int) -> Run:
-        """Add up the parts, as rows counted from the first; weighted units are floats."""
+        """Add the parts; rows are numbered from ``first``, and weighted units are floats."""
         keys, units = [], []
         for weight, groups in self.parts:
             for group in groups:
@@ -90,7 +90,7 @@ class RowRange:
                 units.append(exact.astype(np.int64) if self.is_whole else exact * weight)
         key: NDArray[np.int64] = np.concatenate(keys)
         value: NDArray[Any] = np.concatenate(units)
-        # stable: sums of weighted counts are rounded, and must not depend on chance
+        # a stable sort: sums of weighted counts are rounded, and must be reproducible
         order = np.argsort(key, kind="stable")
         key, value = key[order], value[order]
         starts = np.flatnonzero(np.diff(key, prepend=-1))
@@ -131,7 +131,7 @@ def row_groups(files: Sequence[Location]) -> list[RowGroup]:
 
 
 def cut_ranges(parts: Sequence[MatrixPart], num_rows: int) -> list[RowRange]:
-    """Cut the rows into ranges of about `NONZEROS_PER_RANGE` nonzeros of all parts together."""
+    """Divide the rows into ranges of about `NONZEROS_PER_RANGE` nonzeros of all parts together."""
     grouped = [(part.weight, row_groups(part.files)) for part in parts]
     every = sorted((group for _, groups in grouped for group in groups), key=lambda g: g.last)
     if not every:
@@ -153,7 +153,7 @@ def cut_ranges(parts: Sequence[MatrixPart], num_rows: int) -> list[RowRange]:
 
 
 def stored_parts(matrix: Dataset) -> list[MatrixPart]:
-    """Say which parts a matrix is the sum of; one that was counted at once has a single part."""
+    """Return the parts whose sum is the matrix; a matrix that was counted at once has one."""
     ledger = Ledger.of(matrix.manifest.facts)
     if ledger is None:
         return [MatrixPart(tuple(matrix.files(".parquet")))]
@@ -161,12 +161,12 @@ def stored_parts(matrix: Dataset) -> list[MatrixPart]:
 
 
 def weighted_parts(matrix: Dataset, half_life_days: float) -> list[MatrixPart]:
-    """Take every batch apart, weighted by its age.
+    """Return every batch as a part, weighted by its age.
 
     Raises
     ------
     ConfigurationError
-        If the matrix was counted at once, or a batch is not called by a day.
+        If the matrix was counted at once, or the name of a batch does not begin with a date.
     """
     ledger = Ledger.of(matrix.manifest.facts)
     if ledger is None:

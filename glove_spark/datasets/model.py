@@ -1,8 +1,8 @@
 """A model on disk: for every epoch and block, the parameters of both sides.
 
-One Arrow file per block and side, one record per word: ``vector``, ``bias`` and their
-accumulators. Word ``id`` is record ``id // P`` of block ``id % P``. The words themselves are beside
-the epochs, as a vocabulary has them. See docs/FORMATS.md.
+There is one Arrow file per block and side, with one record per word: ``vector``, ``bias`` and their
+accumulators. Word ``id`` is record ``id // P`` of block ``id % P``. The words are in a separate
+file, as in a vocabulary. See docs/FORMATS.md.
 """
 
 from __future__ import annotations
@@ -21,21 +21,21 @@ from glove_spark.store.location import Location
 from glove_spark.store.manifest import Dataset
 
 SIDES = ("W", "W_tilde")
-"""Word side (rows of the matrix) and context side (columns)."""
+"""The word side (rows of the matrix) and the context side (columns)."""
 
 
 def epoch_folder(model: Location, epoch: int) -> Location:
-    """Name the folder of an epoch; epoch 0 is the state before training."""
+    """Return the folder of an epoch; epoch 0 is the state before training."""
     return model / f"epoch-{epoch:04d}"
 
 
 def block_file(model: Location, epoch: int, side: str, block: int) -> Location:
-    """Name the file of one side's block after an epoch."""
+    """Return the file of a block of one side after an epoch."""
     return epoch_folder(model, epoch) / f"{side}-{block:05d}.arrow"
 
 
 def schema(vector_size: int, adagrad: str) -> pa.Schema:
-    """Columns of a block file: float32 throughout."""
+    """Return the schema of a block file; all columns are float32."""
     vector = pa.list_(pa.float32(), vector_size)
     states = {
         "row": pa.float32(),
@@ -59,7 +59,7 @@ def write_parameters(parameters: Parameters, target: Location) -> None:
 
 
 def parameter_columns(parameters: Parameters) -> list[pa.Array]:
-    """Return the columns of a block's file, as `schema` names them."""
+    """Return the columns of the file of a block, with the names of `schema`."""
     return [
         _column(parameters.vectors),
         _column(parameters.biases),
@@ -69,7 +69,7 @@ def parameter_columns(parameters: Parameters) -> list[pa.Array]:
 
 
 def read_parameters(source: Location, vector_size: int, adagrad: str) -> Parameters:
-    """Read one block of one side into arrays of its own, which training may change."""
+    """Read one block of one side into new arrays, which training may change."""
     columns = read_record_batch(source, schema(vector_size, adagrad)).columns
     return Parameters(*(array_of(column).copy() for column in columns))
 
@@ -77,19 +77,19 @@ def read_parameters(source: Location, vector_size: int, adagrad: str) -> Paramet
 def gather_parameters(
     model: Dataset, side: str, ids: NDArray[np.integer[Any]], epoch: int | None = None
 ) -> Parameters:
-    """Gather some words' parameters of one side from the blocks that have them.
+    """Gather the parameters of some words on one side from their blocks.
 
     Parameters
     ----------
     ids
         (n,), in any order.
     epoch
-        By default the last.
+        The number of the epoch, by default the last.
 
     Returns
     -------
     `Parameters`
-        Of n words, in the order of ``ids``, in arrays of their own.
+        The parameters of n words, in the order of ``ids``, in new arrays.
     """
     facts = model.facts
     size, num_blocks = int(facts["vector_size"]), int(facts["num_blocks"])
@@ -119,7 +119,7 @@ def read_vectors(
     combine: str,
     rows: slice = slice(None),
 ) -> NDArray[np.float32]:
-    """Read the published vectors of a block's words, (n, d), or (n, 2d) of both sides.
+    """Read the vectors of the words of a block, (n, d), or (n, 2d) for both sides.
 
     Parameters
     ----------
@@ -127,7 +127,7 @@ def read_vectors(
         ``"sum"`` for w + w~ (Pennington et al. 2014, section 4.2), ``"word"`` or
         ``"context"`` for one side, ``"concat"`` for [w ; w~], 2d numbers.
     rows
-        Which of the block's words, by their position in it.
+        The words, by their position in the block.
     """
     sides: Sequence[str] = {"word": SIDES[:1], "context": SIDES[1:]}.get(combine, SIDES)
     wanted = schema(vector_size, adagrad)
@@ -148,9 +148,9 @@ class ModelVectors:
     Attributes
     ----------
     combine
-        ``"sum"``, ``"word"``, ``"context"`` or ``"concat"``, as `read_vectors` takes it.
+        ``"sum"``, ``"word"``, ``"context"`` or ``"concat"``, as in `read_vectors`.
     center
-        float32, what is subtracted from every vector; None for nothing.
+        float32, a vector that is subtracted from every vector; None for nothing.
     """
 
     model: Dataset
@@ -159,7 +159,7 @@ class ModelVectors:
 
     @property
     def shape(self) -> tuple[int, int]:
-        """V and the numbers of a vector, which are 2d of both sides."""
+        """V and the size of a vector, which is 2d for both sides."""
         facts, sides = self.model.facts, 2 if self.combine == "concat" else 1
         return int(facts["vocabulary_size"]), sides * int(facts["vector_size"])
 

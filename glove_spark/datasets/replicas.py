@@ -1,7 +1,7 @@
 """A replica on disk: a block of parameters that one task trained, before the merge.
 
-The columns of a block's file, and ``f`` and ``curvature`` of every word. Such files live for a
-round and are in no published dataset.
+The columns of a block file, and ``f`` and ``curvature`` of every word. Such files exist for one
+round and are not in a published dataset.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ def write_replica(replica: Replica, target: Location) -> None:
 
 
 def read_replica(source: Location, vector_size: int, adagrad: str) -> Replica:
-    """Read a replica: views of the file, of which only what is looked at is read from a disk."""
+    """Read a replica as views of the file; only the parts that are used are read from the disk."""
     columns = read_record_batch(source, _schema(vector_size, adagrad)).columns
     *parameters, f, curvature = (array_of(column) for column in columns)
     return Replica(Parameters(*parameters), ReplicaWeight(f, curvature))

@@ -1,8 +1,7 @@
-"""The tokens dataset: Parquet files of one column, ``tokens: array<string>``, a row per document.
+"""The tokens dataset: Parquet files of one column, ``tokens: array<string>``, one row per document.
 
-Stages read it inside their tasks with pyarrow, by *slices*: some rows of one row group. Words
-arrive dictionary-encoded, so a task looks up each distinct word of a row group once, however
-often it occurs.
+Stages read it in their tasks with pyarrow, by *slices*: some rows of one row group. Words are
+dictionary-encoded, so a task looks up each distinct word of a row group only once.
 """
 
 from __future__ import annotations
@@ -25,7 +24,7 @@ from glove_spark.store.manifest import Dataset
 COLUMN = "tokens"
 
 _FOOTER_READERS = 16
-"""Footers read at once: on an object store each costs a round trip."""
+"""Footers read at the same time: on an object store each needs a round trip."""
 
 
 class TokenSlice(NamedTuple):
@@ -43,11 +42,11 @@ class DocumentBatch(NamedTuple):
     Attributes
     ----------
     words
-        The distinct words that occur (and possibly others), without duplicates.
+        The distinct words that occur, and possibly others, without duplicates.
     codes
         int32, every token as an index into ``words``.
     lengths
-        int64, tokens of every document; they add up to ``len(codes)``.
+        int64, the number of tokens of every document; their sum is ``len(codes)``.
     """
 
     words: pa.StringArray
@@ -65,15 +64,16 @@ class _RowGroup(NamedTuple):
 def plan_slices(
     tokens: Dataset, *, tasks_at_once: int, tokens_per_task: int
 ) -> list[list[TokenSlice]]:
-    """Deal the documents to tasks of nearly equal numbers of tokens.
+    """Distribute the documents over tasks with nearly equal numbers of tokens.
 
     Parameters
     ----------
     tasks_at_once
-        Tasks that run side by side; there are a multiple of them, so that all finish together.
+        Tasks that run at the same time. The number of tasks is a multiple of it, so that all cores
+        finish together.
     tokens_per_task
-        About how many tokens per task may have. A document is never cut, so the task of a larger
-        one has more.
+        The approximate limit of tokens per task. Documents are not split, so the task of a larger
+        document has more.
     """
     groups = _row_groups(tokens.files(".parquet"))
     total = sum(group.tokens for group in groups)
@@ -82,12 +82,12 @@ def plan_slices(
 
 
 def cut_evenly(groups: Sequence[_RowGroup], num_tasks: int) -> list[list[TokenSlice]]:
-    """Cut the sequence of all rows in ``num_tasks`` by tokens, taking a group's rows as equal."""
+    """Divide all rows into ``num_tasks`` by tokens, as if the rows of a group were equal."""
     total = max(1, sum(group.tokens for group in groups))
     tasks: list[list[TokenSlice]] = [[] for _ in range(num_tasks)]
     before = 0
     for group in groups:
-        # the tasks that have a share of this group, and where in it these begin, in rows
+        # the tasks that have a share of this group, and the rows where they begin
         sharing = range(
             before * num_tasks // total,
             min((before + group.tokens) * num_tasks // total + 1, num_tasks),

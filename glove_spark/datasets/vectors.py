@@ -18,13 +18,13 @@ SCHEMA = pa.schema(
         pa.field("vector", pa.list_(pa.float32()), nullable=False),
     ]
 )
-"""What Spark reads as ``word string, vector array<float>``."""
+"""The schema, which Spark reads as ``word string, vector array<float>``."""
 
 ROW_GROUP = 10_000
-"""Words; bounds what a reader of the Parquet files holds at a time."""
+"""Words of a row group; it bounds the memory of readers."""
 
 _WRITER_OPTIONS = {
-    # floats hardly compress: byte streams split by significance do, a little, with zstd
+    # floats compress little; byte streams that are split by significance compress best with zstd
     "compression": "zstd",
     "use_dictionary": False,
     "column_encoding": {"vector.list.element": "BYTE_STREAM_SPLIT", "word": "PLAIN"},
@@ -34,19 +34,19 @@ _WRITER_OPTIONS = {
 
 @contextmanager
 def vectors_writer(target: Location) -> Iterator[VectorsWriter]:
-    """Open a Parquet file that takes words and vectors per chunk at a time."""
+    """Open a Parquet file for writing words and vectors in chunks."""
     with target.open_output() as sink, pq.ParquetWriter(sink, SCHEMA, **_WRITER_OPTIONS) as writer:
         yield VectorsWriter(writer)
 
 
 class VectorsWriter:
-    """What `vectors_writer` opens."""
+    """The writer that `vectors_writer` opens."""
 
     def __init__(self, writer: pq.ParquetWriter) -> None:
         self._writer = writer
 
     def write(self, words: pa.Array, vectors: NDArray[np.float32]) -> None:
-        """Write words and their vectors (n, d); row groups hold `ROW_GROUP` at most."""
+        """Write words and their vectors (n, d), in row groups of at most `ROW_GROUP`."""
         offsets = pa.array(np.arange(0, vectors.size + 1, vectors.shape[1], dtype=np.int32))
         flat = pa.array(np.ascontiguousarray(vectors, np.float32).ravel())
         table = pa.table([words, pa.ListArray.from_arrays(offsets, flat)], schema=SCHEMA)

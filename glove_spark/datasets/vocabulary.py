@@ -1,7 +1,7 @@
 """The vocabulary dataset: one Parquet file of ``id int32, word string, count int64``.
 
-Ids are ranks by frequency: count descending, ties by code point. In a vocabulary that follows a
-corpus they are the ranks that words had when they entered, and never change.
+Ids are ranks by frequency: count descending, equal counts by code point. In a vocabulary of
+incremental updates, a word keeps the id that it got when it joined.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ SCHEMA = pa.schema(
 FILE = "words.parquet"
 
 UNKNOWN = "<unk>"
-"""The word that stands for every out-of-vocabulary token, where the vocabulary holds it."""
+"""The word that represents all out-of-vocabulary tokens, if the vocabulary contains it."""
 
 
 class Vocabulary:
@@ -62,7 +62,7 @@ class Vocabulary:
         return {word: number for number, word in enumerate(self.words)}
 
     def ids_of(self, words: Iterable[str]) -> NDArray[np.int32]:
-        """Return the words' ids as int32, -1 where one is not in the vocabulary."""
+        """Return the ids of words as int32, -1 for words outside the vocabulary."""
         return np.array([self._id_of.get(word, -1) for word in words], np.int32)
 
     def write(self, location: Location) -> None:
@@ -85,8 +85,8 @@ class Vocabulary:
         Raises
         ------
         DatasetError
-            If the file is missing, not Parquet, of other columns, its ids are out of order, or a
-            count is negative.
+            If the file is missing, is not Parquet, has other columns, its ids are out of order, or
+            a count is negative.
         """
         table = read_table(location)
         counts = table.column("count").to_numpy()
@@ -100,12 +100,12 @@ class Vocabulary:
 
 
 def read_table(location: Location) -> pa.Table:
-    """Read the vocabulary as an Arrow table, checking its columns.
+    """Read the vocabulary as an Arrow table, and check its columns.
 
     Raises
     ------
     DatasetError
-        If the file is missing, not Parquet, or of other columns.
+        If the file is missing, is not Parquet, or has other columns.
     """
     file = location / FILE
     try:

@@ -1,8 +1,8 @@
 """Evaluate vocabularies of millions of words: distribute the work over Spark tasks.
 
-Every task answers all questions from its share of the vocabulary, and the best of all shares wins.
-So each vector is read once, and a task holds a chunk of them. (Tasks with a share of the questions
-each would have to read all vectors.)
+Every task answers all questions with its share of the vocabulary, and the best answers of all
+shares are used. So every vector is read once, and a task needs the memory of a chunk. (If tasks
+shared the questions, each of them would have to read all vectors.)
 """
 
 from __future__ import annotations
@@ -17,25 +17,26 @@ from glove_spark.errors import InputError
 from glove_spark.evaluation.scores import KnownWords
 from glove_spark.exchange.source import SliceableSource, VectorSource
 from glove_spark.kernels.analogies import AnalogySolver
+from glove_spark.spark.collecting import collected
 from glove_spark.spark.failures import task_errors
 from glove_spark.spark.session import cores, describe
 
 SHARE_ROWS = 10_000
-"""A share is a multiple of it, as our Parquet's row groups are: none is read twice."""
+"""A share is a multiple of this, the size of row groups in Parquet, so that none is read twice."""
 
 
 class OnSpark:
-    """Vectors that tasks read, each its share.
+    """Vectors of which every task reads a share.
 
     Parameters
     ----------
     source
-        Must be one that can be read from any word on.
+        A source that can be read from any position.
 
     Raises
     ------
     InputError
-        If it cannot.
+        If the source cannot be read from any position.
     """
 
     def __init__(self, spark: SparkSession, source: VectorSource) -> None:
@@ -53,7 +54,7 @@ class OnSpark:
         ]
 
     def find(self, words: Iterable[str]) -> KnownWords:
-        """Let every task fetch those in its share."""
+        """Let every task fetch the words in its share."""
         source, wanted = self._source, frozenset(words)
 
         def fetch(share: tuple[int, int]) -> list[tuple[str, int, NDArray[np.float32]]]:
@@ -70,7 +71,8 @@ class OnSpark:
         describe(self._spark, "evaluate: the vectors of the words asked for")
         context = self._spark.sparkContext
         with task_errors():
-            found = context.parallelize(self._shares, len(self._shares)).flatMap(fetch).collect()
+            shares = context.parallelize(self._shares, len(self._shares))
+            found = collected(shares.flatMap(fetch))
         return KnownWords(
             {word: row for row, (word, _, _) in enumerate(found)},
             np.array([id for _, id, _ in found], np.int64),
@@ -78,7 +80,7 @@ class OnSpark:
         )
 
     def solve(self, solver: AnalogySolver) -> AnalogySolver:
-        """Let a solver of every task see its share, and merge them."""
+        """Let a solver in every task process its share, and merge them."""
         source = self._source
 
         def answer(share: tuple[int, int]) -> AnalogySolver:
@@ -91,7 +93,8 @@ class OnSpark:
         describe(self._spark, "evaluate: analogies")
         context = self._spark.sparkContext
         with task_errors():
-            parts = context.parallelize(self._shares, len(self._shares)).map(answer).collect()
+            shares = context.parallelize(self._shares, len(self._shares))
+            parts = collected(shares.map(answer))
         for part in parts:
             solver.merge(part)
         return solver

@@ -11,20 +11,20 @@ from typing import TypeAlias
 from glove_spark.errors import InputError
 
 Analogy: TypeAlias = tuple[str, str, str, str]
-"""a is to b as c is to d."""
+"""The words a, b, c and d of "a is to b as c is to d"."""
 
 Pair: TypeAlias = tuple[str, str, float]
-"""Two words and the similarity that people gave them."""
+"""Two words and their similarity according to people."""
 
 SECTION = ":"
-"""Begins a line that names the questions below it, in the one file of Mikolov et al."""
+"""The beginning of a line with the name of a section, in the file of Mikolov et al."""
 
 
 def read_analogies(path: str | Path, *, lowercase: bool = True) -> dict[str, list[Analogy]]:
     """Read analogy questions, one ``a b c d`` per line, by the name of their file or section.
 
     A line of two words is a pair in the format of BATS, ``word answer/other/answers``. Every two
-    pairs of a file make a question, whose expected answer is the first one.
+    pairs of a file make a question, and the first answer is the expected one.
 
     Parameters
     ----------
@@ -69,15 +69,16 @@ def read_analogies(path: str | Path, *, lowercase: bool = True) -> dict[str, lis
 def read_similarities(path: str | Path, *, lowercase: bool = True) -> list[Pair]:
     """Read word pairs and their similarity scores, in the formats of published files.
 
-    A line has two words and a score, separated by blanks, tabs, commas or semicolons; a file may
+    A line has two words and a score, separated by spaces, tabs, commas or semicolons; a file may
     begin with a header (WordSim-353, SimLex-999), have further columns (SimLex-999, RareWords,
     SimVerb), comments after ``#``, and words that end in their part of speech (MEN's ``sun-n``).
-    The score is the column whose name says so, else the first number after the words.
+    The score is the column with that name in the header, otherwise the first number after the
+    words.
 
     Raises
     ------
     InputError
-        If the file is missing, or a line is anything else; it is named.
+        If the file is missing, or a line has another form; the error names it.
     """
     lines = [
         (number, line)
@@ -98,7 +99,7 @@ def read_similarities(path: str | Path, *, lowercase: bool = True) -> list[Pair]
 
 
 _TAG = re.compile(r"-[nvjar]$")
-"""Part of speech, in files where every word has one."""
+"""The part of speech, in files where every word has one."""
 
 _SCORE_NAMES = re.compile(r"simlex|score|mean|rating|human|similarity|relatedness")
 
@@ -116,7 +117,7 @@ def _is_score(field: str) -> bool:
 
 
 def _is_header(fields: list[str]) -> bool:
-    """Tell a line of names of columns: it has no number, and says word or score."""
+    """Return whether a line is a header: it has no number, and contains "word" or "score"."""
     named = any("word" in field or _SCORE_NAMES.search(field) for field in map(str.lower, fields))
     return named and not any(_is_score(field) for field in fields[2:])
 
@@ -144,7 +145,7 @@ def _pair(path: str | Path, number: int, fields: list[str], score_at: int | None
 
 
 def names_of(files: Sequence[Path]) -> dict[str, Path]:
-    """Name files, each once, by their stems, or with their folders where stems are the same.
+    """Return unique names of files: their stems, with the folder if stems are the same.
 
     >>> list(names_of([Path("a/ws353.txt"), Path("b/ws353.txt"), Path("b/men.txt")]))
     ['a/ws353', 'b/ws353', 'men']

@@ -29,7 +29,7 @@ TITLES = {"3cosadd": "3CosAdd", "3cosmul": "3CosMul"}
 
 @dataclass(frozen=True)
 class Questions:
-    """What is asked, by the name of its file."""
+    """The questions, by the names of their files."""
 
     analogies: Mapping[str, Sequence[Analogy]]
     similarity: Mapping[str, Sequence[Pair]]
@@ -57,7 +57,7 @@ class Evaluation:
 
 
 def evaluate(store: VectorStore, questions: Questions, missing: str = "skip") -> Evaluation:
-    """Ask everything of one set of vectors."""
+    """Compute all scores of one set of vectors."""
     return Evaluation(
         analogy_scores(store, questions.analogies, METHODS, missing) if questions.analogies else {},
         {
@@ -68,7 +68,7 @@ def evaluate(store: VectorStore, questions: Questions, missing: str = "skip") ->
 
 
 def as_table(results: Mapping[str, Evaluation], missing: str) -> str:
-    """Set the scores of one or several sets of vectors, by their names, side by side."""
+    """Return a table of the scores of one or several sets of vectors, by their names."""
     parts = [f"missing words: {missing}, that is, {MISSING_RULES[missing]}"]
     first = next(iter(results.values()))
     sides = [f"{side} " if len(results) > 1 else "" for side in results]
@@ -90,7 +90,7 @@ def as_table(results: Mapping[str, Evaluation], missing: str) -> str:
 
 
 def as_json(results: Mapping[str, Evaluation], missing: str) -> dict[str, Any]:
-    """Return the scores as JSON types; what rests on nothing is null."""
+    """Return the scores as JSON types; a score without questions is null."""
     return {
         "missing": missing,
         "results": {

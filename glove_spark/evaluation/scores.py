@@ -48,12 +48,12 @@ class Score:
 
 @dataclass(frozen=True)
 class KnownWords:
-    """Those of some words that have a vector.
+    """The words that have a vector, among some words.
 
     Attributes
     ----------
     row_of
-        Row of each word.
+        The row of each word.
     ids, vectors
         int64 (m,) and float32 (m, d), by row.
     """
@@ -64,13 +64,13 @@ class KnownWords:
 
 
 class VectorStore(Protocol):
-    """Vectors that can be searched, wherever they are."""
+    """Vectors that can be searched, in this process or elsewhere."""
 
     def find(self, words: Iterable[str]) -> KnownWords:
-        """Fetch the vectors of words; those without one are left out."""
+        """Fetch the vectors of words; words without one are omitted."""
 
     def solve(self, solver: AnalogySolver) -> AnalogySolver:
-        """Let a solver see every vector; return it, or one that knows its answers."""
+        """Let a solver process every vector; return it, or another one with its answers."""
 
 
 class InMemory:
@@ -80,14 +80,14 @@ class InMemory:
         self._vectors = vectors
 
     def find(self, words: Iterable[str]) -> KnownWords:
-        """Look them up."""
+        """Look up the vectors."""
         known = [word for word in dict.fromkeys(words) if word in self._vectors]
         ids = np.array([self._vectors.key_to_index[word] for word in known], np.int64)
         rows = np.asarray(self._vectors.vectors[ids], np.float32)
         return KnownWords({word: row for row, word in enumerate(known)}, ids, rows)
 
     def solve(self, solver: AnalogySolver) -> AnalogySolver:
-        """Show the whole matrix."""
+        """Process the whole matrix."""
         solver.see(0, np.asarray(self._vectors.vectors))
         return solver
 
@@ -168,14 +168,14 @@ def similarity_score(store: VectorStore, pairs: Sequence[Pair], missing: str = "
     cosines[covered] = np.einsum("ij,ij->i", units[rows[covered, 0]], units[rows[covered, 1]])
     counted = covered if missing == "skip" else np.ones(len(pairs), np.bool_)
     rho = float("nan")
-    # if all values are equal, their ranks mean nothing
+    # if all values are equal, their ranks have no meaning
     if len(set(cosines[counted].tolist())) > 1 and len(set(judged[counted].tolist())) > 1:
         rho = float(spearmanr(cosines[counted], judged[counted]).statistic)
     return Score(100 * rho, int(covered.sum()), len(pairs))
 
 
 def _groups(files: Iterable[str]) -> dict[str, list[str]]:
-    """Name the files of every score: each alone, then the groups."""
+    """Return the files of every score: single files first, then groups."""
     names = list(files)
     syntactic = [name for name in names if name.startswith(SYNTACTIC_PREFIX)]
     semantic = [name for name in names if name not in syntactic]

@@ -1,9 +1,9 @@
 """File layouts of the C program: ``vocab.txt``, ``cooccurrence.bin`` and parameters in float64.
 
-``vocab.txt`` has ``word count`` a line, counts falling, words of one count in the order of their
-bytes. ``cooccurrence.bin`` has records of int32 row, int32 column, both from 1, and float64 count.
-Parameters (``-binary 1``, and ``-save-gradsq 1`` for the accumulators) are V rows of word vector
-and bias, then V rows of context vector and bias. All little endian.
+``vocab.txt`` has one ``word count`` per line, with descending counts, and words with the same count
+in the order of their bytes. ``cooccurrence.bin`` has records of int32 row, int32 column, both from
+1, and float64 count. Parameters (``-binary 1``, and ``-save-gradsq 1`` for the accumulators) are V
+rows of word vector and bias, then V rows of context vector and bias. All little endian.
 """
 
 from __future__ import annotations
@@ -30,8 +30,8 @@ def read_vocab(location: Location) -> Vocabulary:
     Raises
     ------
     InputError
-        If a line is not a word and its count, or a word is there twice. Ids are line numbers, so
-        any order will do; the program's own orders ties by signed bytes.
+        If a line is not a word and its count, or a word occurs twice. Ids are line numbers, so
+        any order is valid; the program orders words of the same count by signed bytes.
     """
     words: list[str] = []
     counts: list[int] = []
@@ -73,7 +73,7 @@ def write_vocab(vocabulary: Vocabulary, target: Location) -> None:
     Raises
     ------
     InputError
-        If a word holds white space, at which the program would end it.
+        If a word contains white space, where the program would end the word.
     """
     for word in vocabulary.words:
         if any(blank in word for blank in " \t\n\v\f\r"):
@@ -92,7 +92,7 @@ def parameters_file(location: Location, vocabulary_size: int) -> MatrixFile:
     Raises
     ------
     InputError
-        If its size does not divide so.
+        If its size does not match this shape.
     """
     with reading(location), location.open_input() as file:
         numbers, rest = divmod(file.size(), 8)
@@ -107,7 +107,7 @@ def parameters_file(location: Location, vocabulary_size: int) -> MatrixFile:
 
 
 class CParametersSource(SliceableSource):
-    """The program's parameters as vectors, rounded to float32.
+    """The parameters of the C program as vectors, rounded to float32.
 
     Parameters
     ----------
@@ -134,5 +134,5 @@ class CParametersSource(SliceableSource):
             yield Chunk(self._words[first:last], np.asarray(rows, np.float32))
 
     def words(self) -> Iterator[list[str]]:
-        """Give the words of ``vocab.txt``."""
+        """Return the words of ``vocab.txt``."""
         yield self._words

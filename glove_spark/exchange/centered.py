@@ -14,7 +14,7 @@ SourceT = TypeVar("SourceT", bound=VectorSource)
 
 
 def mean_of(parts: Iterable[NDArray[np.float32]], size: int) -> NDArray[np.float32]:
-    """Return the mean of all rows, float32 (size,), added up in double precision in their order."""
+    """Return the mean of all rows, float32 (size,), added in double precision in order."""
     total, count = np.zeros(size), 0
     for rows in parts:
         total += rows.sum(axis=0, dtype=np.float64)
@@ -23,14 +23,14 @@ def mean_of(parts: Iterable[NDArray[np.float32]], size: int) -> NDArray[np.float
 
 
 def centered(source: VectorSource) -> VectorSource:
-    """Return a source of the same words whose vectors are less their mean; reads all of them."""
+    """Return a source of the same words with the mean subtracted; this reads all vectors."""
     if isinstance(source, SliceableSource):
         return _SliceableCentered(source)
     return _Centered(source)
 
 
 class _Centered(VectorSource):
-    """The vectors of another source less their mean."""
+    """The vectors of another source, minus their mean."""
 
     def __init__(self, source: VectorSource) -> None:
         self.shown = f"{source.shown} (centered)"
@@ -48,7 +48,7 @@ class _Centered(VectorSource):
         return self._source.words()
 
     def place(self, position: int) -> str:
-        """Name the place of the word at ``position``."""
+        """Return the place of the word at ``position``, for messages."""
         return self._source.place(position)
 
     def _less_mean(self, chunks: Iterable[Chunk]) -> Iterator[Chunk]:
@@ -57,7 +57,7 @@ class _Centered(VectorSource):
 
 
 class _SliceableCentered(_Centered, SliceableSource):
-    """The same of a source that tasks can share."""
+    """The same for a source that tasks can share."""
 
     def __init__(self, source: SliceableSource) -> None:
         super().__init__(source)

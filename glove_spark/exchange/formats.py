@@ -36,8 +36,8 @@ from glove_spark.exchange.source import (
 from glove_spark.exchange.streams import GZIP, head_of
 from glove_spark.exchange.text import FULL, TextSource, write_text
 from glove_spark.exchange.word2vec_binary import BinarySource, is_binary, write_binary
-from glove_spark.settings.commands import VectorsFormatSettings
 from glove_spark.settings.stages import COMBINATIONS
+from glove_spark.settings.vectors import VectorsFormatSettings
 from glove_spark.store.compression import ENDINGS
 from glove_spark.store.dataset import MARKER, open_dataset
 from glove_spark.store.location import Location
@@ -45,7 +45,7 @@ from glove_spark.store.manifest import Manifest
 from glove_spark.store.versions import resolved
 
 MOST_DECIMALS = 17
-"""More have no meaning for a float."""
+"""More decimals have no meaning for a float."""
 
 
 @dataclass(frozen=True)
@@ -55,17 +55,17 @@ class Format:
     Attributes
     ----------
     name, suffix
-        What it is called, and the ending of files that are taken to be of it.
+        Its name, and the ending of its files.
     content
-        What a file holds, for people.
+        The content of a file, for messages.
     forbidden
-        Characters that no word may hold, as the inside of a regular expression's brackets.
+        Characters that words must not contain, as the inside of brackets in a regular expression.
     read
-        Opens a file of it.
+        Opens a file.
     write
         Writes all words of a source: source, target, precision.
     packed
-        Whether files may be packed with gzip.
+        Whether files may be compressed with gzip.
     """
 
     name: str
@@ -76,7 +76,7 @@ class Format:
     write: Callable[[VectorSource, Location, str], None]
     packed: bool = False
     holds_bytes: bool = False
-    """Whether words stand as bytes that may not be UTF-8."""
+    """Whether files contain words as bytes, which may not be UTF-8."""
 
     def export(self, source: VectorSource, target: Location, precision: str) -> None:
         """Write ``source`` to ``target``.
@@ -84,20 +84,20 @@ class Format:
         Raises
         ------
         InputError
-            If the source is damaged, or a word cannot be held by the format; the target is
-            untouched then.
+            If the source is damaged, or the format cannot represent a word; then the target is
+            unchanged.
         """
         self.write(_HoldableSource(source, self), target, precision)
 
 
 class _HoldableSource(VectorSource):
-    """A source, refusing words that a format cannot hold."""
+    """A source that raises an error for words that a format cannot represent."""
 
     def __init__(self, source: VectorSource, target: Format) -> None:
         self.shown, self.num_words = source.shown, source.num_words
         self.vector_size = source.vector_size
         self.words, self.place = source.words, source.place  # type: ignore[method-assign]
-        # the same list: it fills as the source is read
+        # the same list, which is filled while the source is read
         self.undecodable = source.undecodable
         self._source, self._target = source, target
 
@@ -181,21 +181,21 @@ FORMATS: dict[str, Format] = {
         ),
     )
 }
-"""By name."""
+"""All formats by name."""
 
 
 def format_of(path: str | Location, name: str | None = None, *, reading: bool = False) -> Format:
-    """Find the format by its name, or by the file's ending; text where that says nothing.
+    """Find the format by its name, or by the ending of the file; otherwise it is text.
 
     Parameters
     ----------
     reading
-        Whether the file is to be read: compressed by whatever we can read, where we write gzip.
+        Whether the file is read. Several compressions can be read, but only gzip is written.
 
     Raises
     ------
     ConfigurationError
-        If there is no format of that name, or none of that ending that can be packed.
+        If there is no format with this name, or the format of this ending cannot be compressed.
     """
     if name is not None:
         if name not in FORMATS:
@@ -227,29 +227,29 @@ def open_vectors(
 ) -> VectorSource:
     """Open vectors: a file of any format, a dataset ``vectors``, or an output folder.
 
-    ``DIR/current`` is the version that is current now, also if another is published meanwhile.
+    ``DIR/current`` is resolved once, so another version may be published meanwhile.
 
     Parameters
     ----------
     format
-        A name in `FORMATS`; by default the file's ending tells.
+        A name in `FORMATS`; by default it follows from the ending of the file.
     side
         ``"sum"``, ``"word"``, ``"context"`` or ``"concat"``: take them from the model of an output
         folder, or from the C program's parameters; by default what was exported, or their sum.
     vocab
-        The ``vocab.txt`` of the C program's parameters, which says that ``path`` holds these.
+        The ``vocab.txt`` of the C program; ``path`` then contains the parameters of this program.
     encoding_errors
-        Of words that are not UTF-8 in text and word2vec files: ``"strict"`` refuses the file,
-        ``"replace"`` puts U+FFFD, ``"skip"`` lists them in the source's `undecodable`.
+        For words that are not UTF-8 in text and word2vec files: ``"strict"`` raises an error,
+        ``"replace"`` inserts U+FFFD, ``"skip"`` lists them in `undecodable` of the source.
     center
-        Subtract the mean vector of all words from every vector; it takes a pass of its own.
+        Subtract the mean vector of all words from every vector; this reads the vectors once more.
 
     Raises
     ------
     InputError
-        If there is nothing, or it is damaged.
+        If there are no vectors, or they are damaged.
     ConfigurationError
-        If ``side`` is asked of vectors that have one only.
+        If ``side`` is given for vectors that have only one.
     """
     found = _open(path, format, side, vocab, encoding_errors)
     return centered(found) if center else found
@@ -314,11 +314,11 @@ def _open_folder(location: Location) -> ParquetSource:
         if files:
             return ParquetSource(location.shown, files)
         if (location / "metadata").exists() and (location / "data").exists():
-            # a saved pyspark.ml Word2VecModel has its words and vectors in such a folder
+            # a saved Word2VecModel of pyspark.ml has its words and vectors in such a folder
             return _open_folder(location / "data")
         if (location / MARKER).exists():
             location = location / "vectors"
-    # a model and a vocabulary have words in such files, and no vectors
+    # a model and a vocabulary have such files of words, without vectors
     parts = [file for file in open_dataset(location).files(".parquet") if file.name != WORDS_FILE]
     if not parts:
         raise InputError(
@@ -342,21 +342,21 @@ def convert(
     Parameters
     ----------
     precision
-        Of text: ``"full"``, the fewest digits that give the same float32 back, or the number of
+        For text: ``"full"``, the fewest digits that give the same float32, or the number of
         decimals.
     repeated
-        ``"first"``: of a word that occurs again, the first vector is written, with one warning;
-        ``"refuse"``: it is an error.
+        ``"first"`` writes the first vector of a word that occurs several times, with one warning;
+        ``"refuse"`` raises an error.
 
     Returns
     -------
     Format
-        What was written.
+        The format of the file.
 
     Raises
     ------
     OutputError
-        If the target is there and ``overwrite`` is not set.
+        If the target exists and ``overwrite`` is not set.
     """
     if precision != FULL and not (precision.isdecimal() and int(precision) <= MOST_DECIMALS):
         raise ConfigurationError(
@@ -376,6 +376,6 @@ def convert(
     except (RepeatedWordError, UndecodableWordsError):
         if repeated == "refuse" and not source.undecodable:
             raise
-        # only now is it worth a pass over all words
+        # checked last, because it reads all words
         chosen.export(first_of_each(source, repeated=repeated), location, precision)
     return chosen

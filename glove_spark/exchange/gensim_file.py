@@ -1,6 +1,6 @@
 """``NAME.kv``, vectors saved by gensim; can be read, not written, if gensim is installed.
 
-Such a file is a pickle: reading it runs what is in it. Read none that you do not trust.
+Such a file is a pickle, and reading it can run code. Read only files that you trust.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ SUFFIX = ".kv"
 
 
 class GensimSource(SliceableSource):
-    """KeyedVectors on this machine's disk, their matrix mapped where it is in a file of its own.
+    """KeyedVectors on a local disk; the matrix is memory-mapped if it is in a separate file.
 
     Raises
     ------
     SetupError
         If gensim is not installed.
     InputError
-        If it is no such file, or not on this machine.
+        If it is not such a file, or not on this machine.
     """
 
     def __init__(self, location: Location) -> None:
@@ -40,7 +40,7 @@ class GensimSource(SliceableSource):
             found = models.KeyedVectors.load(location.path, mmap="r")
             self._words, self._vectors = list(found.index_to_key), found.vectors
             self.num_words, self.vector_size = self._vectors.shape
-        # a pickle that is damaged fails in any way
+        # a damaged pickle may raise any error
         except Exception as error:
             raise InputError(
                 f"{self.shown} was not written by gensim's KeyedVectors.save, or is cut short "

@@ -15,23 +15,24 @@ from glove_spark.exchange.source import Chunk, VectorSource
 log = logging.getLogger(__name__)
 
 CASES = ("exact", "lower")
-"""How a word of a file is recognised: as it is spelt, or else without regard to case."""
+"""How words of a file are matched: exactly, or otherwise without regard to case."""
 
 _NONE, _FOLDED, _EXACT = 0, 1, 2
 
 
 @dataclass(frozen=True)
 class HeldWords:
-    """The vectors of those of our words that a file has.
+    """The vectors in a file of words of the vocabulary.
 
     Attributes
     ----------
     place
-        int64 (V,), which of the rows is the vector of each of our words; -1 where it has none.
+        int64 (V,), the row of the vector of each word of the vocabulary; -1 if it has none.
     rows
         float32 (n, d).
     repeated, zero
-        How many more vectors of our words were there, and how many were zero; neither is held.
+        How many further vectors of these words the file has, and how many were zero; both are
+        ignored.
     """
 
     place: NDArray[np.int64]
@@ -41,27 +42,27 @@ class HeldWords:
 
     @property
     def known(self) -> NDArray[np.bool_]:
-        """Which of our words have a vector, bool (V,)."""
+        """Which words of the vocabulary have a vector, bool (V,)."""
         return self.place >= 0
 
     def of(self, ids: NDArray[np.int64]) -> NDArray[np.float32]:
-        """Gather the vectors of words that have one, float32 (n, d), a copy."""
+        """Return a copy of the vectors of words that have one, float32 (n, d)."""
         return self.rows[self.place[ids]]
 
 
 def hold_words(source: VectorSource, vocabulary: Vocabulary, case: str) -> HeldWords:
-    """Read a source once and hold the vectors of some words.
+    """Read a source once and keep the vectors of some words.
 
-    Of several vectors of a word the first counts. With ``case="lower"`` a word that is not in the
-    file as it is spelt takes the first vector that differs in case only. A vector of zeros says
-    nothing, and its word counts as unknown.
+    If a word has several vectors, the first is used. With ``case="lower"``, a word without an exact
+    match takes the first vector whose word differs only in case. A word with a vector of zeros is
+    treated as unknown.
 
     Raises
     ------
     InputError
-        If a number in the source is not finite, or there are fewer or more words than it said.
+        If a number in the source is not finite, or the number of words differs from its header.
     """
-    # a word's row in `rows` is given out when it is first met: no room for words that are not there
+    # a word gets its row in `rows` when it is first found, so missing words need no memory
     place = np.full(len(vocabulary), -1, np.int64)
     rows = np.empty((min(len(vocabulary), source.num_words), source.vector_size), np.float32)
     level = np.full(len(vocabulary), _NONE, np.int8)
@@ -89,7 +90,7 @@ def hold_words(source: VectorSource, vocabulary: Vocabulary, case: str) -> HeldW
             ids, numbers = ids[first], numbers[first]
             new = ids[place[ids] < 0]
             if used + len(new) > len(rows):
-                # several of our words may share a vector of the file
+                # several words of the vocabulary may share a vector of the file
                 rows = np.resize(rows, (len(vocabulary), source.vector_size))
             place[new] = used + np.arange(len(new))
             used += len(new)
@@ -129,7 +130,7 @@ def _folded_ids(vocabulary: Vocabulary) -> dict[str, list[int]]:
 def _matches(
     words: list[str], vocabulary: Vocabulary, folded: dict[str, list[int]] | None
 ) -> list[tuple[NDArray[np.int64], NDArray[np.int64], int]]:
-    """Return our ids of a chunk's words and the words' positions in it, exact ones first."""
+    """Return our ids of the words of a chunk and their positions in it, exact matches first."""
     ids = vocabulary.ids_of(words).astype(np.int64)
     numbers = np.flatnonzero(ids >= 0)
     matches = [(ids[numbers], numbers, _EXACT)]

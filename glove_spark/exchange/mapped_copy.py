@@ -10,7 +10,7 @@ from glove_spark.store.location import Location
 from glove_spark.store.manifest import fingerprint
 
 COPY_FORMAT = "safetensors"
-"""Mapped, and holds any word."""
+"""A format that can be memory-mapped and can represent every word."""
 
 
 def open_mapped(
@@ -22,15 +22,15 @@ def open_mapped(
     vocab: str | Location | None = None,
     center: bool = False,
 ) -> VectorSource:
-    """Open vectors through a copy in the folder ``cache``, unless they can be mapped themselves.
+    """Open vectors through a copy in the folder ``cache``, unless they can be memory-mapped.
 
-    The copy's name holds the source's files, their sizes and times of change: when one changes,
-    another copy is made. Old ones are left; delete the folder as you like.
+    The name of the copy depends on the files of the source, their sizes and modification times. If
+    a file changes, a new copy is made. Old copies remain; you can delete the folder at any time.
 
     Parameters
     ----------
     path, format, side, vocab, center
-        As `glove_spark.exchange.formats.open_vectors` takes them.
+        As in `glove_spark.exchange.formats.open_vectors`.
     """
     source = open_vectors(path, format, side=side, vocab=vocab, center=center)
     if source.matrix() is not None:
@@ -45,7 +45,7 @@ def open_mapped(
 
 
 def _state(location: Location) -> list[list[str | int | None]]:
-    """List the files: of an output folder these are its manifests, among others."""
+    """List the files; for an output folder, they include its manifests."""
     info = location.filesystem().get_file_info(location.path)
     infos = location.walk(recursive=False) if info.type == fs.FileType.Directory else [info]
     return [[info.path, info.size, info.mtime_ns] for info in infos]

@@ -15,14 +15,14 @@ from glove_spark.store.location import Location
 
 @dataclass(frozen=True)
 class MatrixFile:
-    """Where the numbers are.
+    """The position and type of a matrix in a file.
 
     Attributes
     ----------
     offset
         Bytes before the first number.
     dtype
-        Of the file's numbers.
+        The type of the numbers in the file.
     """
 
     location: Location
@@ -32,11 +32,11 @@ class MatrixFile:
 
     @property
     def end(self) -> int:
-        """Bytes up to the last number."""
+        """The bytes up to the end of the last number."""
         return self.offset + self.shape[0] * self.shape[1] * self.dtype.itemsize
 
     def check_size(self) -> None:
-        """Refuse a file that ends before its matrix does.
+        """Raise an error for a file that ends before its matrix.
 
         Raises
         ------

@@ -12,25 +12,26 @@ from glove_spark.store.dataset import open_dataset
 from glove_spark.store.location import Location
 
 GATHER_ROWS = 1 << 16
-"""Words gathered at once: each time every block file is opened, which costs where it is remote."""
+"""Words gathered at once. Every time, all block files are opened, which is slow if they are
+remote."""
 
 
 class ModelSource(SliceableSource):
-    """The last epoch of an output folder's model.
+    """The last epoch of the model in an output folder.
 
     Raises
     ------
     InputError
-        If the folder holds no model.
+        If the folder contains no model.
     DatasetError
-        If it is damaged.
+        If the model is damaged.
     """
 
     def __init__(self, folder: Location, side: str) -> None:
         self.shown = f"{(folder / 'model').shown} ({side})"
         model = open_dataset(folder / "model")
         self._vectors = ModelVectors(model, side)
-        # its own words: the vocabulary beside it may have grown since
+        # the words of the model: the vocabulary next to it may have grown since
         self._words = model.location
         self.num_words, self.vector_size = self._vectors.shape
         words = read_table(self._words).num_rows

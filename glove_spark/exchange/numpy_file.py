@@ -1,4 +1,4 @@
-"""``NAME.npy``, the matrix as numpy saves it, and ``NAME.words.txt``, a word per line."""
+"""``NAME.npy``, a matrix in numpy's format, and ``NAME.words.txt``, with one word per line."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ from glove_spark.store.location import Location
 
 
 def words_file(matrix: Location) -> Location:
-    """Name the file of words beside a matrix."""
+    """Return the file of the words of a matrix."""
     return matrix.parent / f"{matrix.name.removesuffix('.npy')}.words.txt"
 
 
 class NumpySource(SliceableSource):
-    """A matrix that numpy saved and its words.
+    """A matrix in numpy's format, and its words.
 
     Raises
     ------
     InputError
-        If the matrix is none of floats in rows, is cut short, or has another number of rows than
-        there are words.
+        If the matrix is not of floats stored by rows, is truncated, or its number of rows is not
+        that of the words.
     """
 
     def __init__(self, location: Location) -> None:
@@ -43,7 +43,7 @@ class NumpySource(SliceableSource):
             )
 
     def rows(self, start: int, stop: int) -> Iterator[Chunk]:
-        """Read slices of the matrix, beside their words."""
+        """Read slices of the matrix together with their words."""
         for first, words in self._word_chunks():
             begin, end = max(start, first), min(stop, first + len(words))
             if begin < end:
@@ -56,7 +56,7 @@ class NumpySource(SliceableSource):
             yield words
 
     def matrix(self) -> NDArray[np.float32] | None:
-        """Map the file, where it holds float32."""
+        """Memory-map the file, if its numbers are float32."""
         return self._matrix.mapped() if self._matrix.dtype == np.float32 else None
 
     def _word_chunks(self) -> Iterator[tuple[int, list[str]]]:
@@ -76,7 +76,7 @@ def _matrix_of(location: Location) -> MatrixFile:
         }[version]
         shape, by_columns, dtype = read_header(head)
     except Exception as error:
-        # numpy reads the header as a Python literal, and hands on whatever its parser raises
+        # numpy reads the header as a Python literal, and its parser may raise any error
         raise InputError(
             f"{location.shown} is not a .npy file: {error}; name its format with --format"
         ) from None
@@ -92,7 +92,7 @@ def _matrix_of(location: Location) -> MatrixFile:
 
 
 def write_numpy(source: VectorSource, target: Location, precision: str) -> None:
-    """Write both files, the words beside the matrix."""
+    """Write both files, the matrix and the words."""
     with (
         words_file(target).written_whole() as words_temporary,
         target.written_whole() as temporary,

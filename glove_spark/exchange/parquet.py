@@ -1,4 +1,4 @@
-"""Parquet of ``word string, vector array<float>``: our dataset, or files that Spark wrote."""
+"""Parquet with ``word string, vector array<float>``: our dataset, or files written by Spark."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from glove_spark.store.location import Location
 
 
 class ParquetSource(SliceableSource):
-    """Files whose rows are words, in the order of the files.
+    """Files with one word per row, in the order of the files.
 
     Raises
     ------
     InputError
-        If a file is no Parquet, or lacks the columns ``word`` and ``vector``.
+        If a file is not Parquet, or lacks the columns ``word`` and ``vector``.
     """
 
     def __init__(self, shown: str, files: Sequence[Location]) -> None:
@@ -38,12 +38,14 @@ class ParquetSource(SliceableSource):
                     self._groups.append((file, group, count))
                     self.num_words += count
         if not self.num_words:
-            raise InputError(f"{self.shown} holds no vectors")
+            raise InputError(
+                f"{self.shown} contains no vectors; name another file, or make it again"
+            )
         self.vector_size = 0
         self.vector_size = next(self.rows(0, 1)).rows.shape[1]
 
     def rows(self, start: int, stop: int) -> Iterator[Chunk]:
-        """Read the row groups that hold the wanted rows, one at a time."""
+        """Read the row groups that contain the requested rows, one at a time."""
         for file, group, first, last, begins in self._overlapping(start, stop):
             with _opened(file) as parquet:
                 table = parquet.read_row_group(group, ["word", "vector"])
@@ -54,13 +56,13 @@ class ParquetSource(SliceableSource):
                 yield self._chunk(part.combine_chunks(), begins + begin)
 
     def words(self) -> Iterator[list[str]]:
-        """Read the column of words alone."""
+        """Read only the column of words."""
         for file, group, _ in self._groups:
             with _opened(file) as parquet:
                 yield parquet.read_row_group(group, ["word"])["word"].to_pylist()
 
     def _overlapping(self, start: int, stop: int) -> Iterator[tuple[Location, int, int, int, int]]:
-        """Yield file, row group, the wanted rows in it, and the number of rows before it."""
+        """Yield file, row group, the requested rows in it, and the number of rows before it."""
         begins = 0
         for file, group, count in self._groups:
             first, last = max(start - begins, 0), min(stop - begins, count)
@@ -71,7 +73,7 @@ class ParquetSource(SliceableSource):
     def _chunk(self, table: pa.Table, position: int) -> Chunk:
         words, vectors = table["word"].chunk(0), _as_lists(table["vector"].chunk(0))
         flat = vectors.flatten()
-        # 0 while the first row is read to learn it
+        # 0 until the first row was read, which has the size
         size = self.vector_size or len(flat) // len(words)
         lengths = (
             np.full(len(vectors), vectors.type.list_size)
@@ -90,7 +92,7 @@ class ParquetSource(SliceableSource):
 
 @contextmanager
 def _opened(file: Location) -> Iterator[pq.ParquetFile]:
-    """Open a Parquet file; what Arrow refuses becomes an `InputError`."""
+    """Open a Parquet file; errors of Arrow become `InputError`."""
     with reading(file):
         try:
             with pq.ParquetFile(file.open_input()) as parquet:
@@ -102,13 +104,13 @@ def _opened(file: Location) -> Iterator[pq.ParquetFile]:
 
 
 def _as_lists(vectors: pa.Array) -> pa.Array:
-    """Return vectors as lists: Spark's own are structs, whose dense ones have all values."""
+    """Return vectors as lists. Spark's own vectors are structs; dense ones have all values."""
     if not pa.types.is_struct(vectors.type):
         return vectors
     kind, size, indices, values = vectors.flatten()
     if pc.all(pc.equal(kind, 1)).as_py() is not False:
         return values
-    # sparse ones say their size, and which values are not 0
+    # sparse ones have their size, and the indices of values that are not 0
     rows = []
     for is_dense, length, places, some in zip(
         *(part.to_pylist() for part in (kind, size, indices, values)), strict=True

@@ -1,4 +1,4 @@
-"""TensorBoard's projector: numbers with tabs in ``NAME.tsv``, words in ``NAME.metadata.tsv``."""
+"""TensorBoard's projector: numbers in ``NAME.tsv``, words in ``NAME.metadata.tsv``."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from glove_spark.store.location import Location
 
 
 def metadata_file(vectors: Location) -> Location:
-    """Name the file of words beside the numbers; a single column has no header."""
+    """Return the file of the words; because it has one column, it has no header."""
     return vectors.parent / f"{vectors.name.removesuffix('.tsv')}.metadata.tsv"
 
 
 class ProjectorSource(VectorSource):
-    """The projector's two files.
+    """The two files of the projector.
 
     Raises
     ------
@@ -40,7 +40,7 @@ class ProjectorSource(VectorSource):
         self.vector_size = len(next(read_lines(location))[0].split(b"\t"))
 
     def chunks(self) -> Iterator[Chunk]:
-        """Read both files side by side."""
+        """Read both files in parallel."""
         done = 0
         for lines, words in zip(
             read_lines(self._location), read_lines(self._metadata), strict=True
@@ -49,7 +49,7 @@ class ProjectorSource(VectorSource):
             for k, line in enumerate(lines):
                 fields = line.split(b"\t")
                 try:
-                    # reshaped, for a single number would fill the row
+                    # reshaped, because a single number would fill the row
                     rows[k] = np.array(fields, dtype=np.float32).reshape(self.vector_size)
                 except ValueError:
                     raise InputError(
@@ -64,12 +64,12 @@ class ProjectorSource(VectorSource):
             done += len(lines)
 
     def place(self, position: int) -> str:
-        """Name the line."""
+        """Return the line, for messages."""
         return f"line {position + 1:,}"
 
 
 def write_projector(source: VectorSource, target: Location, precision: str) -> None:
-    """Write both files, the words beside the numbers."""
+    """Write both files, the numbers and the words."""
     with (
         metadata_file(target).written_whole() as words_temporary,
         target.written_whole() as temporary,

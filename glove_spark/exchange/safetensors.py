@@ -1,8 +1,8 @@
 """safetensors with three tensors: ``word_offsets``, ``vectors`` and ``words``.
 
-``vectors`` is F32 (V, d); ``words`` U8, the words in UTF-8 one after another; ``word_offsets`` I64
-(V + 1), where each begins. The library of that name writes from memory only; the format is a
-length, a header in JSON and the bytes, so it is streamed here.
+``vectors`` is F32 (V, d); ``words`` is U8, the concatenated words in UTF-8; ``word_offsets`` is I64
+(V + 1), the position where each word begins. The library safetensors writes only from memory. The
+format is a length, a header in JSON and the bytes, so it can be streamed here.
 """
 
 from __future__ import annotations
@@ -23,18 +23,18 @@ from glove_spark.exchange.streams import reading
 from glove_spark.store.location import Location
 
 LONGEST_HEADER = 100_000_000
-"""Bytes; the library's own limit."""
+"""Bytes; the limit of the library."""
 
 _TYPES = {"vectors": "F32", "word_offsets": "I64", "words": "U8"}
 
 
 class SafetensorsSource(SliceableSource):
-    """A safetensors file of ours.
+    """A safetensors file with these three tensors.
 
     Raises
     ------
     InputError
-        If it is none, lacks one of the tensors, or is cut short.
+        If it is not such a file, lacks one of the tensors, or is truncated.
     """
 
     def __init__(self, location: Location) -> None:
@@ -116,7 +116,7 @@ class SafetensorsSource(SliceableSource):
 
 
 def _problem_of(tensors: dict[str, Any]) -> str | None:
-    """Say what is wrong with the tensors' types and shapes."""
+    """Return what is wrong with the types and shapes of the tensors."""
     for name, kind in _TYPES.items():
         if name not in tensors:
             return f"has no tensor {name}"
@@ -134,7 +134,7 @@ def _problem_of(tensors: dict[str, Any]) -> str | None:
 
 
 def write_safetensors(source: VectorSource, target: Location, precision: str) -> None:
-    """Write the file; the words, which a pass before counts, are held as one string."""
+    """Write the file. The words are kept in memory as one string; they are read once before."""
     lengths, text = [np.zeros(1, np.int64)], bytearray()
     for words in source.words():
         coded = [word.encode("utf-8", "surrogatepass") for word in words]
@@ -142,7 +142,7 @@ def write_safetensors(source: VectorSource, target: Location, precision: str) ->
         text += b"".join(coded)
     offsets = np.cumsum(np.concatenate(lengths))
     parts = {
-        # 8 bytes, 4 bytes, 1 byte per number: every tensor begins where its type may
+        # 8 bytes, 4 bytes, 1 byte per number, in this order, so that every tensor is aligned
         "word_offsets": ("I64", [len(offsets)], offsets.nbytes),
         "vectors": (
             "F32",

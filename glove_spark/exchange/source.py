@@ -15,7 +15,7 @@ from glove_spark.errors import InputError
 log = logging.getLogger(__name__)
 
 CHUNK_ROWS = 4096
-"""Words that readers and writers hold at a time: 5 MB of floats at d = 300, 15 MB as text."""
+"""Words that readers and writers process at a time: 5 MB of floats at d = 300, 15 MB as text."""
 
 
 class Chunk(NamedTuple):
@@ -26,25 +26,25 @@ class Chunk(NamedTuple):
 
 
 class VectorSource(ABC):
-    """Words and vectors that are somewhere: a file, a dataset, memory.
+    """Words and vectors in a file, a dataset or memory.
 
     Attributes
     ----------
     shown
-        How people are told of it.
+        Its name in messages.
     num_words, vector_size
-        V and d, known before anything else is read.
+        V and d, which are known before the vectors are read.
     """
 
     shown: str
     num_words: int
     vector_size: int
     undecodable: Sequence[int] = ()
-    """Positions of words, of those read so far, that are not UTF-8 and shall be skipped."""
+    """Positions of the words read so far that are not UTF-8 and are skipped."""
 
     @abstractmethod
     def chunks(self) -> Iterator[Chunk]:
-        """Read from the start, at most `CHUNK_ROWS` words at a time, unchecked."""
+        """Read from the start, at most `CHUNK_ROWS` words at a time, without checks."""
 
     def words(self) -> Iterator[list[str]]:
         """Read the words alone."""
@@ -52,16 +52,16 @@ class VectorSource(ABC):
             yield chunk.words
 
     def matrix(self) -> NDArray[np.float32] | None:
-        """Map the whole matrix into memory, read-only (V, d); None where the format does not."""
+        """Memory-map the whole matrix (V, d), read-only; None if the format does not allow it."""
         return None
 
     def place(self, position: int) -> str:
-        """Name the place of the word at ``position``, counted from 0."""
+        """Return the place of the word at ``position``, counted from 0, for messages."""
         return f"word {position + 1:,}"
 
 
 class SliceableSource(VectorSource):
-    """A source that can be read from any word on, so that tasks can share it."""
+    """A source that can be read from any position, so that tasks can share it."""
 
     @abstractmethod
     def rows(self, start: int, stop: int) -> Iterator[Chunk]:
@@ -88,7 +88,7 @@ class MemorySource(SliceableSource):
 
 
 class Without(VectorSource):
-    """A source without the words at some positions, which are ascending."""
+    """A source without the words at some positions, given in ascending order."""
 
     def __init__(self, source: VectorSource, positions: Sequence[int]) -> None:
         self.shown, self.vector_size = source.shown, source.vector_size
@@ -112,7 +112,7 @@ class Without(VectorSource):
 
 
 def repeated_positions(words: Iterable[str]) -> list[int]:
-    """List the positions of words that stand at an earlier position too."""
+    """List the positions of words that also occur at an earlier position."""
     seen: set[str] = set()
     found = []
     for position, word in enumerate(words):
@@ -123,12 +123,12 @@ def repeated_positions(words: Iterable[str]) -> list[int]:
 
 
 def first_of_each(source: VectorSource, *, repeated: str = "first") -> VectorSource:
-    """Leave out what a tolerant reader leaves out; reads the words once.
+    """Return a source without words that are skipped; this reads the words once.
 
     Parameters
     ----------
     repeated
-        ``"first"`` leaves out words that occurred before, with one warning; ``"refuse"`` does not.
+        ``"first"`` omits words that occurred before, with one warning; ``"refuse"`` keeps them.
     """
     words = [word for part in source.words() for word in part]
     dropped = set(source.undecodable)
@@ -139,7 +139,7 @@ def first_of_each(source: VectorSource, *, repeated: str = "first") -> VectorSou
 
 
 def warn_of_dropped(source: VectorSource, undecodable: int, repeated: int) -> None:
-    """Say how many words a tolerant reader left out."""
+    """Log how many words were skipped."""
     if undecodable:
         log.warning("%s: %s words are not UTF-8 and were skipped", source.shown, f"{undecodable:,}")
     if repeated:
@@ -151,15 +151,15 @@ def warn_of_dropped(source: VectorSource, undecodable: int, repeated: int) -> No
 
 
 def checked(source: VectorSource, *, repeated: str = "refuse") -> Iterator[Chunk]:
-    """Read a source, refusing what is not V different words with d finite numbers each.
+    """Read a source, and check that it has V different words with d finite numbers each.
 
-    With ``repeated`` ``"first"`` a word may occur again; whoever reads takes the first.
+    With ``repeated="first"`` a word may occur several times; the reader must use the first vector.
 
     Raises
     ------
     InputError
-        If a number is not finite, a word is empty, is there twice or is no valid Unicode, or there
-        are fewer or more words than the source said.
+        If a number is not finite, a word is empty, occurs twice or is not valid Unicode, or the
+        number of words differs from that of the source.
     """
     duplicates = _Duplicates()
     position = 0
@@ -217,7 +217,7 @@ def _check_words(source: VectorSource, words: list[str], position: int) -> None:
 
 
 class _Duplicates:
-    """Finds words that occur twice by 8 bytes per word; only suspects are compared in full."""
+    """Find words that occur twice, with 8 bytes per word; compare only words with equal hashes."""
 
     def __init__(self) -> None:
         self._hashes: list[NDArray[np.int64]] = []
@@ -246,7 +246,7 @@ class RepeatedWordError(InputError):
 
 
 class UndecodableWordsError(InputError):
-    """Words that are not UTF-8 are to be skipped, and were not yet."""
+    """There are words that are not UTF-8 and must be skipped."""
 
 
 def refuse_duplicates(source: VectorSource, words: Iterable[tuple[int, str]]) -> None:

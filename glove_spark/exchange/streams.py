@@ -20,29 +20,29 @@ log = logging.getLogger(__name__)
 
 GZIP = ".gz"
 _MARK = "\ufeff".encode()
-"""Some editors begin a file so; it is no part of the first word."""
+"""Some editors write this at the start of a file; it is not part of the first word."""
 
 _LONGEST_MAGIC = max(map(len, COMPRESSED))
 
 HEAD_BYTES = 4096
-"""Of a file, by which it is recognised."""
+"""Bytes of a file from which its format is detected."""
 
 _UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
 BLOCK_BYTES = 1 << 22
-"""Bytes read at once."""
+"""Bytes per read."""
 
 LONGEST_LINE = 1 << 24
-"""A longer line is a sign of a file that is no text; d = 300 takes some 4 kB."""
+"""A file with a longer line is probably not text; a line with d = 300 has about 4 kB."""
 
 
 def read_blocks(source: Location, block_bytes: int = BLOCK_BYTES) -> Iterator[bytes]:
-    """Read a file from its start, decompressed whatever its name says.
+    """Read a file from its start; compression is detected from its content.
 
     Raises
     ------
     InputError
-        If the file does not exist, cannot be read, or is compressed and cut short.
+        If the file does not exist, cannot be read, or is compressed and truncated.
     """
     with reading(source):
         with source.filesystem().open_input_stream(source.path, compression=None) as stream:
@@ -53,17 +53,17 @@ def read_blocks(source: Location, block_bytes: int = BLOCK_BYTES) -> Iterator[by
 
 
 def head_of(location: Location, *, numpy: bool) -> bytes:
-    """Return the first bytes, decompressed, of a file that may hold vectors.
+    """Return the first bytes, decompressed, of a file of vectors.
 
     Parameters
     ----------
     numpy
-        Whether a numpy array is what is looked for.
+        Whether a numpy array is expected.
 
     Raises
     ------
     InputError
-        If the file says that it holds something else: what it is, and what to do.
+        If the file has another format; the error names it and the remedy.
     """
     head = next(read_blocks(location, HEAD_BYTES), b"")
     found = signed_as(head)
@@ -77,14 +77,14 @@ def head_of(location: Location, *, numpy: bool) -> bytes:
     if head.startswith(_UTF16) or every_other.count(0) > 0.8 * len(every_other) > 4:
         found = "UTF-16 text; write it as UTF-8 (iconv -f utf-16 -t utf-8)"
     if found is not None:
-        raise InputError(f"{location.shown} is {found}; it holds no vectors")
+        raise InputError(f"{location.shown} is {found}, or name another file of vectors")
     return head
 
 
 def read_lines(source: Location, *, blank_end: bool = True) -> Iterator[list[bytes]]:
     """Read lines without their line feeds, at most `CHUNK_ROWS` at a time.
 
-    A last line that is not ended counts; one that is empty does not.
+    A last line without a line feed counts, unless it is empty.
 
     Parameters
     ----------
@@ -134,7 +134,7 @@ def _read_lines(source: Location) -> Iterator[list[bytes]]:
 
 
 def count_lines(source: Location, *, blank_end: bool = True) -> int:
-    """Count the lines that `read_lines` gives."""
+    """Count the lines that `read_lines` returns."""
     lines, filled, last = 0, 0, b"\n"
     for block in read_blocks(source):
         text = block.rstrip()
@@ -153,9 +153,9 @@ def decode_words(
     Parameters
     ----------
     place
-        Names the place of the word at a position in the list, for the error.
+        Returns the place of the word at a position in the list, for the error.
     errors
-        ``"strict"`` refuses what is not UTF-8; ``"replace"`` and ``"skip"`` put U+FFFD for it.
+        ``"strict"`` raises an error for invalid UTF-8; ``"replace"`` and ``"skip"`` insert U+FFFD.
 
     Returns
     -------
@@ -165,7 +165,7 @@ def decode_words(
     Raises
     ------
     InputError
-        If one is not UTF-8, named by its place.
+        If a word is not UTF-8; the error names its place.
     """
     together = b"\n".join(words)
     # damaged binary files have words with line feeds
@@ -189,7 +189,7 @@ def decode_words(
 
 @contextmanager
 def open_text_output(target: Location, *, packed: bool) -> Iterator[pa.NativeFile]:
-    """Open for writing, through gzip where asked."""
+    """Open for writing, with gzip if requested."""
     with target.open_output() as sink:
         if not packed:
             yield sink
@@ -200,7 +200,7 @@ def open_text_output(target: Location, *, packed: bool) -> Iterator[pa.NativeFil
 
 @contextmanager
 def reading(source: Location) -> Iterator[None]:
-    """Turn the operating system's and Arrow's refusals to read into `InputError`."""
+    """Convert read errors of the operating system and of Arrow to `InputError`."""
     try:
         yield
     except FileNotFoundError:

@@ -15,7 +15,7 @@ from glove_spark.store.location import Location
 
 HEADER = re.compile(rb"(\d+) (\d+)[ \r]*\n")
 LONGEST_WORD = 1 << 16
-"""Bytes; without a space within them the file is no word2vec binary."""
+"""Bytes; a file without a space within this length is not word2vec binary."""
 
 _FLOAT = np.dtype("<f4")
 
@@ -24,7 +24,7 @@ _CONTROLS = re.compile(rb"[\x00-\x08\x0e-\x1f\x7f]")
 
 
 def is_binary(head: bytes) -> bool | None:
-    r"""Tell word2vec's two formats apart by a file's first bytes; None where nothing tells.
+    r"""Return whether a file is word2vec binary, from its first bytes; None if that is not clear.
 
     >>> is_binary(b"2 2\nthe 0.5 1\n")
     False
@@ -44,7 +44,7 @@ def is_binary(head: bytes) -> bool | None:
 
 
 def _is_utf8(text: bytes) -> bool:
-    """Tell whether text is UTF-8, but for a character that its end cuts."""
+    """Return whether text is UTF-8; it may end within a character."""
     return not codecs.getincrementaldecoder("utf-8")("replace").decode(text).count("\ufffd")
 
 
@@ -79,7 +79,7 @@ class BinarySource(VectorSource):
         self._data_begins = header.end()
 
     def chunks(self) -> Iterator[Chunk]:
-        """Cut the stream into records."""
+        """Divide the stream into records."""
         row_bytes = self.vector_size * _FLOAT.itemsize
         self.undecodable.clear()
         data, begin, found = b"", 0, 0

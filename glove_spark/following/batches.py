@@ -52,7 +52,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Counted:
-    """What the text of one batch came to."""
+    """The tokens and words of one batch."""
 
     tokens: Dataset | None
     words: pa.Table
@@ -60,7 +60,7 @@ class Counted:
 
     @property
     def num_tokens(self) -> int:
-        """Tokens of the batch."""
+        """The number of tokens of the batch."""
         return int(np.sum(self.words["count"].to_numpy(), dtype=np.int64))
 
 
@@ -80,20 +80,20 @@ def add_batch(
     Parameters
     ----------
     name
-        What the batch is called.
+        The name of the batch.
     replacing
-        Take out what is there of that name.
+        Replace an existing batch with this name.
     skip_existing
-        Do nothing if the same text is there under that name.
+        Do nothing if this batch was already added with the same text.
     grow
-        Let words enter the vocabulary; the first batch makes it in any case.
+        Whether new words join the vocabulary; the first batch always makes it.
 
     Raises
     ------
     DatasetError
-        If there is a batch of that name, or of the same text.
+        If there is a batch with this name, or with the same text.
     InputError
-        If the text cannot be read. Nothing has changed then.
+        If the text cannot be read. Then nothing has changed.
     """
     followed = open_or_begin(root, settings)
     recover(root, followed)
@@ -143,16 +143,16 @@ def add_batch(
 
 
 def remove_batch(root: Location, name: str, lock: RunLock) -> Followed:
-    """Take a batch out: its counts of words and pairs are gone, and its files deleted.
+    """Remove a batch: subtract its counts of words and pairs, and delete its files.
 
-    Words keep their ids, even where nothing is left of them.
+    Words keep their ids, even if their counts become 0.
 
     Raises
     ------
     ConfigurationError
-        If there is no such batch.
+        If there is no batch with this name.
     InputError
-        If there is none at all.
+        If there are no batches.
     """
     followed = open_followed(root)
     recover(root, followed)
@@ -166,14 +166,14 @@ def remove_batch(root: Location, name: str, lock: RunLock) -> Followed:
     ledger = replace(followed.ledger.without(name), revision=followed.ledger.revision + 1)
     lock.check()
     followed = commit(root, replace(followed, ledger=ledger), lexicon)
-    # whoever asked for it to be forgotten does not wait for the next update
+    # deleted at once, not by the next update: the user may have asked to remove personal data
     delete_unnamed(followed)
     log.info("update: batch %s removed, %s tokens", name, f"{batch.tokens:,}")
     return followed
 
 
 def compact(spark: SparkSession, root: Location, lock: RunLock) -> Followed:
-    """Add up all batches into one set of files, for readers that want their sum."""
+    """Write the sum of all batches to one set of files, for readers of the sum."""
     followed = open_followed(root)
     recover(root, followed)
     if not followed.ledger.not_in_sum():
@@ -248,7 +248,7 @@ def _count_matrix(
     target: Location,
     revision: int,
 ) -> int:
-    """Count the batch's pairs with the words that have ids now; return the stored nonzeros."""
+    """Count the pairs of the batch, of words that have ids now; return the stored nonzeros."""
     vocabulary = lexicon.vocabulary()
     counts = counts_by_id(vocabulary, counted.words)
     if counted.tokens is None or not counts.sum():
@@ -267,7 +267,7 @@ def _count_matrix(
         settings.cooccurrence,
         weights,
         target,
-        # of all batches: a day's news does not make a rare word frequent
+        # the counts of all batches: one day's news does not make a rare word frequent
         vocabulary.counts,
     )
     if not any(block.nnz for block in written):

@@ -1,9 +1,9 @@
 """The matrix of incremental updates: open it, commit it, and clean up.
 
-Everything new is written beside what is there, under names of the next revision. The manifest of
-``cooccurrence`` is then replaced by one that names it: the one commit point. What a crash leaves is
-never named, and deleted by the next update. The dataset ``vocabulary`` is made from what the
-manifest names, at once or by the next update.
+New files are written next to the existing ones, with names that contain the next revision. Then the
+manifest of ``cooccurrence`` is replaced by one that lists them: this is the only commit point.
+Files that a crash leaves are not listed, and the next update deletes them. The dataset
+``vocabulary`` is made from the listed files, at once or by the next update.
 """
 
 from __future__ import annotations
@@ -33,24 +33,25 @@ from glove_spark.store.up_to_date import bring_up_to_date
 log = logging.getLogger(__name__)
 
 LARGEST_WORD_COUNT = 1_000_000_000
-"""Of the most frequent word, in all batches together: bounds sums, so that every batch is counted
-in the same unit. Up to windows of 22 that is the unit of a matrix that is counted at once."""
+"""The largest count of a word, in all batches together. It bounds sums, so that every batch is
+counted in the same unit. For windows of up to 22 words, this is also the unit of a matrix that is
+counted at once."""
 
 
 @dataclass(frozen=True)
 class Followed:
-    """A matrix that follows a corpus, as the manifest names it now.
+    """The matrix of incremental updates, as its manifest describes it.
 
     Attributes
     ----------
     ledger
-        Which batches there are.
+        The list of batches.
     files
-        State of every file that counts, by its path in the dataset.
+        The state of every listed file, by its path in the dataset.
     settings
-        How text was turned into counts, the same for every batch.
+        The settings of counting, which are the same for every batch.
     unit
-        What a count is a multiple of 1 by.
+        The units in a count of 1.
     """
 
     location: Location
@@ -66,7 +67,7 @@ class Followed:
         return Lexicon.read(self.location / self.ledger.lexicon)
 
     def dataset(self) -> Dataset:
-        """Return it as a dataset, to be read."""
+        """Return it as a dataset, for reading."""
         recipe = Recipe(FOLLOWED, FORMAT_VERSIONS["cooccurrence"], self.settings, {})
         facts = {FACT: self.ledger.as_fact()}
         return Dataset(self.location, Manifest(recipe, self.files, facts))
@@ -74,14 +75,14 @@ class Followed:
 
 @dataclass(frozen=True)
 class CountSettings:
-    """How every batch is counted."""
+    """The settings with which every batch is counted."""
 
     tokenize: TokenizeSettings
     vocabulary: VocabularySettings
     cooccurrence: CooccurrenceSettings
 
     def as_dict(self) -> dict[str, Any]:
-        """Return what must be the same for all batches; `symmetric` is looked for by readers."""
+        """Return the settings that must be the same for all batches; readers need `symmetric`."""
         tokenize = self.tokenize.as_dict(only_result=True)
         tokenize.pop("input")
         return {
@@ -91,12 +92,12 @@ class CountSettings:
         }
 
     def check(self) -> None:
-        """Check that the settings suit a vocabulary that grows.
+        """Check that the settings are possible with incremental updates.
 
         Raises
         ------
         ConfigurationError
-            If they do not.
+            If they are not.
         """
         for name, allowed in (("drop_most_frequent", 0), ("unk", (None, "drop", "average"))):
             value = getattr(self.vocabulary, name)
@@ -118,7 +119,7 @@ def open_followed(root: Location) -> Followed:
     Raises
     ------
     InputError
-        If there is none.
+        If there is no matrix.
     DatasetError
         If it was counted at once.
     """
@@ -140,14 +141,14 @@ def open_followed(root: Location) -> Followed:
 
 
 def open_or_begin(root: Location, settings: CountSettings) -> Followed:
-    """Open the matrix of an output folder, or begin one.
+    """Open the matrix of an output folder, or start one.
 
     Raises
     ------
     ConfigurationError
-        If the settings do not suit a vocabulary that grows.
+        If the settings are not possible with incremental updates.
     DatasetError
-        If the matrix was counted at once, or by other settings.
+        If the matrix was counted at once, or with other settings.
     """
     settings.check()
     location = root / "cooccurrence"
@@ -175,12 +176,12 @@ def open_or_begin(root: Location, settings: CountSettings) -> Followed:
 def commit(
     root: Location, followed: Followed, lexicon: Lexicon | None, spark: SparkSession | None = None
 ) -> Followed:
-    """Name the new state in the manifest, then make the vocabulary of it.
+    """Write the new state to the manifest, then make the vocabulary from it.
 
     Parameters
     ----------
     lexicon
-        All words as they are now; None where they did not change.
+        All words in the new state; None if they did not change.
     """
     started = time.perf_counter()
     ledger, location = followed.ledger, followed.location.make_folder()
@@ -195,7 +196,7 @@ def commit(
     batches = ledger.batches.values()
     facts = {
         "vocabulary_size": lexicon.vocabulary_size,
-        # of all batches; a pair of words that several have counts once in each
+        # of all batches; a pair of words is counted once for every batch that has it
         "nnz": sum(batch.nnz for batch in batches),
         "tokens": sum(batch.tokens for batch in batches),
         "documents": sum(batch.documents for batch in batches),
@@ -218,31 +219,31 @@ def commit(
 
 
 def recover(root: Location, followed: Followed) -> None:
-    """Bring in order what an update left that ended in the middle."""
+    """Clean up after an update that was interrupted."""
     if not followed.ledger.lexicon:
         if followed.location.exists():
             followed.location.delete()
         return
     delete_unnamed(followed)
-    # the update before may have ended between its commit and its vocabulary
+    # the previous update may have ended between its commit and its vocabulary
     _make_vocabulary(root, followed, lambda: verified_lexicon(followed))
 
 
 def verified_lexicon(followed: Followed) -> Lexicon:
-    """Read the lexicon, if it is as it was written."""
+    """Read the lexicon, and check that it is unchanged."""
     _verify(followed, followed.ledger.lexicon)
     return followed.lexicon()
 
 
 def counts_of(followed: Followed, batch: TextBatch) -> pa.Table:
-    """Read the word counts of a batch, if they are as they were written."""
+    """Read the word counts of a batch, and check that they are unchanged."""
     name = f"{batch.folder}/{COUNTS_FILE}"
     _verify(followed, name)
     return read_counts(followed.location / name)
 
 
 def _verify(followed: Followed, name: str) -> None:
-    """Compare one file's checksum: an update does not read those of the batches before."""
+    """Compare the checksum of one file; an update does not read all files of earlier batches."""
     if not name:
         return
     file = followed.location / name
@@ -251,12 +252,12 @@ def _verify(followed: Followed, name: str) -> None:
 
 
 def verify_counts(spark: SparkSession, followed: Followed) -> None:
-    """Compare every checksum, before all counts are written anew.
+    """Compare every checksum, before all counts are rewritten.
 
     Raises
     ------
     DatasetError
-        If a file is missing or not as it was written.
+        If a file is missing or changed.
     """
     manifest = followed.dataset().manifest
     damaged = manifest.damaged_files(followed.location, hasher_of(spark, "update"))
@@ -272,7 +273,7 @@ def _damaged(file: Location) -> DatasetError:
 
 
 def _named_files(followed: Followed, hasher: Hasher) -> dict[str, FileState]:
-    """List the files that count: known ones as they are known, new ones hashed."""
+    """Return the state of all listed files: known states are kept, new files are hashed."""
     ledger = followed.ledger
     files: dict[str, FileState] = {}
     for folder in ledger.folders():
@@ -287,7 +288,7 @@ def _named_files(followed: Followed, hasher: Hasher) -> dict[str, FileState]:
 
 
 def delete_unnamed(followed: Followed) -> None:
-    """Delete files that the manifest does not name, and folders that are left empty."""
+    """Delete files that the manifest does not list, and folders that become empty."""
     location = followed.location
     inside = len(location.path) + 1
     strays = [info for info in location.walk() if info.is_file]

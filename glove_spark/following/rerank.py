@@ -1,9 +1,9 @@
 """Re-rank: assign new ids in order of frequency to a vocabulary that has grown.
 
-Words keep their ids from update to update, so that batches add up; after a year the frequent words
-of the last months stand behind the rare ones of the first. Here every word gets the id that its
-count of today deserves, words that have become too rare leave, and every batch's matrix is written
-anew: a flatMap over row groups, a reduce by block of rows. No text is read.
+Words keep their ids from update to update, so that batches can be added. After a year, frequent
+words of the last months have higher ids than rare words of the first months. Here, ids are assigned
+again by the present counts, words that have become too rare leave, and the matrix of every batch is
+rewritten: a flatMap over row groups, and a reduce by block of rows. No text is read.
 """
 
 from __future__ import annotations
@@ -38,6 +38,7 @@ from glove_spark.following.matrix import (
     verify_counts,
 )
 from glove_spark.kernels.counting.runs import Run, RunStack, cut_rows
+from glove_spark.spark.collecting import collected
 from glove_spark.spark.failures import task_errors
 from glove_spark.spark.session import describe
 from glove_spark.stages.cooccurrence import NONZEROS_PER_BLOCK
@@ -47,24 +48,24 @@ from glove_spark.store.run_lock import RunLock
 log = logging.getLogger(__name__)
 
 LEFT = -1
-"""New id of a word that leaves."""
+"""The new id of a word that leaves."""
 
 Key: TypeAlias = tuple[int, int]
-"""A batch by its number, and a block of rows of it."""
+"""The number of a batch, and one of its blocks of rows."""
 
 
 @dataclass(frozen=True)
 class Plan:
-    """What every task is told.
+    """The plan that every task receives.
 
     Attributes
     ----------
     new_ids
-        int32[V], by old id; `LEFT` where the word leaves.
+        int32[V], by old id; `LEFT` if the word leaves.
     edges
-        Of each batch, the first row of every block of rows, and V.
+        For each batch, the first row of every block of rows, and V.
     targets
-        The folder that each batch is written to.
+        The folder of each batch.
     """
 
     new_ids: NDArray[np.int32]
@@ -75,14 +76,14 @@ class Plan:
 
 
 def rerank(spark: SparkSession, root: Location, lock: RunLock) -> Followed:
-    """Give ids by frequency, and write every batch's counts by these.
+    """Assign ids by frequency, and rewrite the counts of every batch with them.
 
     Raises
     ------
     InputError
         If there are no batches.
     DatasetError
-        If files are damaged. Nothing has changed then.
+        If files are damaged. Then nothing has changed.
     """
     followed = open_followed(root)
     recover(root, followed)
@@ -124,7 +125,7 @@ def rerank(spark: SparkSession, root: Location, lock: RunLock) -> Followed:
 
 
 def _edges(counts: NDArray[np.int64], settings: Mapping[str, Any]) -> NDArray[np.int64]:
-    """Cut the rows of a batch into blocks, as counting it anew would."""
+    """Divide the rows of a batch into blocks, as if it were counted again."""
     if not counts.any():
         return np.array([0, len(counts)])
     return cut_rows(
@@ -138,19 +139,18 @@ def _edges(counts: NDArray[np.int64], settings: Mapping[str, Any]) -> NDArray[np
 def _write_batches(
     spark: SparkSession, groups: list[tuple[int, RowGroup]], plan: Plan
 ) -> Mapping[int, int]:
-    """Write all batches' blocks; return each batch's stored nonzeros."""
+    """Write the blocks of all batches; return the stored nonzeros of each batch."""
     if not groups:
         return {}
-    # blocks of all batches, one after another: a reduce task has few of them
+    # the blocks of all batches in a row, so that a reduce task has few of them
     first_block = np.concatenate([[0], np.cumsum([len(edges) - 1 for edges in plan.edges])])
     num_blocks = int(first_block[-1])
     describe(spark, f"update: re-rank {len(plan.edges):,} batches")
-    written = (
+    written = collected(
         spark.sparkContext.parallelize(groups, len(groups))
         .flatMap(lambda group: blocks_of(*group, plan))
         .reduceByKey(RunStack.absorb, num_blocks, lambda key: int(first_block[key[0]]) + key[1])
         .mapPartitions(lambda blocks: _write_blocks(blocks, plan))
-        .collect()
     )
     nnz: dict[int, int] = {}
     for number, stored in written:
@@ -181,7 +181,7 @@ def renumbered(
     Returns
     -------
     tuple
-        Rows, columns, and counts in units; of a symmetric matrix the triangle that is stored.
+        Rows, columns, and counts in units; for a symmetric matrix, the stored triangle.
     """
     rows, cols = plan.new_ids[stored.row_ids], plan.new_ids[stored.col_ids]
     stay = (rows != LEFT) & (cols != LEFT)

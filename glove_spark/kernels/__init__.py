@@ -1,6 +1,6 @@
 """Numeric kernels of GloVe: numpy and scipy only, no Spark, no files.
 
-``grid`` deals the matrix into cells, ``leaves`` and ``batching`` cut a cell into batches,
-``objective`` and ``update`` train on them, ``schedule`` and ``merge`` say which cells run together
-and how what they return becomes one model, ``reference`` is the slow oracle for all of it.
+``grid`` divides the matrix into cells, ``leaves`` and ``batching`` divide a cell into batches,
+``objective`` and ``update`` train on them, ``schedule`` decides which cells are trained together,
+and ``merge`` combines replicas. ``reference`` is the slow and simple implementation for tests.
 """

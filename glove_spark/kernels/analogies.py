@@ -1,14 +1,14 @@
-"""Answer many analogies at once, a block of the vocabulary at a time.
+"""Answer many analogies at once, one block of the vocabulary at a time.
 
-The questions of a test set ask of few different words: the 19,544 of Mikolov et al. of some 900.
-So the cosines of those words with a block of the vocabulary come from one matrix product, and a
-question adds up three of its rows:
+The questions of a test set contain few different words: the 19,544 of Mikolov et al. about 900. So
+one matrix product gives the cosines of these words with a block of the vocabulary, and a question
+adds three rows of it:
 
     3CosAdd   cos(x, b) - cos(x, a) + cos(x, c)
     3CosMul   cos'(x, b) cos'(x, c) / (cos'(x, a) + eps),   cos' = (1 + cos) / 2
 
-(Mikolov et al. 2013; Levy and Goldberg 2014.) The second is the first with logarithms for cosines,
-so both run through the same lines.
+(Mikolov et al. 2013; Levy and Goldberg 2014.) The second is the first with logarithms instead of
+cosines, so both use the same code.
 """
 
 from __future__ import annotations
@@ -21,31 +21,31 @@ from numpy.typing import NDArray
 METHODS = ("3cosadd", "3cosmul")
 
 COSMUL_EPSILON = 1e-6
-"""Keeps 3CosMul from dividing by zero; gensim's."""
+"""Prevents a division by zero in 3CosMul; the value of gensim."""
 
 SMALLEST_NORM = 1e-12
-"""What a zero vector is divided by."""
+"""The divisor for a zero vector."""
 
 BLOCK_COLUMNS = 1024
-"""Words of the vocabulary scored at once: their cosines with 900 words are 4 MB."""
+"""Words of the vocabulary scored at once: their cosines with 900 words need 4 MB."""
 
 QUESTIONS_AT_ONCE = 128
-"""With `BLOCK_COLUMNS` an array of 512 kB, which stays in cache from sum to maximum."""
+"""Questions scored at once. With `BLOCK_COLUMNS`, an array has 512 kB and stays in the cache."""
 
 
 class AnalogySolver:
-    """The best answers so far, as blocks of the vocabulary pass by in any order.
+    """The best answers so far, while blocks of the vocabulary are processed in any order.
 
     Parameters
     ----------
     vectors
-        float32 (m, d), of the words that questions ask of.
+        float32 (m, d), the vectors of the words in the questions.
     ids
         int64 (m,), their ids in the vocabulary.
     questions
         int64 (n, 3), rows of ``vectors``: a, b and c of "a is to b as c is to ?".
     methods
-        Of `METHODS`.
+        Names in `METHODS`.
     """
 
     def __init__(
@@ -63,11 +63,11 @@ class AnalogySolver:
         self._answers = {method: np.full(len(questions), -1, np.int64) for method in methods}
 
     def answers(self, method: str) -> NDArray[np.int64]:
-        """Return the ids of the best answers so far, int64 (n,); -1 where there was none."""
+        """Return the ids of the best answers so far, int64 (n,); -1 if there is none."""
         return self._answers[method]
 
     def see(self, first_id: int, rows: NDArray[np.float32]) -> None:
-        """Consider some consecutive words, float32 (k, d), as answers; a, b and c are none."""
+        """Consider consecutive words, float32 (k, d), as answers, except a, b and c."""
         if not len(self._questions):
             return
         for start in range(0, len(rows), BLOCK_COLUMNS):
@@ -84,7 +84,7 @@ class AnalogySolver:
                     self._consider(method, first_id + start, near, np.log(moved + COSMUL_EPSILON))
 
     def merge(self, other: AnalogySolver) -> None:
-        """Take the better answers of a solver of the same questions that saw other words."""
+        """Take the better answers of a solver of the same questions that processed other words."""
         for method in self._scores:
             self._keep(method, slice(None), other._scores[method], other._answers[method])
 
@@ -111,7 +111,7 @@ class AnalogySolver:
         scores: NDArray[np.float32],
         answers: NDArray[np.int64],
     ) -> None:
-        """Replace what is worse, or as good and of a later id, whatever the order of blocks."""
+        """Replace worse answers, and equal ones with a larger id: the order does not matter."""
         kept_scores, kept = self._scores[method][part], self._answers[method][part]
         better = (scores > kept_scores) | ((scores == kept_scores) & (answers < kept))
         kept_scores[better] = scores[better]

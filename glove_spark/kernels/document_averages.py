@@ -1,7 +1,7 @@
 """The average vector of each of many documents.
 
 The documents are rows of a sparse matrix of words, so their sums are one product with the matrix of
-vectors: a vector is added where it lies, and never copied as gathering all tokens' vectors would.
+vectors. Vectors are not copied, as they would be if the vectors of all tokens were gathered.
 """
 
 from __future__ import annotations
@@ -22,19 +22,19 @@ def average_vectors(
     Parameters
     ----------
     ids
-        (t,), every token's row of ``vectors``, one document after another; -1 is unknown.
+        (t,), the row of ``vectors`` of every token, one document after another; -1 is unknown.
     ends
-        (n,), where each document ends in ``ids``.
+        (n,), the end of each document in ``ids``.
     vectors
-        (V, d), in memory or mapped; it is only read.
+        (V, d), in memory or memory-mapped; not changed.
     weights
-        (V,), what a word's vector is multiplied with; 1 by default.
+        (V,), the factor of each word's vector; 1 by default.
 
     Returns
     -------
     NDArray
-        float32 (n, d): the weighted sum divided by the number of known tokens; zeros where no token
-        is known.
+        float32 (n, d): the weighted sum divided by the number of known tokens; zeros if no token is
+        known.
 
     >>> vectors = np.array([[1, 0], [0, 1]], np.float32)
     >>> average_vectors(np.array([0, 1, -1, -1], np.int32), np.array([3, 4]), vectors)
@@ -46,7 +46,7 @@ def average_vectors(
     known_before = np.concatenate([[0], np.cumsum(known)])
     bounds = np.concatenate([[0], known_before[ends]])
     counts = np.diff(bounds)
-    # dividing first keeps the sums of long documents small
+    # dividing first avoids large sums for long documents
     shares = np.repeat(1 / np.maximum(counts, 1), counts).astype(np.float32)
     if weights is not None:
         shares *= weights[words]
@@ -55,7 +55,7 @@ def average_vectors(
 
 
 def frequency_weights(counts: NDArray[np.int64], smoothing: float) -> NDArray[np.float32]:
-    """Weigh words by ``a / (a + p)``, p a word's share of all tokens of the vocabulary.
+    """Return word weights ``a / (a + p)``, where p is the word's share of all tokens.
 
     Arora, Liang and Ma 2017, "A Simple but Tough-to-Beat Baseline for Sentence Embeddings", whose a
     (``smoothing``) is from 1e-4 to 1e-3.
@@ -70,7 +70,7 @@ def frequency_weights(counts: NDArray[np.int64], smoothing: float) -> NDArray[np
 
 
 def unit_weights(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return what makes the length of each vector 1, float32 (V,); 0 for a vector of zeros.
+    """Return the factor that scales each vector to length 1, float32 (V,); 0 for zero vectors.
 
     >>> unit_weights(np.array([[3, 4], [0, 0]], np.float32))
     array([0.2, 0. ], dtype=float32)

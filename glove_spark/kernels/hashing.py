@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 UInt64 = NDArray[np.uint64]
 
 GOLDEN = np.uint64(0x9E3779B97F4A7C15)
-"""What SplitMix64 counts by."""
+"""The increment of SplitMix64."""
 
 
 def mixed(keys: UInt64) -> UInt64:

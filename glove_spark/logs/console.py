@@ -15,24 +15,24 @@ BAR_FORMAT = "{desc}  {bar:24}  {percentage:3.0f} %{postfix}"
 
 
 class Console:
-    """Writes lines, above the bar where there is one.
+    """Writes lines, above the bar if there is one.
 
     Attributes
     ----------
     shows_bars
-        Whether bars are wanted and standard error is a terminal that can redraw a line.
+        Whether bars are enabled and standard error is a terminal that can redraw a line.
     """
 
     def __init__(self) -> None:
         self.shows_bars = False
 
     def allow_bars(self, wanted: bool) -> None:
-        """Show bars if they are wanted, and standard error is a terminal."""
+        """Show bars if they are enabled and standard error is a terminal."""
         terminal = sys.stderr.isatty() and os.environ.get("TERM", "") not in ("", "dumb")
         self.shows_bars = wanted and terminal
 
     def write(self, text: str) -> None:
-        """Write whole lines."""
+        """Write complete lines."""
         if self.shows_bars:
             from tqdm import tqdm
 
@@ -42,10 +42,10 @@ class Console:
         sys.stderr.flush()
 
     def flush(self) -> None:
-        """Do nothing: what is written has been flushed."""
+        """Do nothing, because every line is flushed when it is written."""
 
     def bar(self, name: str) -> tqdm[Never]:
-        """Show a bar; it is the caller's to move, and to close."""
+        """Show a bar. The caller must update and close it."""
         from tqdm import tqdm
 
         # a signal handler may log while the same thread draws
@@ -62,4 +62,4 @@ class Console:
 
 
 CONSOLE = Console()
-"""The one of this process."""
+"""The console of this process."""

@@ -1,6 +1,6 @@
 """The log of a command, as text or as JSON lines.
 
-A record may carry fields for machines: ``log.info("...", extra=fields(seconds=3.2))``.
+A record may have fields for programs: ``log.info("...", extra=fields(seconds=3.2))``.
 """
 
 from __future__ import annotations
@@ -16,22 +16,22 @@ from typing import Any
 from glove_spark.logs.console import CONSOLE
 
 FORMATS = ("text", "json")
-"""What ``--log-format`` takes."""
+"""The values of ``--log-format``."""
 
 _LEVELS = {-1: logging.WARNING, 0: logging.INFO}
 
-# of its own in every thread: two runs of one process do not mix up their records
+# separate in every thread, so that two runs in one process do not mix their records
 _stage: ContextVar[str | None] = ContextVar("stage", default=None)
 
 
 def fields(**values: Any) -> dict[str, Any]:
-    """Give a record fields: JSON types by name."""
+    """Return fields of a record: JSON types by name."""
     return {"fields": values}
 
 
 @contextmanager
 def stage_of_records(name: str) -> Iterator[None]:
-    """Say of records within the block which dataset is being made."""
+    """Add the dataset that is being made to the records within the block."""
     before = _stage.set(name)
     try:
         yield
@@ -45,9 +45,9 @@ def configure_log(verbosity: int, log_format: str = "text") -> None:
     Parameters
     ----------
     verbosity
-        0 shows progress, -1 warnings, less errors; more than 0 everything.
+        0 shows progress, -1 only warnings, less than -1 only errors, more than 0 everything.
     log_format
-        ``"text"``, with bars on a terminal, or ``"json"``, a JSON object per line.
+        ``"text"``, with bars on a terminal, or ``"json"``, one JSON object per line.
     """
     level = _LEVELS.get(verbosity, logging.DEBUG if verbosity > 0 else logging.ERROR)
     handler = logging.StreamHandler(CONSOLE)
@@ -60,9 +60,9 @@ def configure_log(verbosity: int, log_format: str = "text") -> None:
     log.handlers[:] = [handler]
     log.setLevel(level)
     log.propagate = False
-    # an interrupted call to the JVM is ours to report, not its client's
+    # glove_spark reports an interrupted call to the JVM; Py4J must not
     logging.getLogger("py4j").setLevel(logging.CRITICAL + 1)
-    # pyspark reports it to the root logger, which without a handler prints to standard error
+    # pyspark logs it to the root logger, which prints to standard error if it has no handler
     logging.getLogger().addHandler(logging.NullHandler())
 
 
@@ -70,7 +70,7 @@ class JsonFormatter(logging.Formatter):
     """A record as one JSON object: ``time``, ``level``, ``stage``, ``message``, its fields."""
 
     def format(self, record: logging.LogRecord) -> str:
-        """Format; times are ISO 8601 in UTC."""
+        """Format a record; times are ISO 8601 in UTC."""
         created = datetime.fromtimestamp(record.created, timezone.utc)
         content = {
             "time": created.isoformat(timespec="milliseconds"),

@@ -7,5 +7,5 @@ from glove_spark.ml.model_files import GloVeSummary
 __all__ = ["GloVe", "GloVeModel", "GloVeSummary"]
 
 for _public in (GloVe, GloVeModel):
-    # saved metadata name the class by this, whatever module it is in
+    # saved metadata name the class by this path, in whichever module it is
     _public.__module__ = __name__

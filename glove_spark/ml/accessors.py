@@ -22,7 +22,7 @@ class OptionParams(Params):
 
 
 def _converter(name: str, spec: OptionSpec) -> Callable[[Any], Any]:
-    """Take what Spark's converters take (numpy's numbers, 5.0 for 5) and check the rule."""
+    """Accept the values of Spark's converters (numpy numbers, 5.0 for 5) and check the rule."""
     to_type = {
         int: TypeConverters.toInt,
         float: TypeConverters.toFloat,
@@ -65,7 +65,7 @@ def _define(cls: type[OptionParams], name: str, spec: OptionSpec) -> None:
 
 
 def as_stub() -> str:
-    """Write what type checkers read: the attributes that this module makes."""
+    """Return the stub for type checkers: the attributes that this module makes."""
     lines = [
         '"""Made by `make docs` from the options; do not edit."""',
         "",

@@ -8,12 +8,12 @@ from glove_spark.errors import SetupError
 
 
 def is_connect(subject: Any) -> bool:
-    """Tell whether a session or DataFrame is Spark Connect's."""
+    """Return whether a session or DataFrame belongs to Spark Connect."""
     return type(subject).__module__.startswith("pyspark.sql.connect")
 
 
 def refuse_connect(dataset: Any) -> None:
-    """Refuse to fit where there is no SparkContext.
+    """Raise an error if there is no SparkContext to fit with.
 
     Raises
     ------

@@ -36,7 +36,8 @@ from glove_spark.store.location import Location
 from glove_spark.store.manifest import Dataset, fingerprint
 
 _AFTER_TOKENS = (VOCABULARY, COOCCURRENCE, BLOCKS, MODEL, VECTORS)
-"""The stages of `glove_spark.pipeline` but for text, which cannot hold every token of a column."""
+"""The stages of `glove_spark.pipeline` except text, which cannot represent every token of a
+column."""
 
 
 class GloVe(
@@ -98,7 +99,8 @@ class GloVe(
         work_dir = self.getOrDefault("workDir")
         if work_dir is None:
             with temporary_folder(spark) as folder:
-                # the folder is not used again, so the rows need not be identified by a second pass
+                # the folder is not used again, so a second pass that identifies the rows is not
+                # needed
                 yield folder, tokens_stage(rows, folder.name, checked=False)
             return
         content = content_of(rows)
@@ -126,7 +128,7 @@ def _run(
 
 @contextmanager
 def _own_description(spark: SparkSession) -> Iterator[None]:
-    """Give the caller's jobs their description back: ours name what they do."""
+    """Restore the job description of the caller; our jobs have their own."""
     key = "spark.job.description"
     before = spark.sparkContext.getLocalProperty(key)
     try:

@@ -22,7 +22,7 @@ from glove_spark.ml.vectors_udf import Weighting, averaged, vectors_of, words_of
 Query: TypeAlias = "str | Vector | NDArray[np.float32]"
 
 ROWS_PER_TASK = 50_000
-"""Of `GloVeModel.getVectors`: 120 MB at d = 300."""
+"""Vectors per partition of `GloVeModel.getVectors`: 120 MB at d = 300."""
 
 
 class GloVeModel(Model, GloVeParams, MLReadable["GloVeModel"], MLWritable):

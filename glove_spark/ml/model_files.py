@@ -31,8 +31,8 @@ DATASETS = ("vocabulary", "vectors")
 SUMMARY = "summary.json"
 
 _served: list[tempfile.TemporaryDirectory[str]] = []
-"""Folders that a SparkContext gives to executors, whenever one starts: kept until the process ends,
-because a DataFrame may outlive the model that made it."""
+"""Folders that a SparkContext sends to every executor that starts. They are kept until the process
+ends, because a DataFrame may be used after the model that made it."""
 
 
 @dataclass(frozen=True)
@@ -76,12 +76,12 @@ class GloVeSummary:
 
     @property
     def totalIterations(self) -> int:
-        """How many epochs there were."""
+        """The number of epochs."""
         return len(self.objectiveHistory)
 
     @classmethod
     def of(cls, datasets: dict[str, Dataset]) -> GloVeSummary:
-        """Read what the manifests of a fit say."""
+        """Make the summary from the manifests of a fit."""
         facts = {name: dataset.facts for name, dataset in datasets.items()}
         model, vocabulary = facts["model"], facts["vocabulary"]
         held_out = [cost for cost in model["held_out_costs"] if cost is not None]
@@ -106,8 +106,8 @@ class GloVeSummary:
 class ModelFiles:
     """A folder of the driver that is deleted with the last model that uses it.
 
-    Copies of a model share it. Nothing is derived before it is asked for. Once executors are given
-    files of it, it stays until the driver's process ends.
+    Copies of a model share it. Derived files are written when they are first used. Once executors
+    have received files, the folder stays until the driver ends.
     """
 
     def __init__(self, source: Location) -> None:
@@ -120,12 +120,12 @@ class ModelFiles:
 
     @cached_property
     def summary(self) -> GloVeSummary:
-        """What `GloVeSummary.of` said after the fit."""
+        """The summary, as `GloVeSummary.of` returned it after the fit."""
         return GloVeSummary(**json.loads((self.folder / SUMMARY).read_bytes()))
 
     @property
     def mapped(self) -> Location:
-        """The vectors as a file that can be mapped; written the first time."""
+        """The vectors as a file that can be memory-mapped; written at the first use."""
         file = self.folder / f"{self._name}.safetensors"
         with self._lock:
             if not file.exists():
@@ -134,11 +134,11 @@ class ModelFiles:
 
     @cached_property
     def word_vectors(self) -> WordVectors:
-        """The vectors, mapped into the driver's memory."""
+        """The vectors, memory-mapped by the driver."""
         return WordVectors.load(self.mapped)
 
     def ship(self, spark: SparkSession) -> ShippedVectors:
-        """Give every executor the files, once an application; return what they are called there."""
+        """Send the files to every executor, once per application; return their names there."""
         vectors, counts = self.mapped, self.folder / f"{self._name}.counts.npy"
         connect = is_connect(spark)
         session: Any = spark
@@ -158,31 +158,31 @@ class ModelFiles:
 
     def _write_counts(self, file: Path) -> None:
         counts = Vocabulary.read(self.folder / "vocabulary").counts
-        # <unk> as an average has a vector and no count
+        # an averaged <unk> has a vector but no count
         size = open_vectors(self.folder).num_words
         with file.open("wb") as sink:
             np.save(sink, np.concatenate([counts, np.zeros(size - len(counts), np.int64)]))
 
 
 def write_summary(folder: Location, datasets: dict[str, Dataset]) -> None:
-    """Write the summary of a fit beside its datasets."""
+    """Write the summary of a fit next to its datasets."""
     (folder / SUMMARY).write_json(asdict(GloVeSummary.of(datasets)))
 
 
 def copy_model(source: Location, target: Location) -> None:
-    """Copy the files of a model; a folder with the output of a fit is one, with its summary.
+    """Copy the files of a model, from the output folder of a fit or a saved model.
 
     Raises
     ------
     InputError, DatasetError
-        If a dataset is missing or not whole.
+        If a dataset is missing or incomplete.
     """
     for name in DATASETS:
         dataset = open_dataset(source / name)
         (target / name).make_folder()
         for file in dataset.manifest.files:
             _copy(source / name / file, target / name / file)
-        # last, as always: it says that the rest is there
+        # written last: it shows that all other files are complete
         _copy(Manifest.location(source / name), Manifest.location(target / name))
     if not (source / SUMMARY).exists():
         raise DatasetError(f"{source.shown} does not contain {SUMMARY}; save the model again")

@@ -1,8 +1,8 @@
 """Which options are Params of the Estimator, and their names.
 
-An option's Param has its name in camel case, or the name that Spark has for the thing
-(`SPARK_NAMES`); its default, rule and help are the option's. Options that change no result of a
-fit (what is shown, what is kept) are no Params.
+The Param of an option has the name of the option in camel case, or Spark's own name
+(`SPARK_NAMES`), and the same default, rule and help. Options that do not change the result of a fit
+(what is shown or kept) are not Params.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from glove_spark.settings.config import SETTINGS
 from glove_spark.settings.option import OptionSpec, Settings, above, option
 
 FIT_STAGES = ("vocabulary", "cooccurrence", "blocks", "train", "export")
-"""Whose options are Params: the column holds tokens already."""
+"""The stages whose options are Params; not tokenize, because the column contains tokens."""
 
 
 SPARK_NAMES = {
@@ -27,12 +27,12 @@ SPARK_NAMES = {
     "num_blocks": "numPartitions",
     "tolerance": "tol",
 }
-"""What `pyspark.ml` calls an option."""
+"""The names of options in `pyspark.ml`."""
 
 
 @dataclass(frozen=True)
 class MlSettings(Settings):
-    """The options that only the Estimator and its model have."""
+    """The options of only the Estimator and its model."""
 
     work_dir: str | None = option(
         None,
@@ -54,11 +54,11 @@ class MlSettings(Settings):
 
 
 OF_BATCHES = ("half_life",)
-"""Options that need a corpus in batches; a fit counts its rows at once."""
+"""Options that need batches; a fit counts all rows at once."""
 
 
 def param_name(option_name: str) -> str:
-    """Name the Param of an option.
+    """Return the name of the Param of an option.
 
     >>> param_name("window_size"), param_name("epochs")
     ('windowSize', 'maxIter')
@@ -68,7 +68,7 @@ def param_name(option_name: str) -> str:
 
 
 def option_params() -> dict[str, tuple[str, OptionSpec]]:
-    """List stage and option of every Param, by the Param's name."""
+    """Return the stage and option of every Param, by the name of the Param."""
     found = {
         param_name(spec.name): (stage, spec)
         for stage in FIT_STAGES
@@ -80,7 +80,7 @@ def option_params() -> dict[str, tuple[str, OptionSpec]]:
 
 @contextmanager
 def errors_name_params() -> Iterator[None]:
-    """Name Params where an error of the stages names options.
+    """Replace names of options by names of Params in errors of the stages.
 
     Raises
     ------
@@ -97,7 +97,7 @@ def errors_name_params() -> Iterator[None]:
 
 
 def in_terms_of_params(text: str) -> str:
-    """Put Params for options: for flags, for names of several words, and for others before ``=``.
+    """Replace names of options by Params: flags, names of several words, and names before ``=``.
 
     >>> in_terms_of_params("epochs=3 is too few for min_count=5; give --min-count, more epochs")
     'maxIter=3 is too few for minCount=5; give minCount, more epochs'

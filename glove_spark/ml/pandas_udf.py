@@ -1,4 +1,4 @@
-"""Columns of Python functions on Spark 4.0, which has no Arrow functions without pandas."""
+"""Columns of Python functions on Spark 4.0, where functions of Arrow arrays need pandas."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from glove_spark.errors import SetupError
 
 
 def pandas_column(function: Callable[[pa.Array], Any], kind: Any, argument: Column) -> Column:
-    """Make a column by a function of Arrow arrays.
+    """Make a column with a function of Arrow arrays.
 
     Raises
     ------
@@ -29,7 +29,7 @@ def pandas_column(function: Callable[[pa.Array], Any], kind: Any, argument: Colu
                 found = function(pa.array(batch))
                 yield pd.Series(found if isinstance(found, list) else found.to_pylist())
 
-        # annotations are text here, and Spark evaluates them where pandas is not known as pd
+        # annotations are strings here, and Spark evaluates them where pd is not defined
         in_pandas.__annotations__ = {
             "batches": Iterator[pd.Series],
             "return": Iterator[pd.Series],

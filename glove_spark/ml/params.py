@@ -28,7 +28,7 @@ class GloVeParams(OptionParams, HasInputCol, HasOutputCol):
         self._setDefault(inputCol="tokens", outputCol="vector", **defaults)
 
     def set(self, param: Param[Any], value: Any) -> None:
-        """Set a Param; a value that breaks its rule is refused with our own error."""
+        """Set a Param; a value that breaks its rule raises `ConfigurationError`."""
         self._shouldOwn(param)
         self._set(**{param.name: value})
 
@@ -36,7 +36,7 @@ class GloVeParams(OptionParams, HasInputCol, HasOutputCol):
         for name, value in values.items():
             param = self.getParam(name)
             try:
-                # Spark stores None unseen
+                # Spark stores None without a check
                 self._paramMap[param] = param.typeConverter(value)
             except TypeError:
                 raise ConfigurationError(f"{name}={value!r} must be of type str") from None
@@ -51,7 +51,7 @@ class GloVeParams(OptionParams, HasInputCol, HasOutputCol):
         return self._set(outputCol=value)
 
     def settings(self) -> Mapping[str, Settings]:
-        """Make each stage's settings of the Params' values.
+        """Make the settings of every stage from the values of the Params.
 
         Raises
         ------
@@ -68,7 +68,7 @@ class GloVeParams(OptionParams, HasInputCol, HasOutputCol):
 
 
 def signature(*, returns: Any) -> inspect.Signature:
-    """Write out the keyword arguments that `GloVe` and its ``setParams`` take."""
+    """Return the keyword arguments of `GloVe` and its ``setParams`` as code."""
     columns = {"inputCol": "tokens", "outputCol": "vector"}
     defaults = columns | {name: spec.default for name, (_, spec) in option_params().items()}
     keyword = inspect.Parameter.KEYWORD_ONLY

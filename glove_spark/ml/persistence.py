@@ -30,7 +30,7 @@ class GloVeModelWriter(MLWriter):
         Raises
         ------
         OutputError
-            If it is there and `overwrite` was not called.
+            If it exists and `overwrite` was not called.
         """
         folder = _folder(self, path)
         if folder.exists():
@@ -48,14 +48,14 @@ class GloVeModelWriter(MLWriter):
 
 
 class GloVeModelReader(MLReader[ModelT]):
-    """Reads what `GloVeModelWriter` wrote; `make` makes a model of its files."""
+    """Reads the output of `GloVeModelWriter`; `make` makes a model from its files."""
 
     def __init__(self, make: Callable[[ModelFiles], ModelT]) -> None:
         super().__init__()
         self._make = make
 
     def load(self, path: str) -> ModelT:
-        """Read from the folder ``path``, copying its files to the driver."""
+        """Read from the folder ``path``, and copy its files to the driver."""
         metadata = DefaultParamsReader.loadMetadata(path, self.sparkSession)
         model = self._make(ModelFiles(_folder(self, path)))
         model._resetUid(metadata["uid"])  # type: ignore[attr-defined]
@@ -65,5 +65,5 @@ class GloVeModelReader(MLReader[ModelT]):
 
 def _folder(session_holder: MLReader[Any] | MLWriter, path: str) -> Location:
     spark = session_holder.sparkSession
-    # without a JVM at hand the path is taken as it stands
+    # without a JVM, the path is used unchanged
     return Location.of(path) if is_connect(spark) else qualified(spark, path)

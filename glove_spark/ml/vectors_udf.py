@@ -1,8 +1,8 @@
 """Spark columns of vectors, computed by Python workers from a memory-mapped file.
 
-Documents travel as one piece of bytes each, their tokens ended by a byte that no UTF-8 has: Arrow
-takes a third of the time for it that it takes for an array of strings. Vectors come back as the
-structs that Spark's own vectors are inside.
+A document is sent as one sequence of bytes, in which a byte that does not occur in UTF-8 ends every
+token: this takes Arrow a third of the time of an array of strings. Vectors are returned as the
+structs that Spark's own vectors consist of.
 """
 
 from __future__ import annotations
@@ -27,16 +27,16 @@ from glove_spark.stages.dataframe import repaired_tokens
 from glove_spark.store.location import Location
 
 END = b"\xff"
-"""Ends a token; no UTF-8 has this byte."""
+"""The byte that ends a token; it does not occur in UTF-8."""
 
 DENSE = 1
-"""What Spark's struct of a vector has as ``type`` where it is dense."""
+"""The value of ``type`` in Spark's struct of a dense vector."""
 
 Matrix = NDArray[np.float32]
 
 
 class ShippedVectors(NamedTuple):
-    """Names of the files that an executor has of a model.
+    """The names of the files of a model on an executor.
 
     Attributes
     ----------
@@ -51,12 +51,12 @@ class ShippedVectors(NamedTuple):
 
 
 class Weighting(NamedTuple):
-    """What a word's vector is multiplied with in an average.
+    """The weights of words in an average.
 
     Attributes
     ----------
     frequency_weight
-        a of ``a / (a + p)``; None is 1 for every word.
+        a of the weight ``a / (a + p)``; None is 1 for every word.
     unit_vectors
         Whether vectors are scaled to length 1.
     """
@@ -74,19 +74,19 @@ class _Mapped(NamedTuple):
 
 @lru_cache(maxsize=2)
 def _mapped(vectors: str, counts: str) -> _Mapped:
-    """Map the files; a worker keeps what it used last, for its next tasks."""
+    """Memory-map the files; a worker keeps the last ones for its next tasks."""
     source = SafetensorsSource(Location.of(vectors))
     words = [word for part in source.words() for word in part]
     matrix = source.matrix()
     assert matrix is not None, "safetensors are mapped"
     ended_words = pa.array([word.encode() + END for word in words], pa.binary())
     mapped_counts = np.load(counts, mmap_mode="r")
-    # a plain array: every slice of numpy's own memory map makes another object of that class
+    # a plain array, because every slice of numpy's memory map creates an object of that class
     return _Mapped(pa.array(words, pa.string()), np.asarray(matrix), mapped_counts, ended_words)
 
 
 def opened(shipped: ShippedVectors) -> _Mapped:
-    """Map what an executor was sent, in the Python worker that runs this."""
+    """Memory-map the files of the executor, in the Python worker that runs this."""
     return _mapped(SparkFiles.get(shipped.vectors), SparkFiles.get(shipped.counts))
 
 
@@ -135,14 +135,14 @@ def token_ids(
     Parameters
     ----------
     documents
-        binary, the tokens of each ended by `END`; null or empty where there is none.
+        binary, the tokens of each document, each ended by `END`; null or empty if there are none.
     ended_words
         binary, the words of the vocabulary, each ended by `END`.
 
     Returns
     -------
     tuple
-        What `average_vectors` takes: ids, -1 where unknown, and where each document ends.
+        The arguments of `average_vectors`: ids, -1 if unknown, and the end of each document.
     """
     wide = pa.types.is_large_binary(documents.type)
     kind = np.int64 if wide else np.int32
@@ -157,7 +157,8 @@ def token_ids(
     array = pa.LargeBinaryArray if wide else pa.BinaryArray
     tokens = array.from_buffers(documents.type, len(ends), [None, pa.py_buffer(bounds), data])
     words = ended_words.cast(documents.type) if wide else ended_words
-    # a table of all words is made anew, which takes 30 ns each: batches have far more tokens
+    # the table of all words is built for every batch, at 30 ns per word: batches have far more
+    # tokens
     ids = pc.index_in(tokens, words).fill_null(-1).to_numpy()
     return ids, np.searchsorted(ends, offsets[1:], side="right")
 
@@ -183,7 +184,7 @@ def _vector_column(function: Callable[[pa.Array], Matrix], argument: Column) -> 
 
 
 def arrow_column(function: Callable[[pa.Array], Any], kind: Any, argument: Column) -> Column:
-    """Make a column by a function of Arrow arrays; Spark before 4.1 goes through pandas."""
+    """Make a column with a function of Arrow arrays; Spark before 4.1 uses pandas."""
     if hasattr(F, "arrow_udf"):
 
         def arrow(batches: Iterator[pa.Array]) -> Iterator[pa.Array]:

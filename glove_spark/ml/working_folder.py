@@ -17,17 +17,17 @@ from glove_spark.errors import ConfigurationError
 from glove_spark.store.location import Location
 
 _ARROW_SCHEMES = {"s3a": "s3", "s3n": "s3"}
-"""What pyarrow calls Hadoop's schemes, where the names differ."""
+"""The names of Hadoop's schemes in pyarrow, if they differ."""
 
 _locks: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
 
 
 @contextmanager
 def working_folder(work_dir: str, name: str) -> Iterator[Location]:
-    """Give a fit its folder in ``workDir``; another fit of the same name waits for this one.
+    """Give a fit its folder in ``workDir``; another fit with the same folder waits for this one.
 
-    `CrossValidator` fits side by side, and where only later stages of a pipeline have other Params
-    it fits us twice on the same rows: the second then finds everything done.
+    `CrossValidator` fits in parallel. If only later stages of a pipeline have different Params, it
+    fits GloVe twice on the same rows; then the second fit finds all datasets complete.
     """
     folder = Location.of(work_dir) / name
     with _locks[folder.uri]:
@@ -36,16 +36,16 @@ def working_folder(work_dir: str, name: str) -> Iterator[Location]:
 
 @contextmanager
 def temporary_folder(spark: SparkSession) -> Iterator[Location]:
-    """Make a folder of its own, deleted at the end, however that comes.
+    """Make a temporary folder, which is always deleted at the end.
 
     Raises
     ------
     ConfigurationError
-        If no storage is known that the executors share.
+        If no storage is known that all executors share.
     """
     master = str(spark.sparkContext.master)
     if master.startswith("local"):
-        # local-cluster's executors are on this machine too
+        # the executors of local-cluster are on this machine too
         path = tempfile.mkdtemp(prefix="glove_spark-fit-")
         try:
             yield Location.of(path)
@@ -60,7 +60,7 @@ def temporary_folder(spark: SparkSession) -> Iterator[Location]:
 
 
 def qualified(spark: SparkSession, path: str) -> Location:
-    """Find where Spark itself would read and write ``path``: a bare one is fs.defaultFS's."""
+    """Return the URI that Spark uses for ``path``: without a scheme, it is on fs.defaultFS."""
     jvm: Any = spark.sparkContext._jvm
     hadoop_path = jvm.org.apache.hadoop.fs.Path(path)
     system = hadoop_path.getFileSystem(spark._jsparkSession.sessionState().newHadoopConf())
@@ -68,7 +68,7 @@ def qualified(spark: SparkSession, path: str) -> Location:
 
 
 def _shared_storage(spark: SparkSession, master: str) -> Location:
-    """Find storage by what the session says: its checkpoints', else the cluster's file system."""
+    """Find storage from the session: the checkpoint folder, otherwise the cluster's file system."""
     context: Any = spark.sparkContext
     checkpoints = context._jsc.sc().getCheckpointDir()
     if checkpoints.isDefined():

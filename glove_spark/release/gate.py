@@ -15,8 +15,8 @@ TOTAL = f"{ANALOGIES}/total"
 MEAN = f"{SIMILARITY}/mean"
 
 MISSING = "wrong"
-"""A vocabulary grows: were questions left out that ask for unknown words, then a new word, which
-brings its questions along, could lower a score though nothing became worse."""
+"""Count questions with unknown words as wrong. If they were omitted, a new word would add its
+questions and could lower a score although no vector became worse."""
 
 METHOD = "3cosadd"
 
@@ -30,17 +30,17 @@ def gate_scores(source: VectorSource, questions: Questions) -> dict[str, float]:
     if found.similarity:
         values = {f"{SIMILARITY}/{name}": s.value for name, s in found.similarity.items()}
         scores |= {**values, MEAN: sum(values.values()) / len(values)}
-    # NaN where a set of pairs has one value only: nothing that could be compared, nor JSON
+    # NaN if all pairs of a set have the same value: it cannot be compared or written as JSON
     return {name: round(value, 4) for name, value in scores.items() if value == value}
 
 
 def questions_fingerprint(questions: Questions) -> str:
-    """Hash what is asked: scores of the same questions can be compared."""
+    """Hash the questions: only scores of the same questions can be compared."""
     return fingerprint([dict(questions.analogies), dict(questions.similarity), MISSING, METHOD])
 
 
 def falls(before: Mapping[str, float], now: Mapping[str, float], margin: float) -> list[str]:
-    """Say which of `TOTAL` and `MEAN` fall by more than ``margin`` points.
+    """Describe which of `TOTAL` and `MEAN` fall by more than ``margin`` points.
 
     >>> falls({"analogies/total": 22.0}, {"analogies/total": 20.5}, 1.0)
     ['analogies fall from 22.00 to 20.50']

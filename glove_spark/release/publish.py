@@ -1,4 +1,4 @@
-"""Make a version the current one, if it is complete and not worse than the one before."""
+"""Make a version the current one, if it is complete and not worse than the previous one."""
 
 from __future__ import annotations
 
@@ -30,14 +30,14 @@ log = logging.getLogger("glove_spark")
 
 @dataclass(frozen=True)
 class Published:
-    """What became of a version: in words, and its scores."""
+    """The result of a publication in words, and the scores of the version."""
 
     what: str
     scores: dict[str, float]
 
     @property
     def shown(self) -> Sequence[str]:
-        """The scores that people are told."""
+        """The scores to show."""
         return [name for name in (TOTAL, MEAN) if name in self.scores]
 
 
@@ -54,14 +54,14 @@ def publish_version(
     Parameters
     ----------
     margin
-        Points that scores may fall by.
+        The number of points by which scores may fall.
     rollback
-        Publish it also where it is older than the current version, whatever its scores.
+        Publish it even if it is older than the current version, with any scores.
 
     Raises
     ------
     InputError
-        If there is no such version.
+        If there is no version with this name.
     DatasetError
         If it is damaged.
     QualityError
@@ -73,13 +73,17 @@ def publish_version(
             f"version={name}: {version.shown} does not exist; make it with the commands blocks, "
             f"train and export and --output {version.shown} --reuse {root.shown}"
         )
-    # before it is read as whole: without vectors it is none
+    # checked first: a folder without vectors is not a version
     vectors_of(version)
     verify_folder(version)
     current = current_version(root)
     before = version_folder(root, current) if current is not None and current != name else None
     if before is not None and manifest_of(before / "vectors") is None:
-        log.warning("publish: the current version %s has no vectors any more", current)
+        log.warning(
+            "publish: the current version %s no longer has vectors, so %s is not compared with it",
+            current,
+            name,
+        )
         before = None
     older = before is not None and made_at(version) < made_at(before)
     if older and not rollback:
@@ -97,7 +101,7 @@ def publish_version(
 
 
 def _judged(version: Location, questions: Questions) -> Judgement:
-    """Score a version, or find the scores of the same questions that it has."""
+    """Score a version, or read its existing scores of the same questions."""
     vectors = vectors_of(version).manifest.fingerprint
     asked = questions.analogies or questions.similarity
     hashed = questions_fingerprint(questions) if asked else ""

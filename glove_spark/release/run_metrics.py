@@ -37,10 +37,10 @@ HELP = {
     "analogies_percent": "Analogies answered rightly, by set.",
     "spearman_percent": "Spearman's rho with human judgement, times 100, by set.",
 }
-"""What every metric says, by its name without the prefix."""
+"""The help text of every metric, by its name without the prefix."""
 
 Sample = tuple[str, dict[str, str], float]
-"""A metric's name without the prefix, the labels that tell it from others of the name, a value."""
+"""The name of a metric without the prefix, its labels, and its value."""
 
 DROPPED_DOCUMENTS = {
     "documents_empty": "empty",
@@ -57,7 +57,7 @@ PLAIN = (
     ("model", "epoch", "epochs"),
     ("model", "cost", "cost"),
 )
-"""Dataset, fact, metric."""
+"""The dataset, the fact and the name of each metric."""
 
 
 def write_run_metrics(
@@ -70,14 +70,14 @@ def write_run_metrics(
 ) -> None:
     """Write the metrics of a run that has ended.
 
-    A file that cannot be written is logged: it does not change how the run ended.
+    If the file cannot be written, this is logged; it does not change the exit code of the run.
 
     Parameters
     ----------
     started
         Seconds since the epoch.
     root, reuse
-        The output folder, and where its inputs are that it lacks.
+        The output folder, and the folder of inputs that it does not contain.
     """
     samples: list[Sample] = [
         ("run_success", {}, int(exit_code == 0)),
@@ -100,8 +100,8 @@ def write_run_metrics(
 def as_text(samples: Iterable[Sample]) -> bytes:
     """Write metrics in Prometheus's text format.
 
-    A run writes them once and ends, so all are gauges, none a counter. Samples of one metric have
-    the same labels.
+    A run writes them once and ends, so all are gauges, not counters. Samples of one metric have the
+    same labels.
     """
     from prometheus_client import CollectorRegistry, generate_latest
     from prometheus_client.core import GaugeMetricFamily
@@ -124,14 +124,14 @@ def as_text(samples: Iterable[Sample]) -> bytes:
 
 
 def _shown(root: Location | None) -> str:
-    """Name the folder; all versions as the folder of their counts, so that series go on."""
+    """Return the label of the folder; for versions that of their counts, so series continue."""
     if root is None:
         return ""
     return (root.parent.parent if root.parent.name == VERSIONS else root).shown
 
 
 def _of_folder(root: Location, reuse: Location | None) -> Iterator[Sample]:
-    """Find metric, labels and value of all that the manifests say."""
+    """Return the metrics, labels and values of all facts in the manifests."""
     facts: dict[str, Mapping[str, Any]] = {}
     for name, manifest in _manifests(root, reuse).items():
         facts[name] = manifest.facts
@@ -139,7 +139,7 @@ def _of_folder(root: Location, reuse: Location | None) -> Iterator[Sample]:
         yield "dataset_created_timestamp_seconds", {"dataset": name}, created
         yield "dataset_seconds", {"dataset": name}, sum_of(manifest.timings)
     if "batches" in facts.get("cooccurrence", {}):
-        # a matrix that follows its text has no dataset of tokens beside it
+        # with incremental updates there is no dataset of tokens
         facts["tokens"] = {k: facts["cooccurrence"].get(k) for k in ("documents", "tokens")}
         ledger = facts["cooccurrence"]["batches"]
         yield "batches", {}, len(ledger["batches"])
@@ -163,12 +163,12 @@ def _of_folder(root: Location, reuse: Location | None) -> Iterator[Sample]:
 
 
 def sum_of(timings: Mapping[str, float]) -> float:
-    """Return the seconds of a manifest: their total, or all there are."""
+    """Return the seconds of a manifest: the total, or the sum of all."""
     return timings.get("total", sum(timings.values()))
 
 
 def _manifests(root: Location, reuse: Location | None) -> dict[str, Manifest]:
-    """Read all manifests; one that cannot be read says nothing."""
+    """Read all manifests; ignore one that cannot be read."""
     found: dict[str, Manifest] = {}
     for folder in (root, reuse):
         for info in folder.walk(recursive=False) if folder is not None else ():

@@ -17,19 +17,19 @@ from glove_spark.report.run_sections import (
 )
 from glove_spark.report.sections import Page, Section
 from glove_spark.report.word_sections import evaluation, ratios, word_sections
-from glove_spark.settings.commands import PageSettings
+from glove_spark.settings.vectors import PageSettings
 from glove_spark.store.location import Location
 
 
 def make_page(folder: str | Location, options: PageSettings) -> Page:
-    """Gather what there is to show of an output folder.
+    """Collect the sections of the report of an output folder.
 
     Raises
     ------
     InputError
-        If it holds no dataset of ours.
+        If it contains no dataset.
     UnknownWordError
-        If a word that was asked for is not there.
+        If a given word has no vector.
     """
     root = Location.of(folder)
     manifests = Manifests(root, Location.of(options.reuse) if options.reuse else None)
@@ -56,7 +56,7 @@ def write_report(folder: str | Location, target: str | Location, options: PageSe
 def _sections_of_words(
     root: Location, manifests: Manifests, options: PageSettings
 ) -> list[Section]:
-    """Make the sections that need vectors; each says so where there are none."""
+    """Make the sections that need vectors; without vectors, each says so."""
     try:
         source = open_vectors(root)
     except GloveSparkError as error:

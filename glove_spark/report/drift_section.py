@@ -10,12 +10,12 @@ from glove_spark.vectors.word_vectors import WordVectors
 
 
 def drift(source: VectorSource, holder: Location, compared_with: str) -> Section:
-    """Show what moved since ``compared_with``, vectors of any format or an output folder.
+    """Show which words moved since ``compared_with``, vectors in any format or an output folder.
 
     Parameters
     ----------
     holder
-        The folder whose vocabulary has the counts, if any does.
+        The folder whose vocabulary has the counts, if there is one.
     """
     new = WordVectors.read(source)
     old = WordVectors.load(compared_with)

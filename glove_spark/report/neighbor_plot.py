@@ -1,7 +1,7 @@
 """Draw a word with its nearest neighbours around it, as HTML and as PNG.
 
-How far a word is from the middle says its cosine, exactly. In which direction it lies says whom it
-resembles: words beside each other in the plot are alike among themselves.
+The distance of a word from the centre shows its cosine exactly. The direction shows which words are
+similar to it: words that are close together in the plot are similar to each other.
 """
 
 from __future__ import annotations
@@ -42,21 +42,21 @@ COLOURS = {
         "second": "#7cbbe6",
     },
 }
-"""Those of page.css."""
+"""The colours of page.css."""
 
 RADIUS = 1.0
-"""Of the farthest word; the middle is a cosine of 1."""
+"""The distance of the farthest word; the centre is a cosine of 1."""
 
 WIDTH, HEIGHT = 3.4, 2.5
-"""Of the plot, in units of `RADIUS`."""
+"""The half width of the plot, in units of `RADIUS`."""
 
 PNG_INCHES, PNG_DOTS = 7.5, 110
 
 PNG_COLOURS = 64
-"""Enough for smooth edges of five colours; a quarter of the bytes."""
+"""Enough colours for smooth edges of five colours; the file has a quarter of the bytes."""
 
 LINE_HEIGHT = 0.085
-"""Between two labels one above the other."""
+"""The smallest vertical distance of two labels."""
 
 
 @dataclass(frozen=True)
@@ -66,9 +66,9 @@ class Spot:
     Attributes
     ----------
     x, y
-        From the middle, y upwards.
+        The position, from the centre, with y upwards.
     label_y
-        Height of the middle of its label.
+        The height of the middle of its label.
     """
 
     word: str
@@ -79,18 +79,18 @@ class Spot:
 
     @property
     def on_the_right(self) -> bool:
-        """Whether its label goes to the right of its dot."""
+        """Whether its label is to the right of its dot."""
         return self.x >= 0
 
 
 @dataclass(frozen=True)
 class NeighborPlot:
-    """Where everything is.
+    """The positions of all elements.
 
     Attributes
     ----------
     rings
-        Cosines and their distances from the middle.
+        Cosines and their distances from the centre.
     """
 
     word: str
@@ -104,7 +104,7 @@ def lay_out(vectors: WordVectors, word: str, count: int) -> NeighborPlot:
     Raises
     ------
     UnknownWordError
-        If it has no vector; near spellings are named.
+        If it has no vector; the error names similar words.
     """
     near = vectors.most_similar(word, topn=count)
     cosines = np.array([cosine for _, cosine in near])
@@ -122,18 +122,18 @@ def lay_out(vectors: WordVectors, word: str, count: int) -> NeighborPlot:
 
 
 def _angles(units: NDArray[np.float32]) -> NDArray[np.float64]:
-    """Deal n directions, evenly, in the order in which words lie around their own middle."""
+    """Distribute words evenly over n directions, in their order around their own centre."""
     count = len(units)
     places = principal_components(units)
     order = np.argsort(np.arctan2(places[:, 1], places[:, 0]), kind="stable")
     angles = np.empty(count)
-    # no word straight above or below, where labels have no side
+    # no word exactly above or below, where a label has no side
     angles[order] = np.pi / 2 - (np.arange(count) + 0.5) * 2 * np.pi / count
     return angles
 
 
 def _spread(x: NDArray[np.float64], y: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Move labels of one side apart that would stand on each other, from the middle outwards."""
+    """Move overlapping labels of one side apart, from the middle outwards."""
     labels = y.copy()
     for side in (x >= 0, x < 0):
         for upper in (True, False):
@@ -180,7 +180,7 @@ def write_plots(
     target = Location.of(folder)
     if not target.exists():
         target.make_folder()
-    # a word may hold what no file name can
+    # a word may contain characters that are not allowed in file names
     name = "neighbors-" + (re.sub(r"[^\w.-]+", "_", word).strip(".")[:80] or "word")
     written = []
     if only != "png":
@@ -194,7 +194,7 @@ def write_plots(
 
 
 def as_html(plot: NeighborPlot) -> str:
-    """Write a page with the plot as SVG, which follows the reader's theme, and a table."""
+    """Write a page with the plot as SVG, which follows the theme of the browser, and a table."""
     resource = files("glove_spark.report").joinpath
     script = resource("theme.js").read_text("utf-8") + "glovePage.themes(() => {});\n"
     rows = [[spot.word, f"{spot.cosine:.3f}"] for spot in plot.spots]
@@ -251,7 +251,7 @@ def as_png(plot: NeighborPlot, theme: str) -> bytes:
     halo = [effects.withStroke(linewidth=3, foreground=colour["paper"])]
 
     def write(x: float, y: float, text: str, **more: object) -> object:
-        # matplotlib would read $...$ as mathematics
+        # matplotlib would render $...$ as mathematics
         return axes.text(x, y, text, parse_math=False, path_effects=halo, zorder=4, **more)
 
     circle = np.linspace(0, 2 * np.pi, 200)
@@ -276,7 +276,7 @@ def as_png(plot: NeighborPlot, theme: str) -> bytes:
     write(0, 0.06, plot.word, va="bottom", **middle)
     drawn, image = io.BytesIO(), io.BytesIO()
     figure.savefig(drawn, format="png", dpi=PNG_DOTS, facecolor=colour["paper"])
-    # matplotlib draws with it, so it is there
+    # a dependency of matplotlib, so it is installed
     picture = require("PIL.Image", "plot", "a PNG").open(drawn).convert("RGB")
     picture.quantize(PNG_COLOURS, method=1).save(image, format="png", optimize=True)
     return image.getvalue()

@@ -15,14 +15,14 @@ from glove_spark.extras import require
 from glove_spark.report.sections import Page, Section, Table
 
 SHAPES = {"map": "map"}
-"""Figures that are not drawn in the usual shape, and the name of theirs in page.css."""
+"""Figures with another shape than the default, and the name of the shape in page.css."""
 
 
 def as_html(page: Page) -> str:
     """Write the page.
 
-    Its policy allows no connection at all, and no script but the two that are in it: a word that
-    were markup after all would still run nothing.
+    Its content security policy allows no connections, and only the two scripts in the page. So even
+    a word that was not escaped correctly could not run code.
 
     Raises
     ------
@@ -51,7 +51,7 @@ def as_html(page: Page) -> str:
 
 
 def content_policy(*scripts: str) -> str:
-    """Word a policy that allows these scripts, inline styles and nothing else."""
+    """Return a content security policy that allows only these scripts and inline styles."""
     hashes = (base64.b64encode(hashlib.sha256(text.encode()).digest()) for text in scripts)
     allowed = " ".join(f"'sha256-{found.decode()}'" for found in hashes) or "'none'"
     return (
@@ -61,7 +61,7 @@ def content_policy(*scripts: str) -> str:
 
 
 def as_script_data(content: Any) -> str:
-    r"""Write JSON that may stand in a script element: without < and >, so that nothing ends it.
+    r"""Return JSON for a script element: without < and >, so that no text ends the element.
 
     >>> as_script_data(["</script>"])
     '["\\u003c/script\\u003e"]'
@@ -97,7 +97,7 @@ def _parts_of(section: Section) -> Iterator[str]:
 
 
 def as_table(table: Table) -> str:
-    """Write a table; wide ones scroll by themselves."""
+    """Write a table; wide tables scroll separately."""
 
     def row(cells: Any, element: str) -> str:
         parts = []

@@ -16,7 +16,7 @@ from glove_spark.store.location import Location
 from glove_spark.store.manifest import Manifest
 
 DATASETS = ("tokens", "vocabulary", "cooccurrence", "blocks", "model", "vectors", "vectors.txt")
-"""In the order in which they are made."""
+"""The datasets in the order in which they are made."""
 
 _COUNTS = {
     "tokens": (("documents", "documents"), ("tokens", "tokens")),
@@ -31,7 +31,7 @@ _COUNTS = {
     "vectors": (("words", "words"), ("vector_size", "dimensions")),
     "vectors.txt": (("words", "words"),),
 }
-"""Facts worth showing, and what they count."""
+"""The facts to show, and their units."""
 
 _DROPPED = {
     "<unk>": "the corpus' own <unk>",
@@ -42,16 +42,16 @@ _DROPPED = {
 }
 
 PLOTTED_RANKS = 300
-"""Points of the frequency plot: its axes are logarithms."""
+"""The number of points of the frequency plot, whose axes are logarithmic."""
 
 
 class Manifests:
-    """The manifests of an output folder, and of the folder that lent it inputs.
+    """The manifests of an output folder, and of the folder of its inputs.
 
     Attributes
     ----------
     found
-        By the dataset's name, those that are there.
+        The existing datasets, by name.
     """
 
     def __init__(self, root: Location, reuse: Location | None = None) -> None:
@@ -63,18 +63,18 @@ class Manifests:
                 self.found[name] = manifest
 
     def holder(self, name: str) -> Location:
-        """Return the folder that has a dataset; the output folder where none has."""
+        """Return the folder that has a dataset; the output folder if none has."""
         for root in self._roots:
             if Manifest.location(root / name).exists():
                 return root
         return self._roots[0]
 
     def fact(self, dataset: str, name: str) -> Any:
-        """Return a fact; None where there is none."""
+        """Return a fact; None if there is none."""
         return self.found[dataset].facts.get(name) if dataset in self.found else None
 
     def strangers(self) -> list[str]:
-        """Say which datasets were not made from those that are here now."""
+        """Return a note on datasets that were not made from the present ones."""
         found = []
         for name, manifest in self.found.items():
             for source, fingerprint in manifest.recipe.inputs.items():
@@ -84,7 +84,7 @@ class Manifests:
 
 
 def summary(manifests: Manifests) -> list[tuple[str, str]]:
-    """List the few numbers that stand on top."""
+    """List the few numbers at the top of the page."""
     found = []
     for dataset, fact, text in (
         ("tokens", "tokens", "tokens"),
@@ -124,7 +124,7 @@ def configuration(manifests: Manifests) -> Section:
 
 
 def stages(manifests: Manifests) -> Section:
-    """Show what each stage made, when and in what time."""
+    """Show what each stage made, when, and how long it took."""
     rows = []
     for name, manifest in manifests.found.items():
         counts = [

@@ -16,11 +16,11 @@ class Table:
     header
         Names of the columns.
     rows
-        As many cells each.
+        The rows, with as many cells.
     numbers
-        Columns that hold numbers, which are aligned to the right.
+        Columns with numbers, which are aligned to the right.
     caption
-        What it shows; may be empty.
+        A description; may be empty.
     """
 
     header: Sequence[str]
@@ -36,11 +36,11 @@ class Figure:
     Attributes
     ----------
     name
-        What draws it in page.js.
+        The function in page.js that draws it.
     label
-        What it shows, for those who do not see it.
+        A description for readers who cannot see it.
     data
-        JSON types.
+        The data, as JSON types.
     """
 
     name: str
@@ -59,7 +59,7 @@ class Section:
     text
         A sentence or two.
     missing
-        Why there is nothing to see; empty where there is.
+        Why the section is empty; otherwise an empty string.
     """
 
     name: str

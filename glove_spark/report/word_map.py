@@ -16,15 +16,15 @@ from glove_spark.kernels.analogies import SMALLEST_NORM
 from glove_spark.vectors.spelling import unknown_word
 
 METHODS = ("auto", "umap", "pca")
-"""How words are placed; auto is UMAP where it is installed."""
+"""The methods to place words; auto is UMAP if it is installed."""
 
 BLOCK = 512
-"""Words whose cosines with all others are held at once."""
+"""Words whose cosines with all others are in memory at once."""
 
 
 @dataclass(frozen=True)
 class ChosenWords:
-    """The first words of some vectors, and those that were asked for.
+    """The first words of some vectors, and the named words.
 
     Attributes
     ----------
@@ -41,7 +41,7 @@ class ChosenWords:
     units: NDArray[np.float32]
 
     def positions(self, words: Sequence[str]) -> list[int]:
-        """Find words, which must be among the chosen."""
+        """Find words, which must be among these."""
         position_of = {word: position for position, word in enumerate(self.words)}
         return [position_of[word] for word in words]
 
@@ -52,7 +52,7 @@ def choose_words(source: VectorSource, first: int, named: Sequence[str]) -> Chos
     Raises
     ------
     UnknownWordError
-        If a named word has no vector; near spellings are named.
+        If a named word has no vector; the error names similar words.
     """
     wanted = set(named)
     words: list[str] = []
@@ -76,13 +76,13 @@ def choose_words(source: VectorSource, first: int, named: Sequence[str]) -> Chos
 def nearest_chosen(
     chosen: ChosenWords, count: int
 ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-    """Find the nearest chosen words of every chosen word, itself left out.
+    """Find the nearest chosen words of every chosen word, without itself.
 
     Returns
     -------
     tuple
         Positions and cosines, (n, ``count``) each, or (n, n - 1) if there are fewer; nearest first,
-        of equal ones the more frequent first.
+        the more frequent first if equal.
     """
     size = len(chosen.words)
     count = min(count, size - 1)
@@ -101,7 +101,7 @@ def nearest_chosen(
 def nearest_words(
     source: VectorSource, units: NDArray[np.float32], own: Sequence[str], count: int
 ) -> list[list[tuple[str, float]]]:
-    """Find the nearest of all words for some, reading the vectors per chunk at a time.
+    """Find the nearest of all words for some words; read the vectors one chunk at a time.
 
     Parameters
     ----------
@@ -116,7 +116,7 @@ def nearest_words(
     found: list[list[tuple[str, float]]] = [[] for _ in own]
     for chunk in source.chunks():
         scores = units @ _units(chunk.rows).T
-        # one more than wanted, for a word is its own nearest neighbour
+        # one more than requested, because a word is its own nearest neighbour
         best = np.argsort(-scores, axis=1, kind="stable")[:, : count + 1]
         for number, order in enumerate(best):
             near = [(chunk.words[k], float(scores[number, k])) for k in order]
@@ -128,8 +128,8 @@ def nearest_words(
 def telling_words(cosines: NDArray[np.float32], count: int, skip: int) -> list[int]:
     """Choose words with near neighbours from all over the range of frequency.
 
-    Words from ``skip`` on are cut into ``count`` parts of equal ratios of rank; of each part the
-    word whose three nearest are nearest is taken.
+    Words from ``skip`` on are divided into ``count`` parts with equal ratios of rank. From each
+    part, the word with the nearest three neighbours is chosen.
 
     Returns
     -------
@@ -156,11 +156,11 @@ def place_words(
     Raises
     ------
     SetupError
-        If UMAP is asked for and not installed.
+        If UMAP is requested and not installed.
     """
     if method not in METHODS:
         raise ConfigurationError(f"map={method!r} must be one of {', '.join(METHODS)}")
-    # UMAP's own start needs some more words than dimensions
+    # UMAP's initialization needs a few more words than dimensions
     if method == "umap" or (method == "auto" and installed("umap") and len(units) > 50):
         umap = require("umap", "umap", "--map umap")
         neighbors = min(15, len(units) - 1)

@@ -28,16 +28,16 @@ from glove_spark.vectors.cooccurrence_ratio import ProbabilityRatios, probabilit
 from glove_spark.vectors.word_vectors import WordVectors
 
 MARKED_NEIGHBORS = 12
-"""Neighbours that the map marks."""
+"""The number of neighbours that the map marks."""
 
 LISTED_NEIGHBORS, LISTED_WORDS = 10, 12
-"""Of each word, and words, in the table of neighbours."""
+"""Neighbours per word, and words, in the table of neighbours."""
 
 COMMONEST = 100
-"""First words, mostly grammar's, of which none is chosen for the table."""
+"""The most frequent words, mostly function words, which are not chosen for the table."""
 
 PAPERS_WORDS = ("ice", "steam", "solid", "gas", "water", "fashion")
-"""Table 1 of Pennington et al. 2014."""
+"""The words of table 1 of Pennington et al. 2014."""
 
 
 def word_sections(
@@ -53,9 +53,9 @@ def word_sections(
     Parameters
     ----------
     vocabulary
-        Where counts of words may be.
+        The folder that may have counts of words.
     named
-        Words to list neighbours of, which come on the map too; by default some are chosen.
+        Words whose neighbours are listed and which are on the map; by default some are chosen.
     """
     chosen = choose_words(source, map_words, named)
     positions, cosines = nearest_chosen(chosen, MARKED_NEIGHBORS)
@@ -94,12 +94,12 @@ def _map(
         f"to mark its {positions.shape[1]} nearest by cosine among those on the map; drag to move, "
         "scroll to zoom, double-click for the whole. More names appear as you zoom in."
     )
-    label = f"a map of {size:,} words; the search beside it lists the neighbours of a word"
+    label = f"a map of {size:,} words; the search next to it lists the neighbours of a word"
     return Section("map", "Map of words", text, figures=[Figure("map", label, data)])
 
 
 def _counts(chosen: ChosenWords, vocabulary: Location) -> list[int]:
-    """Return how often each word was seen; empty where nobody counted."""
+    """Return the count of each word; empty if there are no counts."""
     try:
         counted = Vocabulary.read(open_dataset(vocabulary / "vocabulary").location)
     except GloveSparkError:
@@ -120,14 +120,14 @@ def _neighbors(source: VectorSource, chosen: ChosenWords, listed: Sequence[int])
 
 
 def ratios(counts: Location, asked: Sequence[str] | None) -> Section:
-    """Set out ratios of co-occurrence probabilities.
+    """Show ratios of co-occurrence probabilities.
 
     Parameters
     ----------
     counts
         A folder with the datasets vocabulary and cooccurrence.
     asked
-        Words i, j and k...; by default the paper's.
+        The words i, j and k...; by default those of the paper.
     """
     name, title = "ratios", "Probability ratios"
     i, j, *probes = asked or PAPERS_WORDS
@@ -163,7 +163,7 @@ def _ratio_table(found: ProbabilityRatios) -> Table:
 def evaluation(
     source: VectorSource, analogies: str | None, similarity: Sequence[Path], *, lowercase: bool
 ) -> Section:
-    """Score the vectors; without questions the section says how to ask."""
+    """Show scores of the vectors; without questions, the section says which option to give."""
     name, title = "evaluation", "Evaluation"
     if not analogies and not similarity:
         return Section(

@@ -23,7 +23,7 @@ from glove_spark.store.location import Location
 
 @dataclass(frozen=True)
 class PipelineConfig:
-    """One of each stage's settings, by the stage's name."""
+    """The settings class of every stage, by the name of the stage."""
 
     run: RunSettings
     tokenize: TokenizeSettings
@@ -53,11 +53,11 @@ SETTINGS: dict[str, type[Settings]] = {
     "export": ExportSettings,
     "update": UpdateSettings,
 }
-"""The tables of a TOML file: the run's own, the stages in their order, and the update."""
+"""The tables of a TOML file: that of the run, those of the stages in order, that of the update."""
 
 
 COUNTING = ("tokenize", "vocabulary", "cooccurrence")
-"""The tables that an update takes too: how its batch is counted."""
+"""The tables that an update also uses, to count its batch."""
 
 
 STAGE_COMMANDS: dict[str, str] = {
@@ -91,12 +91,12 @@ def update_settings(
     Returns
     -------
     tuple
-        The run's, the update's, and those of `COUNTING` by name.
+        The settings of the run, those of the update, and those of `COUNTING` by name.
     """
     update = settings_for("update", values)
     assert isinstance(update, UpdateSettings)
     if update.batch is None:
-        # nothing is read, so nothing has to be named
+        # no text is read, so no input is required
         values = {**values, "tokenize": {"input": (), **values.get("tokenize", {})}}
     run = settings_for("run", values)
     assert isinstance(run, RunSettings)

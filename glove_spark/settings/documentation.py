@@ -1,4 +1,4 @@
-"""docs/OPTIONS.md, made from the options: ``python -m glove_spark.settings.documentation``."""
+"""Write docs/OPTIONS.md from the options: ``python -m glove_spark.settings.documentation``."""
 
 from __future__ import annotations
 

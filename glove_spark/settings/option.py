@@ -59,7 +59,7 @@ def one_of(*choices: str) -> Rule:
 
 
 def matching(holds: Callable[[str], bool], text: str) -> Rule:
-    """Accept what ``holds`` says; ``text`` completes "must ..."."""
+    """Accept values for which ``holds`` returns True; ``text`` completes "must ..."."""
     return Rule(holds, text)
 
 
@@ -82,27 +82,27 @@ def option(
     Parameters
     ----------
     default
-        The value when nothing is said; ``dataclasses.MISSING`` makes it required.
+        The value if none is given; ``dataclasses.MISSING`` makes the option required.
     help
         One line, for ``--help`` and the documents.
     rule
-        What a value must satisfy; ``None`` values of optional fields are exempt.
+        The condition for a value; it is not applied to ``None`` in optional fields.
     changes_result
-        False for options that only change what is shown or kept. They do not
-        make a finished stage stale.
+        False for options that only change what is shown or kept. A change of them does not
+        make a complete dataset out of date.
     metavar
         The placeholder in ``--help``.
     opposite
-        The flag that sets a boolean to False, where ``--no-name`` reads badly.
+        The flag that sets a boolean to False, if ``--no-name`` reads badly.
     comma_separated
         A repeated option whose values are given as ``A,B,C``.
     external
-        A path whose content is among the stage's external inputs: that makes a finished stage
-        stale, a new place of the same content does not.
+        A path whose content is an external input of the stage: a change of the content makes a
+        complete dataset out of date, a new path of the same content does not.
     positional
         An argument of the command line without a flag.
     short
-        A flag of one letter, beside the long one.
+        A flag of one letter, in addition to the long one.
     count
         How many values a repeated option takes; by default one or more.
     """
@@ -123,7 +123,7 @@ def option(
 
 @dataclass(frozen=True)
 class OptionSpec:
-    """One option as the command line, the TOML reader and the documents see it."""
+    """One option, for the command line, the TOML reader and the documentation."""
 
     name: str
     type: type
@@ -143,7 +143,7 @@ class OptionSpec:
 
     @property
     def flag(self) -> str:
-        """The long flag of the command line."""
+        """The long flag on the command line."""
         return "--" + self.name.replace("_", "-")
 
     def check(self, value: Any) -> Any:
@@ -165,7 +165,7 @@ class OptionSpec:
 
     def _check_one(self, value: Any) -> Any:
         wanted = self.type
-        # bool is an int to Python, but `epochs = true` in a TOML file is a mistake
+        # in Python bool is an int, but `epochs = true` in a TOML file is a mistake
         if wanted is float and isinstance(value, int) and not isinstance(value, bool):
             value = float(value)
         if not isinstance(value, wanted) or (isinstance(value, bool) and wanted is not bool):
@@ -221,7 +221,7 @@ class Settings:
 
     @classmethod
     def from_mapping(cls: type[SettingsT], values: Mapping[str, Any]) -> SettingsT:
-        """Build from plain values, refusing names that are no option."""
+        """Make settings from plain values; a name that is not an option is an error."""
         known = [spec.name for spec in cls.specs()]
         for name in values:
             if name not in known:
@@ -233,7 +233,7 @@ class Settings:
     def as_dict(self, *, only_result: bool = False) -> dict[str, Any]:
         """Return the values as JSON types.
 
-        ``only_result`` leaves out what changes no bytes, and paths that are known by their content.
+        ``only_result`` omits options that change no bytes and paths that are identified by content.
         """
         return {
             spec.name: list(value) if isinstance(value, tuple) else value

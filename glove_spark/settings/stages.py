@@ -24,7 +24,7 @@ _HALF_LIFE = re.compile(r"(?!0+(\.0*)?d)\d+(\.\d+)?d")
 
 def _is_encoding(value: str) -> bool:
     try:
-        # some Python codecs do not encode text
+        # some codecs of Python do not encode text
         "".encode(value)
     except (LookupError, ValueError):
         return False
@@ -359,11 +359,11 @@ class TrainSettings(Settings):
 
     @property
     def accumulators(self) -> str:
-        """What a word's state is: row, element, or adam."""
+        """The kind of a word's optimizer state: row, element, or adam."""
         return "adam" if self.optimizer == "adam" else self.adagrad
 
     def check_together(self) -> None:
-        """Check that ``stay`` has a warm start, and what ``optimizer`` can be combined with."""
+        """Check that ``stay`` has a warm start, and that ``optimizer`` fits the other options."""
         if self.stay > 0 and self.warm_start is None:
             raise ConfigurationError(
                 f"stay={self.stay:g} needs a warm start: it keeps words near the vectors that they "

@@ -16,7 +16,7 @@ else:
 
 
 def read_toml(path: str | Path) -> dict[str, dict[str, Any]]:
-    """Read a configuration file into one dictionary a stage.
+    """Read a configuration file into one dictionary per stage.
 
     Raises
     ------

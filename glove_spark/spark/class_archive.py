@@ -1,9 +1,9 @@
 """The class-data archive (AppCDS) with which Spark's Java starts faster.
 
-At every start Java finds some ten thousand classes of Spark in its jars, takes them apart and
-verifies them. An archive (JDK Enhancement Proposal 350, dynamic application class-data sharing) has
-them ready to be mapped. Java itself compares jars and version with the archive's, and goes on
-without one that does not fit.
+At every start, Java reads about ten thousand classes of Spark from its jars, parses and verifies
+them. A class-data archive (JDK Enhancement Proposal 350, dynamic application class-data sharing)
+contains them ready to be memory-mapped. Java compares its version and jars with those of the
+archive, and ignores an archive that does not match.
 """
 
 from __future__ import annotations
@@ -19,18 +19,18 @@ import pyspark
 log = logging.getLogger(__name__)
 
 QUIET = "-Xlog:cds*=error"
-"""Java tells standard output of an archive that does not fit; it is as well without."""
+"""Stops Java from printing to standard output that an archive does not match."""
 
 
 def java_command() -> str | None:
-    """Name the Java that Spark will start; None where there is none."""
+    """Return the Java that Spark will start; None if there is none."""
     home = os.environ.get("JAVA_HOME")
     command = os.path.join(home, "bin", "java") if home else shutil.which("java")
     return command if command and os.path.exists(command) else None
 
 
 def archive_file() -> Path | None:
-    """Name the archive of this user, Java and Spark, made or not; None without Java."""
+    """Return the path of the archive for this user, Java and Spark; None without Java."""
     java = java_command()
     if java is None:
         return None
@@ -43,7 +43,7 @@ def archive_file() -> Path | None:
 
 
 def archive_options() -> str:
-    """Return Java's options to start from the archive; empty where there is none."""
+    """Return the options for Java to use the archive; empty if there is none."""
     file = archive_file()
     if file is None or not file.exists():
         return ""
@@ -51,7 +51,7 @@ def archive_options() -> str:
 
 
 def delete_archive() -> None:
-    """Delete the archive, if it is there."""
+    """Delete the archive, if it exists."""
     file = archive_file()
     if file is not None:
         file.unlink(missing_ok=True)

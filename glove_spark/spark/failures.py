@@ -15,6 +15,7 @@ from glove_spark.spark.troubles import remedy
 
 _RAISED = re.compile(r"^glove_spark\.errors\.(\w+): (.*)$", re.MULTILINE)
 _DISK_FULL = re.compile(r"No space left on device|Disk quota exceeded", re.IGNORECASE)
+_NO_ANSWER = re.compile(r"An error occurred while calling \S+|\S+ does not exist in the JVM")
 
 
 @contextmanager
@@ -40,7 +41,7 @@ def task_errors(python: str | None = None) -> Iterator[None]:
                 "some space, or name other folders with --output and --spark-conf spark.local.dir="
                 "DIR"
             ) from error
-        if isinstance(error, (Py4JNetworkError, ConnectionError)):
+        if java_ended(error):
             raise SetupError(
                 "Spark's Java process ended in the middle of a job, perhaps because it ran out of "
                 "memory; add --spark-conf spark.driver.memory=4g and run the same command again to "
@@ -50,6 +51,19 @@ def task_errors(python: str | None = None) -> Iterator[None]:
         if helps is not None:
             raise SetupError(helps) from error
         raise
+
+
+def java_ended(error: Exception) -> bool:
+    """Return whether an error says that Spark's Java process has ended.
+
+    Py4J raises `Py4JNetworkError` for the call that loses the connection only in some cases. In
+    the others it takes the lost connection for an answer without content: its error then names
+    no cause, or says that a class of Spark does not exist.
+    """
+    if isinstance(error, (Py4JNetworkError, ConnectionError)):
+        return True
+    text = text_of(error)
+    return not text or (type(error) is Py4JError and _NO_ANSWER.fullmatch(text) is not None)
 
 
 def text_of(error: Exception) -> str:

@@ -16,8 +16,8 @@ from pyspark.java_gateway import launch_gateway
 from glove_spark.logs.console import CONSOLE
 
 USUAL = frozenset({"WARNING: Using incubator modules: jdk.incubator.vector\n"})
-"""Lines that tell nobody anything: Spark's launcher always adds this module, no option takes it
-away, and Java prints the line before it reads any setting of a log."""
+"""Useless lines: Spark's launcher always adds this module, no option removes it, and Java prints
+the line before it reads any log setting."""
 
 LAST_WORDS_SECONDS = 0.1
 
@@ -26,25 +26,25 @@ _stopping = threading.Event()
 
 @contextmanager
 def stopping() -> Iterator[None]:
-    """Keep back what is said while a session stops, which comes after all work.
+    """Suppress the messages while a session stops, after all work is done.
 
-    Spark and its Python workers race to take down what both hold, and the one that is late prints
+    Spark and its Python workers close their connections at the same time, and the slower one prints
     a traceback.
     """
     _stopping.set()
     try:
         yield
     finally:
-        # the workers' last words are on their way when the call to stop returns
+        # the last messages of the workers arrive after the call to stop returns
         time.sleep(LAST_WORDS_SECONDS)
         _stopping.clear()
 
 
 class JavaMessages:
-    """What the Java that we start says on standard error.
+    """The standard error of the Java that we start.
 
-    It is held until Spark runs in it, and then passed on, less the usual: what a Java or Spark
-    says that does not start belongs into one error, and its stack traces nowhere.
+    It is held back until Spark runs, and then passed on without the usual messages. If Java or
+    Spark does not start, the messages become part of one error, without stack traces.
     """
 
     def __init__(self) -> None:
@@ -64,16 +64,16 @@ class JavaMessages:
         finally:
             os.close(theirs)
             if gateway is None:
-                # its last words are on their way
+                # its last messages are still arriving
                 listener.join(timeout=2)
         return gateway
 
     def held(self) -> str:
-        """Return what was said until now and not passed on."""
+        """Return the messages so far that were not passed on."""
         return "".join(self._held).strip()
 
     def release(self) -> None:
-        """Pass on what was held, and from now on all."""
+        """Pass on the messages held back, and from now on all."""
         self._started.set()
         for line in self._held:
             CONSOLE.write(line)

@@ -1,8 +1,8 @@
-"""The progress of a stage: a bar on a terminal, otherwise a log line from time to time.
+"""The progress of a stage: a bar on a terminal, otherwise regular log lines.
 
-The share that is done comes from Spark's status tracker, which a thread of the driver asks for the
-tasks of the running jobs. A stage that knows more than its running job says so: training reports
-nonzeros of all epochs, and the tasks of a round only tell how far the round is.
+A thread of the driver asks Spark's status tracker for the tasks of the running jobs. A stage that
+consists of many jobs reports its own progress: training reports the nonzeros of all epochs, and the
+tasks of the running job add the share of the current round.
 """
 
 from __future__ import annotations
@@ -24,14 +24,14 @@ from glove_spark.logs.lines import fields
 log = logging.getLogger(__name__)
 
 DRAW_SECONDS = 0.2
-"""Between two looks at Spark where a bar is shown; a look costs the driver some milliseconds."""
+"""Time between two queries if a bar is shown; a query takes the driver a few milliseconds."""
 
 LINE_SECONDS = 30.0
-"""Between two lines where no bar is shown."""
+"""Time between two lines if no bar is shown."""
 
 
 class Tasks(NamedTuple):
-    """Tasks of the jobs that run now."""
+    """The tasks of the running jobs."""
 
     jobs: tuple[int, ...]
     done: int
@@ -39,16 +39,16 @@ class Tasks(NamedTuple):
 
 
 class Work(NamedTuple):
-    """What a stage says of itself.
+    """The progress that a stage reports.
 
     Attributes
     ----------
     done, total
-        In ``unit``, without the running job.
+        Amounts in ``unit``, without the running job.
     step
-        What the running job adds when all its tasks are done.
+        The amount that the running job adds when all its tasks are done.
     note
-        Where the stage is.
+        The step at which the stage is, in words.
     """
 
     done: int
@@ -59,7 +59,7 @@ class Work(NamedTuple):
 
 
 class State(NamedTuple):
-    """How far a stage is."""
+    """The progress of a stage at one moment."""
 
     done: float
     total: float
@@ -70,21 +70,21 @@ class State(NamedTuple):
 
     @property
     def share(self) -> float:
-        """Share that is done, 0 to 1."""
+        """The share that is done, 0 to 1."""
         return min(1.0, self.done / self.total) if self.total else 0.0
 
 
 class StageProgress:
-    """How far one stage is.
+    """Tracks the progress of one stage.
 
     Parameters
     ----------
     name
-        The dataset that is made.
+        The dataset that the stage makes.
     tasks
-        Asks Spark for the running tasks.
+        A function that asks Spark for the running tasks.
     clock
-        Seconds that only grow.
+        A monotonic clock, in seconds.
     """
 
     def __init__(
@@ -96,15 +96,15 @@ class StageProgress:
         self.name = name
         self._tasks, self._clock = tasks, clock
         self._work: Work | None = None
-        # what the rate is measured from: which work, when, and how much of it was done then
+        # the start of the measurement of the rate: which work, when, and how much was done
         self._start: tuple[object, float, float] | None = None
 
     def report(self, done: int, total: int, *, step: int, unit: str, note: str) -> None:
-        """Say how far the stage is: ``done`` of ``total``, before a job that does ``step``."""
+        """Report the progress: ``done`` of ``total``, before a job that adds ``step``."""
         self._work = Work(done, total, step, unit, note)
 
     def state(self) -> State | None:
-        """Tell how far the stage is; None where nothing is known."""
+        """Return the progress of the stage; None if it is unknown."""
         tasks, work = self._tasks(), self._work
         share = tasks.done / tasks.total if tasks.total else 0.0
         if work is not None:
@@ -129,10 +129,10 @@ class StageProgress:
 def shown_progress(
     spark: SparkSession, name: str, console: Console = CONSOLE
 ) -> Iterator[StageProgress]:
-    """Show how far the block is, which makes the dataset ``name``."""
+    """Show the progress of the block, which makes the dataset ``name``."""
     progress = StageProgress(name, lambda: running_tasks(spark))
     stop = threading.Event()
-    # in a copy of the context: the lines of the thread name the stage, as all others do
+    # in a copy of the context, so that the lines of the thread name the stage too
     watcher = threading.Thread(
         target=copy_context().run,
         args=(_watch, progress, console, stop),
@@ -145,13 +145,13 @@ def shown_progress(
         yield progress
     finally:
         stop.set()
-        # a look at a JVM that hangs must not keep us from ending
+        # a query to a JVM that hangs must not prevent the end of the run
         if watcher.is_alive():
             watcher.join(timeout=2)
 
 
 def running_tasks(spark: SparkSession) -> Tasks:
-    """Count the tasks of the running jobs, those of their coming stages included."""
+    """Count the tasks of the running jobs, including those of their later stages."""
     tracker = spark.sparkContext.statusTracker()
     done = total = 0
     jobs = tuple(tracker.getActiveJobsIds())
@@ -166,7 +166,7 @@ def running_tasks(spark: SparkSession) -> Tasks:
 
 
 def _watch(progress: StageProgress, console: Console, stop: threading.Event) -> None:
-    # a session that is gone, or going, has nothing to show
+    # a session that has stopped, or is stopping, has nothing to show
     with suppress(Py4JError, ConnectionError, AttributeError), console.bar(progress.name) as bar:
         while not stop.wait(DRAW_SECONDS if console.shows_bars else LINE_SECONDS):
             state = progress.state()
@@ -191,7 +191,7 @@ def _watch(progress: StageProgress, console: Console, stop: threading.Event) -> 
 
 
 def beside_the_bar(state: State) -> str:
-    """Say how far a stage is, beside a bar that shows the share.
+    """Describe the progress in words, next to a bar that shows the share.
 
     >>> beside_the_bar(State(10, 40, "tasks", "", 2.0, 15.0))
     '10/40 tasks  2 tasks/s  0:15 left'
@@ -205,7 +205,7 @@ def beside_the_bar(state: State) -> str:
 
 
 def in_words(state: State) -> str:
-    """Word a line of the log.
+    """Describe the progress in a line of the log.
 
     >>> in_words(State(1.5e6, 6e6, "nonzeros", "epoch 1/4, round 2/2", 5e5, 9.0))
     '25 % (epoch 1/4, round 2/2), 500.0k nonzeros/s, about 0:09 left'

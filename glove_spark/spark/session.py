@@ -30,7 +30,7 @@ log = logging.getLogger(__name__)
 OLDEST_JAVA = 17
 
 BLAS_THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
-"""A worker per core already uses every core; BLAS threads would only contend."""
+"""There is a worker per core, so threads of BLAS would only compete with each other."""
 
 _INSTALL_JAVA = (
     "install Java 17 or later (Debian, Ubuntu: apt-get install openjdk-17-jre-headless; "
@@ -43,7 +43,7 @@ _JAVA_OPTIONS = "spark.driver.extraJavaOptions"
 _LOG_SETTINGS = Path(__file__).parent / "log4j2.properties"
 
 _JAVA_ENVIRONMENT = ("JAVA_TOOL_OPTIONS", "JDK_JAVA_OPTIONS", "_JAVA_OPTIONS")
-"""Variables in which every Java finds flags; a second collector among them would stop it."""
+"""Variables with flags for every Java; Java does not start if they choose a second collector."""
 
 
 def check_java() -> int:
@@ -52,7 +52,7 @@ def check_java() -> int:
     Raises
     ------
     SetupError
-        If there is none, or it is older than Spark 4 needs.
+        If there is none, or it is too old for Spark 4.
     """
     command = java_command()
     if command is None:
@@ -104,7 +104,7 @@ def open_session(
     for name in BLAS_THREADS:
         os.environ.setdefault(name, "1")
     if not submitted:
-        # Spark would take PATH's python3, which need not be the one that has the packages
+        # Spark would use python3 of PATH, which may not have the packages
         os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
     settings = {
         "spark.app.name": app_name,
@@ -112,7 +112,7 @@ def open_session(
     }
     settings |= {f"spark.executorEnv.{name}": os.environ[name] for name in BLAS_THREADS}
     if not submitted:
-        # this Java only puts together the command of the next one
+        # this first Java only builds the command of the second one
         os.environ.setdefault("SPARK_LAUNCHER_OPTS", "-XX:TieredStopAtLevel=1")
         settings |= _driver_settings(conf)
     if master is None and not submitted and not _master_is_configured():
@@ -120,7 +120,7 @@ def open_session(
     if master is not None:
         settings["spark.master"] = master
     if not submitted and (master or "").startswith("local"):
-        # workers are of this Python, which has the package
+        # local workers run this Python, which has the package
         settings |= _not_in_defaults({"spark.python.daemon.module": "glove_spark.python_daemon"})
     for setting in conf:
         key, _, value = setting.partition("=")
@@ -137,9 +137,9 @@ def open_session(
 
 
 def _give_java_utf8() -> None:
-    """Let Java, which is started next, open files whose names are not ASCII, whatever the locale.
+    """Let Java, which is started next, open files with names that are not ASCII, in any locale.
 
-    It takes the encoding of names from its environment at the start, and from nowhere else.
+    Java takes the encoding of names only from its environment at the start.
     """
     names = ("LC_ALL", "LC_CTYPE", "LANG")
     locale = next((os.environ[name] for name in names if os.environ.get(name)), "C")
@@ -148,12 +148,12 @@ def _give_java_utf8() -> None:
 
 
 def refuse_names_java_cannot_open(spark: SparkSession, paths: Iterable[str]) -> None:
-    """Refuse local paths that are not ASCII where Java was started in a locale without them.
+    """Raise an error for local paths that are not ASCII, if Java was started in an ASCII locale.
 
     Raises
     ------
     SetupError
-        Naming the first of them.
+        Names the first such path.
     """
     named = next((path for path in paths if not path.isascii()), None)
     if named is None or spark._jvm is None:
@@ -167,7 +167,7 @@ def refuse_names_java_cannot_open(spark: SparkSession, paths: Iterable[str]) -> 
 
 
 def _start_spark(settings: dict[str, str]) -> None:
-    """Start Java and Spark in it, without an archive of classes where Java cannot use it."""
+    """Start Java and Spark; if Java cannot use the class-data archive, without it."""
 
     def start() -> None:
         conf, messages = SparkConf().setAll(list(settings.items())), JavaMessages()
@@ -185,9 +185,9 @@ def _start_spark(settings: dict[str, str]) -> None:
         if not archive or archive not in options:
             raise
         settings[_JAVA_OPTIONS] = options.replace(archive, "").strip()
-        # where this fails too the archive is not to blame
+        # if this fails too, the archive is not the cause
         start()
-        # a file that is cut short kills Java as it is mapped
+        # a truncated file kills Java when it is mapped
         log.warning(
             "Java did not start with its class-data archive, so the archive was deleted; "
             "glove-spark prepare writes a new one"
@@ -196,29 +196,29 @@ def _start_spark(settings: dict[str, str]) -> None:
 
 
 def _driver_settings(conf: Sequence[str]) -> dict[str, str]:
-    """Make the settings of a driver that we start, but for what spark-defaults.conf has.
+    """Return the settings of a driver that we start, without those in spark-defaults.conf.
 
-    ``conf``, which wins over them, is looked at for a collector only.
+    ``conf``, which overrides them, is only checked for a garbage collector.
     """
     options = " ".join(filter(None, [usual_java_options(conf), archive_options()]))
     settings = {
-        # a line of 100 MB, some characters of which are wide, passes; Spark's 1 GB runs out
+        # a line of 100 MB with some wide characters fits; with Spark's 1 GB it does not
         "spark.driver.memory": "1536m",
         _JAVA_OPTIONS: options,
-        # from 512 MB on, Spark's default, a worker's reduceByKey spills through zlib: a quarter of
-        # the time that counting takes. A worker stays below this for the sizes of our tasks
+        # from 512 MB on, Spark's default, a worker's reduceByKey spills through zlib, which takes a
+        # quarter of the time of counting. With the sizes of our tasks, a worker stays below this
         "spark.python.worker.memory": "1g",
     }
     return _not_in_defaults(settings)
 
 
 def usual_java_options(conf: Sequence[str] = ()) -> str:
-    """Return the options of a driver's Java that we start, but for an archive of classes."""
+    """Return the options for the Java of a driver that we start, without the class-data archive."""
     options = f"-Dlog4j2.configurationFile={_LOG_SETTINGS.as_uri()}"
     environment = (os.environ.get(name, "") for name in _JAVA_ENVIRONMENT)
     set_elsewhere = [*_spark_defaults().values(), *environment, *conf]
     if not any(re.search(r"-XX:\+Use\w+GC\b", text) for text in set_elsewhere):
-        # on few cores G1's own threads and barriers take a sixth of the tokenizer's time
+        # on few cores, the threads and barriers of G1 take a sixth of the tokenizer's time
         options += " -XX:+UseParallelGC"
     return options
 
@@ -238,9 +238,10 @@ def spark_session(master: str | None = None, conf: Iterable[str] = ()) -> Iterat
         yield spark
     finally:
         if not found:
-            # left to the end of the process, Python workers complain of broken pipes
+            # stopped only at the end of the process, Python workers report broken pipes
             with suppress(Py4JError, ConnectionError), stopping(), warnings.catch_warnings():
-                # a JVM that an interrupt cut off from us cannot be asked to stop; it ends with us
+                # a JVM whose connection was interrupted cannot be stopped; it ends with this
+                # process
                 warnings.simplefilter("ignore", RuntimeWarning)
                 spark.stop()
 
@@ -249,14 +250,14 @@ def spark_session(master: str | None = None, conf: Iterable[str] = ()) -> Iterat
 def starting_workers(spark: SparkSession, module: str) -> Iterator[None]:
     """Start the Python workers of a local master while the block keeps the JVM busy.
 
-    The first job that needs them would wait for more than a second, most of which is the start of
-    Python and the import of what the tasks use. They have started when the block ends: a session
-    that stopped before would break their pipes, which they complain of.
+    The first job that needs them would wait for more than a second, mostly for the start of Python
+    and the imports of the tasks. The block does not end before they have started, because a session
+    that stops earlier breaks their pipes, which they report.
 
     Parameters
     ----------
     module
-        What tasks will use; workers of our own daemon have imported it already.
+        The module that tasks use; workers of our own daemon have already imported it.
     """
     context = spark.sparkContext
 
@@ -264,7 +265,7 @@ def starting_workers(spark: SparkSession, module: str) -> Iterator[None]:
         importlib.import_module(module)
 
     def start() -> None:
-        # workers that do not start: whoever needs them will say so
+        # if workers do not start, the first job that needs them raises the error
         with suppress(Py4JError, PySparkException, ConnectionError):
             describe(spark, "start the Python workers")
             tasks = cores(spark)
@@ -282,14 +283,14 @@ def starting_workers(spark: SparkSession, module: str) -> Iterator[None]:
 
 
 def _master_is_configured() -> bool:
-    """Tell whether spark-defaults.conf or the environment name a master."""
+    """Return whether spark-defaults.conf or the environment sets a master."""
     if os.environ.get("MASTER") or SparkContext._active_spark_context is not None:
         return True
     return "spark.master" in _spark_defaults()
 
 
 def _spark_defaults() -> dict[str, str]:
-    """Read the settings of spark-defaults.conf, as Spark will."""
+    """Read the settings of spark-defaults.conf as Spark does."""
     home = os.environ.get("SPARK_CONF_DIR") or (
         os.path.join(os.environ["SPARK_HOME"], "conf") if "SPARK_HOME" in os.environ else None
     )
@@ -300,14 +301,14 @@ def _spark_defaults() -> dict[str, str]:
 
 
 def describe(spark: SparkSession, text: str) -> None:
-    """Name the coming Spark jobs on the web page."""
+    """Set the name of the following Spark jobs on the web page."""
     spark.sparkContext.setJobDescription(text)
 
 
 def cores(spark: SparkSession) -> int:
-    """Tell how many tasks run at once.
+    """Return how many tasks run at the same time.
 
-    Spark's default parallelism says so, unless somebody set it, usually to many times the cores.
+    This is Spark's default parallelism, unless the user set it, usually to many times the cores.
     """
     context = spark.sparkContext
     if context.getConf().get("spark.default.parallelism") is None:
@@ -321,7 +322,7 @@ def cores(spark: SparkSession) -> int:
     if per_executor is None:
         return max(1, context.defaultParallelism)
     jsc: Any = context._jsc
-    # the driver is among them
+    # the list contains the driver
     executors = len(jsc.sc().statusTracker().getExecutorInfos()) - 1
     return max(1, executors) * int(per_executor)
 

@@ -1,5 +1,5 @@
 """The stages of the pipeline: each reads datasets, computes on Spark and publishes a dataset.
 
-A stage is a `stage.Stage` and a function from a `stage.Job` to the
-facts of its manifest.
+A stage consists of a `stage.Stage` and a function that takes a `stage.Job` and returns the facts
+for the manifest.
 """

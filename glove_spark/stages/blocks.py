@@ -1,7 +1,8 @@
 """Blocks: divide the nonzeros into a P x P grid of cells, and each cell into batches.
 
-Of a symmetric matrix the stored triangle is dealt to *unordered* pairs of blocks: cell (q, p) is
-trained from the file of cell (p, q), its transpose, so it is neither shuffled nor cut nor written.
+If the matrix is symmetric, the stored triangle is distributed over *unordered* pairs of blocks:
+cell (q, p) is trained from the file of its transpose, cell (p, q), so it is not shuffled or
+written.
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ from glove_spark.kernels.blocks.batching import batch_cell
 from glove_spark.kernels.blocks.grid import BlockGrid
 from glove_spark.kernels.training.held_out import HeldOut, is_held_out
 from glove_spark.settings.stages import BlocksSettings, half_life_days
+from glove_spark.spark.collecting import collected
 from glove_spark.spark.session import cores, describe
 from glove_spark.stages.stage import Job, Stage
 from glove_spark.store.format_versions import FORMAT_VERSIONS
@@ -37,28 +39,28 @@ from glove_spark.store.location import Location
 from glove_spark.store.manifest import Dataset
 
 LARGEST_CELL = 32_000_000
-"""Nonzeros of a file; a task holds them in memory, some 60 bytes each while it cuts."""
+"""Nonzeros of a file; a task has them in memory, at about 60 bytes each while it makes batches."""
 
 
 MOST_FOR_CORES = 128
-"""Blocks that are made only to give every core one: an epoch is as many rounds, and from some 50 to
-180 on more rounds cost more than more cores give (docs/SCALE.md)."""
+"""The largest number of blocks that is chosen only to give every core one. An epoch has as many
+rounds, and from about 50 to 180 on, more rounds cost more than more cores gain (docs/SCALE.md)."""
 
 
 class StoredPiece(NamedTuple):
-    """A row group of a matrix that is one part."""
+    """A row group of a matrix that has only one part."""
 
     file: Location
     number: int
 
     def nonzeros(self) -> Nonzeros:
-        """Read it."""
+        """Read the row group."""
         with open_matrix_file(self.file) as source:
             return read_row_group(source, self.file, self.number)
 
 
 class SummedPiece(NamedTuple):
-    """Some rows of a matrix that is a sum of parts."""
+    """A range of rows of a matrix that is a sum of parts."""
 
     rows: RowRange
     unit: int
@@ -119,12 +121,11 @@ def build_blocks(job: Job) -> Mapping[str, Any]:
 
     describe(job.spark, f"blocks: deal {nnz:,} nonzeros to {num_blocks} x {num_blocks} cells")
     context = job.spark.sparkContext
-    written = (
+    written = collected(
         context.parallelize(pieces, max(1, len(pieces)))
         .mapPartitions(deal)
         .partitionBy(len(pairs) * (2 if settings.held_out else 1), int)
         .mapPartitions(cut)
-        .collect()
     )
     kinds = ((False, write_pair), (True, write_held_out_pair))
     for held_out, write in kinds[: 2 if settings.held_out else 1]:
@@ -144,12 +145,13 @@ def build_blocks(job: Job) -> Mapping[str, Any]:
 
 
 def plan_pieces(matrix: Dataset, settings: BlocksSettings) -> list[Piece]:
-    """List what tasks read on their own.
+    """List the parts that tasks can read independently.
 
     Raises
     ------
     ConfigurationError
-        If ``half_life`` is given and the matrix is not a sum of batches that are called by days.
+        If ``half_life`` is given and the matrix is not a sum of batches whose names begin with
+        dates.
     """
     if settings.half_life is None:
         parts = stored_parts(matrix)
@@ -179,10 +181,10 @@ def deal_to_pairs(
     grid: BlockGrid,
     symmetric: bool,
 ) -> Iterator[tuple[tuple[int, int], bytes]]:
-    """Split stored nonzeros by pair of blocks.
+    """Group stored nonzeros by pair of blocks.
 
-    Of a symmetric matrix, the pair (p, q) has ``p <= q`` and a nonzero of cell
-    (q, p) is turned into the one of cell (p, q) that it implies.
+    If the matrix is symmetric, the pair (p, q) has ``p <= q``, and a nonzero of cell (q, p) is
+    replaced by its mirror image in cell (p, q).
 
     Yields
     ------
@@ -215,7 +217,7 @@ def split_held_out(
     counts: NDArray[np.float64],
     share: float,
 ) -> list[tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.float64]]]:
-    """Split stored nonzeros into those to train on and, with a share above 0, those held out."""
+    """Separate stored nonzeros into those to train on and those held out, if there are any."""
     if not share:
         return [(row_ids, col_ids, counts)]
     held_out = is_held_out(row_ids, col_ids, share)
@@ -225,7 +227,7 @@ def split_held_out(
 def write_pair(
     pair: tuple[int, int], parts: list[bytes], symmetric: bool, output: Location
 ) -> CellFacts:
-    """Cut and write the cell of a pair of blocks; consumes `parts`."""
+    """Make the batches of a pair of blocks and write the cell; consumes `parts`."""
     nonzeros = _joined(parts)
     cell = batch_cell(*nonzeros, triangle=symmetric and pair[0] == pair[1])
     with cell_file(output, *pair, symmetric=symmetric).location.written_whole() as temporary:
@@ -255,7 +257,7 @@ def _largest(log_counts: NDArray[np.float32]) -> float:
 def _joined(
     parts: list[bytes],
 ) -> tuple[NDArray[np.uint32], NDArray[np.uint32], NDArray[np.float32]]:
-    """Put together what `deal_to_pairs` made for one pair; consumes `parts`."""
+    """Concatenate the output of `deal_to_pairs` for one pair; consumes `parts`."""
     nnz = sum(len(part) for part in parts) // 12
     rows, cols = np.empty(nnz, np.uint32), np.empty(nnz, np.uint32)
     log_counts = np.empty(nnz, np.float32)

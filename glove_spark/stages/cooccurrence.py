@@ -1,9 +1,9 @@
-"""Co-occurrence: windowed flatMap of sorted runs, a reduce by block of rows, Parquet.
+"""Co-occurrence: a flatMap to sorted runs, a reduce by block of rows, Parquet files.
 
-A task turns its documents into ids, counts their windows row by row, and hands on a sorted run for
-every block of rows. A reduce adds the runs of one block and writes its file. Counts travel as
-integers, so neither the number of tasks nor their order changes a bit; blocks of rows, and with
-them the files, depend on the vocabulary and the settings alone.
+A task converts its documents to ids, counts their windows row by row, and outputs a sorted run for
+every block of rows. A reduce task adds the runs of one block and writes its file. Counts are sent
+as integers, so the result does not depend on the number or order of tasks. The blocks of rows, and
+therefore the files, depend only on the vocabulary and the settings.
 """
 
 from __future__ import annotations
@@ -35,6 +35,7 @@ from glove_spark.kernels.counting.windows import (
     pair_counts,
 )
 from glove_spark.settings.stages import CooccurrenceSettings
+from glove_spark.spark.collecting import collected
 from glove_spark.spark.session import cores, describe
 from glove_spark.stages.matrix_facts import BlockFacts, Tally, block_facts, matrix_facts
 from glove_spark.stages.stage import Job, Stage
@@ -45,32 +46,34 @@ from glove_spark.store.manifest import Dataset
 log = logging.getLogger(__name__)
 
 PAIRS_PER_TASK = 128_000_000
-"""Bounds the runs that a task hands on: at worst, no two pairs alike, some 1 GB at 8 bytes."""
+"""Pairs per task. It bounds the output: in the worst case all pairs differ, about 1 GB at 8
+bytes."""
 
 TOKENS_PER_TASK = 1 << 24
-"""Bounds what a task reads, 4 bytes per token several times over, where windows are narrow."""
+"""Tokens per task. It bounds the input for narrow windows, several times 4 bytes per token."""
 
 PLACES_PER_STRETCH = 1 << 24
-"""Bounds the text that is counted in one piece, at some 30 bytes per place. Most tasks have one
-stretch; those of huge documents, or of very short ones, have more."""
+"""Positions of the text that are counted in one piece, at about 30 bytes each. Most tasks have one
+piece; tasks with huge documents, or with very short ones, have more."""
 
 NONZEROS_PER_BLOCK = 4_000_000
-"""Expected nonzeros of a block of rows, from above; some 3M in text. A reduce holds a block two
-to three times, at 12 bytes per nonzero, and the JVM a part of it as one array of bytes."""
+"""Upper bound on the expected nonzeros of a block of rows; about 3M in text. A reduce task has a
+block two to three times in memory, at 12 bytes per nonzero, and the JVM has a part of it as one
+byte array."""
 
 
 @dataclass(frozen=True)
 class Plan:
-    """What every task is told.
+    """The plan that every task receives.
 
     Attributes
     ----------
     edges
         int64[blocks + 1], the first row of every block of rows, and V.
     stretch_places
-        Places of the text that are counted in one piece.
+        Positions of the text that are counted in one piece.
     kept_shares
-        float64[V], the share of each word's tokens that is kept; None for all of them.
+        float64[V], the share of each word's tokens that is kept; None if all are kept.
     """
 
     settings: CooccurrenceSettings
@@ -88,10 +91,10 @@ class Plan:
 
 
 class Part(NamedTuple):
-    """The value that is reduced: runs of one block, and with block 0 the tasks' tallies.
+    """The value that is reduced: runs of one block, and in block 0 also the tallies of tasks.
 
-    The tallies travel with the counts, not by accumulators, so that a task that is run again for
-    a lost one is not counted twice.
+    Tallies are part of the results and do not use Spark's accumulators, so that a task that runs
+    twice is counted once.
     """
 
     runs: RunStack
@@ -129,13 +132,13 @@ def count_matrix(
     Parameters
     ----------
     vocabulary
-        The words that have ids; the others are out of the vocabulary.
+        The words that have ids; other words are ignored.
     counts
-        int64[V], how often each word occurs in these tokens: sizes the blocks.
+        int64[V], how often each word occurs in these tokens; it determines the blocks.
     target
         The folder to write to.
     frequencies
-        int64[V], the counts by which tokens are subsampled, where it is not these tokens' alone.
+        int64[V], the counts for subsampling tokens, if they are not those of these tokens.
     """
     plan = Plan(
         settings,
@@ -145,7 +148,7 @@ def count_matrix(
         cut_rows(
             counts, settings.window_size, symmetric=settings.symmetric, target=NONZEROS_PER_BLOCK
         ),
-        # the overlap of two windows costs a quarter at most
+        # the overlap of two windows is at most a quarter of a piece
         max(PLACES_PER_STRETCH, 8 * settings.window_size),
         None
         if settings.subsample_tokens is None
@@ -159,12 +162,11 @@ def count_matrix(
     )
     output = target.make_folder()
     describe(spark, f"cooccurrence: {len(tasks):,} tasks, {num_blocks:,} blocks of rows")
-    return (
+    return collected(
         spark.sparkContext.parallelize(tasks, len(tasks))
         .flatMap(lambda slices: count_slices(slices, plan))
         .reduceByKey(Part.plus, num_blocks, int)
         .mapPartitions(lambda parts: write_blocks(parts, plan, output))
-        .collect()
     )
 
 
@@ -188,12 +190,12 @@ def count_slices(slices: Iterable[TokenSlice], plan: Plan) -> Iterator[tuple[int
 
 
 def _stretches(slices: Iterable[TokenSlice], plan: Plan) -> Iterator[tuple[NDArray[np.int32], int]]:
-    """Cut the text into overlapping stretches of bounded size, as `count_windows` takes them.
+    """Divide the text into overlapping pieces of bounded size, for `count_windows`.
 
     Yields
     ------
     tuple
-        The ids of a stretch, and how many more tokens of the corpus were read for it.
+        The ids of a piece, and how many more tokens of the corpus were read for it.
     """
     window = plan.settings.window_size
     tokens, held = 0, [gap(window)]
@@ -213,7 +215,7 @@ def _stretches(slices: Iterable[TokenSlice], plan: Plan) -> Iterator[tuple[NDArr
 
 
 def _to_ids(batch: DocumentBatch, plan: Plan) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
-    """Look up the tokens of some documents: ids, and how many each document has."""
+    """Look up the tokens of some documents; return their ids, and the number in each document."""
     words, unknown = _words(plan.vocabulary, plan.vocabulary_fingerprint)
     found = pc.fill_null(pc.index_in(batch.words, value_set=words), unknown)
     ids: NDArray[np.int32] = found.to_numpy(zero_copy_only=False)[batch.codes]
@@ -229,7 +231,7 @@ def _to_ids(batch: DocumentBatch, plan: Plan) -> tuple[NDArray[np.int32], NDArra
 
 
 def _kept(batch: DocumentBatch, ids: NDArray[np.int32], plan: Plan) -> NDArray[np.bool_]:
-    """Draw which tokens are kept; those that are out of the vocabulary are not looked at."""
+    """Draw which tokens are kept; tokens outside the vocabulary are ignored."""
     spellings = (crc32(word.encode()) for word in batch.words.to_pylist())
     hashes = np.fromiter(spellings, np.uint64, len(batch.words))
     shares = np.append(plan.kept_shares, 1.0)[ids]  # type: ignore[arg-type]
@@ -239,9 +241,9 @@ def _kept(batch: DocumentBatch, ids: NDArray[np.int32], plan: Plan) -> NDArray[n
 
 @lru_cache(maxsize=1)
 def _words(vocabulary: Location, fingerprint: str) -> tuple[pa.StringArray, int]:
-    """Read the words, once a worker, and the id of ``<unk>``, -1 where there is none.
+    """Read the words, once per worker, and the id of ``<unk>``, or -1.
 
-    ``fingerprint`` tells a vocabulary from another that lay at the same place before.
+    ``fingerprint`` distinguishes a vocabulary from an earlier one at the same location.
     """
     words = read_table(vocabulary).column("word").combine_chunks()
     unknown = pc.index(words, UNKNOWN).as_py()
@@ -251,7 +253,7 @@ def _words(vocabulary: Location, fingerprint: str) -> tuple[pa.StringArray, int]
 def write_blocks(
     parts: Iterable[tuple[int, Part]], plan: Plan, output: Location
 ) -> Iterator[BlockFacts]:
-    """Add up the parts of each block of rows, as they arrive, and write it."""
+    """Add the parts of each block of rows as they arrive, and write the block."""
     blocks: dict[int, Part] = {}
     for block, part in parts:
         blocks[block] = blocks[block].plus(part) if block in blocks else part

@@ -1,7 +1,7 @@
 """Make the tokens dataset from a column of a DataFrame instead of a corpus.
 
-What a row holds that the dataset may not, null and empty tokens, is dropped and counted, as
-`glove_spark.stages.tokenize` does.
+Null and empty tokens, which the dataset must not contain, are dropped and counted, as in
+`glove_spark.stages.tokenize`.
 """
 
 from __future__ import annotations
@@ -24,22 +24,22 @@ from glove_spark.store.manifest import fingerprint
 log = logging.getLogger(__name__)
 
 COMMAND = "dataframe"
-"""What manifests call the stage."""
+"""The name of the stage in manifests."""
 
 SEEDS = (0, 1)
-"""Of the two 64-bit hashes of a row."""
+"""Seeds of the two 64-bit hashes of a row."""
 
 
 @dataclass(frozen=True)
 class DataFrameSettings(Settings):
-    """None: what changes the result is in the rows."""
+    """No options: only the rows determine the result."""
 
 
 def token_rows(dataset: DataFrame, column: str) -> DataFrame:
-    """Make rows of tokens of an ``array<string>``, with what `_totals` adds up.
+    """Make rows of tokens from an ``array<string>``, with the columns that `_totals` adds up.
 
-    A document with NUL characters or bytes that are not UTF-8 is looked through token by token;
-    others are not: their tokens put together tell.
+    The concatenated tokens show whether a document has NUL characters or bytes that are not UTF-8;
+    only such documents are checked token by token.
     """
     rows = dataset.select(F.col(f"`{column}`").alias("given"))
     text = F.array_join("given", " ")
@@ -62,16 +62,16 @@ def token_rows(dataset: DataFrame, column: str) -> DataFrame:
 
 
 def repaired_tokens(tokens: Column) -> Column:
-    """Make tokens valid, as fit and transform take them: U+FFFD for damage, a blank for NUL."""
+    """Make tokens valid for fit and transform: U+FFFD for invalid bytes, a space for NUL."""
     return F.transform(
         tokens, lambda token: F.replace(F.make_valid_utf8(token), F.lit("\0"), F.lit(" "))
     )
 
 
 def content_of(rows: DataFrame) -> str:
-    """Hash what `token_rows` made, in whatever order: equal rows give equal hashes.
+    """Hash the output of `token_rows`, in any order: equal rows give equal hashes.
 
-    This is a pass over the data.
+    This reads all data.
     """
     describe(rows.sparkSession, "tokens: look whether they are known")
     found = rows.agg(*_content()).first()
@@ -80,14 +80,14 @@ def content_of(rows: DataFrame) -> str:
 
 
 def tokens_stage(rows: DataFrame, content: str, *, checked: bool) -> Stage:
-    """Make the stage that writes what `token_rows` made.
+    """Return the stage that writes the output of `token_rows`.
 
     Parameters
     ----------
     content
-        What names the rows in the recipe.
+        What identifies the rows in the recipe.
     checked
-        Whether ``content`` is what `content_of` gave, and must be found again.
+        Whether ``content`` is the result of `content_of`, which must be the same after writing.
     """
 
     def build(job: Job) -> Mapping[str, Any]:
@@ -126,7 +126,7 @@ _TOTALS = (
 
 
 def _totals() -> list[Column]:
-    """Count documents and tokens; names are those of `_TOTALS`."""
+    """Count documents and tokens, with the names of `_TOTALS`."""
     written, textless = F.size("tokens") > 0, F.col("textless")
 
     def count(condition: Column) -> Column:
@@ -141,7 +141,7 @@ def _totals() -> list[Column]:
         count(textless),
         count(F.col("damaged")),
         count(F.col("nul")),
-        # the size of null is null, or -1 where spark.sql.ansi.enabled is off
+        # the size of null is null, or -1 if spark.sql.ansi.enabled is off
         total(F.when(~textless, F.col("n_found"))),
         total(F.when(~textless, F.col("n_not_null"))),
         total(F.size("tokens")),
@@ -150,7 +150,7 @@ def _totals() -> list[Column]:
 
 
 def _content() -> list[Column]:
-    """Add up hashes of the rows that are stored, as decimals, which do not overflow."""
+    """Add the hashes of the stored rows as decimals, which do not overflow."""
     stored = F.size("tokens") > 0
     sums = [
         F.sum(F.when(stored, F.xxhash64("tokens", F.lit(seed)).cast("decimal(20,0)")))
@@ -168,7 +168,7 @@ def _hashed(found: Mapping[str, Any]) -> str:
 
 
 def _named(facts: dict[str, int]) -> Mapping[str, Any]:
-    """Name what was dropped; refuse rows without a token."""
+    """Log what was dropped; raise an error if no row has a token."""
     if facts["documents_repaired"]:
         log.warning(
             "tokens: %s documents contained bytes that are not UTF-8; U+FFFD replaces them",

@@ -17,19 +17,21 @@ from glove_spark.exchange.formats import FORMATS
 from glove_spark.exchange.parquet import ParquetSource
 from glove_spark.exchange.text import FULL
 from glove_spark.settings.stages import ExportSettings
+from glove_spark.spark.collecting import collected
 from glove_spark.spark.session import describe
 from glove_spark.stages.stage import Job, Stage
 from glove_spark.store.format_versions import FORMAT_VERSIONS
 
 WORDS_PER_FILE = 200_000
-"""At d = 300 a file is some 200 MB, and a task holds twice that."""
+"""Words per file. At d = 300 a file has about 200 MB, and a task needs twice that in memory."""
 
 RAREST = 100
-"""Words whose mean vector an unknown word is given, as the C program does."""
+"""The number of rarest words whose mean vector becomes that of unknown words, as in the C
+program."""
 
 
 def build_vectors(job: Job) -> Mapping[str, Any]:
-    """Write ``word, vector`` in the order of ids, one task a range of ids."""
+    """Write ``word, vector`` in the order of ids, one task per range of ids."""
     settings: ExportSettings = job.settings
     vocabulary = job.inputs["vocabulary"]
     vectors = ModelVectors(job.inputs["model"], settings.vectors)
@@ -48,7 +50,7 @@ def build_vectors(job: Job) -> Mapping[str, Any]:
         return stop - start
 
     describe(job.spark, "export: vectors")
-    written = sum(job.spark.sparkContext.parallelize(starts, len(starts)).map(write).collect())
+    written = sum(collected(job.spark.sparkContext.parallelize(starts, len(starts)).map(write)))
     if vocabulary.manifest.recipe.settings["unk"] == "average":
         rarest = vectors.rows(max(0, vocabulary_size - RAREST), vocabulary_size)
         mean = rarest.mean(axis=0, keepdims=True, dtype=np.float64).astype(np.float32)
@@ -58,7 +60,7 @@ def build_vectors(job: Job) -> Mapping[str, Any]:
 
 
 def _mean(job: Job, vectors: ModelVectors, starts: list[int]) -> NDArray[np.float32]:
-    """Return the mean of all words' vectors; ranges are added in their order."""
+    """Return the mean of the vectors of all words; ranges are added in order."""
     vocabulary_size, _ = vectors.shape
 
     def total(start: int) -> NDArray[np.float64]:
@@ -67,7 +69,7 @@ def _mean(job: Job, vectors: ModelVectors, starts: list[int]) -> NDArray[np.floa
         return added
 
     describe(job.spark, "export: the mean vector")
-    totals = job.spark.sparkContext.parallelize(starts, len(starts)).map(total).collect()
+    totals = collected(job.spark.sparkContext.parallelize(starts, len(starts)).map(total))
     return np.asarray(np.sum(totals, axis=0) / vocabulary_size, np.float32)
 
 

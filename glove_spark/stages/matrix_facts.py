@@ -1,4 +1,4 @@
-"""The facts of the co-occurrence matrix: collect them from tasks, and check them."""
+"""Collect the facts of the co-occurrence matrix from tasks, and check them."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from glove_spark.settings.stages import CooccurrenceSettings
 
 
 class Tally(NamedTuple):
-    """What a task saw: tokens, tokens that have an id, and the pairs at every distance."""
+    """Counts of a task: tokens, tokens that have an id, and pairs at every distance."""
 
     tokens: int
     tokens_in_vocabulary: int
@@ -36,7 +36,7 @@ class Tally(NamedTuple):
 
 
 class BlockFacts(NamedTuple):
-    """What the driver learns of a block of rows that was written."""
+    """The description of a written block of rows, for the driver."""
 
     block: int
     nnz: int
@@ -49,7 +49,7 @@ class BlockFacts(NamedTuple):
 
 
 def block_facts(block: int, run: Run, first_row: int, tally: Tally) -> BlockFacts:
-    """Describe a block of rows; ``run`` holds its counts."""
+    """Describe a block of rows; ``run`` contains its counts."""
     if not run.nnz:
         return BlockFacts(block, 0, 0, 0, 0, 0, (0, 0), tally)
     rows = run.rows + first_row
@@ -68,7 +68,7 @@ def block_facts(block: int, run: Run, first_row: int, tally: Tally) -> BlockFact
 
 
 def exact_sum(units: NDArray[Any]) -> int:
-    """Sum without overflow: the halves of every number apart."""
+    """Sum without overflow, by adding the halves of the numbers separately."""
     wide = units.astype(np.int64, copy=False)
     return (int((wide >> 32).sum()) << 32) + int((wide & 0xFFFFFFFF).sum())
 
@@ -79,14 +79,14 @@ def matrix_facts(
     weights: Weights,
     vocabulary_size: int,
 ) -> dict[str, Any]:
-    """Gather the facts of the manifest, checking the sum of the matrix against the pairs.
+    """Return the facts for the manifest, and compare the sum of the matrix with the pairs.
 
     Raises
     ------
     InputError
-        If no two words of the vocabulary occur together.
+        If no two words of the vocabulary co-occur.
     DatasetError
-        If counts were lost or doubled on the way.
+        If counts were lost or counted twice.
     """
     sides = 2 if settings.symmetric else 1
     tally = written[0].tally
@@ -121,7 +121,7 @@ def matrix_facts(
         "pairs": int(tally.pairs.sum()),
         "unit": weights.unit,
         "weights_exact": weights.exact,
-        # JSON readers may hold numbers as doubles, which would round this one
+        # JSON readers may store numbers as doubles, which would round this one
         "sum_of_units": str(units),
         "sum_of_counts": units / weights.unit,
         "largest_count": largest.largest / weights.unit,

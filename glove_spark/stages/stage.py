@@ -10,6 +10,7 @@ from typing import Any
 from pyspark.sql import SparkSession
 
 from glove_spark.settings.option import Settings
+from glove_spark.spark.collecting import collected
 from glove_spark.spark.failures import task_errors
 from glove_spark.spark.progress import StageProgress, shown_progress
 from glove_spark.spark.session import cores, describe
@@ -28,23 +29,23 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Job:
-    """What a stage's function is given.
+    """The argument of the function of a stage.
 
     Attributes
     ----------
     spark
         The session.
     settings
-        The stage's own settings.
+        The settings of the stage.
     inputs
         The published datasets that it reads, by name.
     output
         The folder (or file) to write; it does not exist yet, unless the stage
         can resume.
     progress
-        Where a stage says how far it is, if it knows more than Spark's tasks tell.
+        Receives the progress of stages that know more than Spark's tasks show.
     hasher
-        What finds the checksums of files.
+        Computes the checksums of files.
     """
 
     spark: SparkSession
@@ -58,24 +59,24 @@ class Job:
 
 @dataclass(frozen=True)
 class Stage:
-    """One dataset and how it is made.
+    """A dataset and how it is made.
 
     Attributes
     ----------
     dataset
-        Name of what it makes, in the output folder.
+        The name of the dataset in the output folder.
     command
         The stage's name on the command line and in `config.SETTINGS`.
     format_version
         Version of the dataset's layout.
     inputs
-        Names of the datasets it reads.
+        Names of the datasets that it reads.
     build
         Writes `Job.output` and returns the facts for the manifest.
     external_inputs
-        Fingerprints of what it reads from outside the output folder, by name.
+        Fingerprints of external inputs, by name.
     resumable
-        Whether unfinished work of the same recipe is handed to ``build``.
+        Whether ``build`` continues unfinished work of the same recipe.
     """
 
     dataset: str
@@ -106,22 +107,22 @@ def run_stage(
     root
         The output folder.
     inputs_root
-        Where to find the inputs that ``root`` does not hold.
+        The folder of inputs that are not in ``root``.
     overwrite
-        Redo a dataset that another recipe made or that is damaged, instead of
-        refusing.
+        Replace a dataset that has another recipe or is damaged, instead of
+        raising an error.
     verify
-        Compare the checksums of what is there; without, sizes only.
+        Compare the checksums of existing datasets; if False, only sizes.
     known
         Datasets that this run made or verified before, by name, which are not
         verified again; this one is added.
     lock
-        The lock of ``root``, without which nothing is published.
+        The lock of ``root``; if it is lost, nothing is published.
 
     Raises
     ------
     DatasetError
-        If the dataset was made by another recipe or is damaged and
+        If the dataset has another recipe or is damaged and
         ``overwrite`` is not set; if an input is damaged, or inputs do not
         belong together.
     InputError
@@ -164,15 +165,15 @@ def run_stage(
             lock=lock,
             timings=timings,
         )
-    # what was skipped may be known from a stage before
+    # an earlier stage may have verified a skipped dataset
     known[stage.dataset] = dataset
     return dataset
 
 
 def hasher_of(spark: SparkSession | None, command: str) -> Hasher:
-    """Return what finds the checksums of files: threads, or the cluster's tasks.
+    """Return a function that computes the checksums of files, in threads or in tasks.
 
-    Where the master is local, threads do it without the cost of a job.
+    With a local master, threads avoid the cost of a job.
     """
     if spark is None or str(spark.sparkContext.master).startswith("local"):
         return file_states
@@ -182,7 +183,7 @@ def hasher_of(spark: SparkSession | None, command: str) -> Hasher:
             return []
         describe(spark, f"{command}: checksums of {len(files):,} files")
         slices = min(len(files), cores(spark))
-        return spark.sparkContext.parallelize(files, slices).map(file_state).collect()
+        return collected(spark.sparkContext.parallelize(files, slices).map(file_state))
 
     return in_tasks
 

@@ -12,13 +12,14 @@ from glove_spark.corpus.python_source import write_parquet
 from glove_spark.store.location import Location
 
 ROW_GROUP_BYTES = 8 << 20
-"""Of the tokens files, before compression: some 4M tokens, the unit that later tasks read."""
+"""Bytes of a row group of the tokens files, before compression: about 4M tokens, which one task
+reads."""
 
 COMPRESSION = "zstd"
 
 
 def write_tokens(rows: DataFrame, output: Location) -> None:
-    """Write the column ``tokens`` of the rows that have any."""
+    """Write the column ``tokens`` of all rows that are not empty."""
     filled = rows.where(F.size("tokens") > 0).select("tokens")
     if output.is_in_object_store:
         write_parquet(filled, output, row_group_bytes=ROW_GROUP_BYTES, compression=COMPRESSION)
@@ -26,9 +27,9 @@ def write_tokens(rows: DataFrame, output: Location) -> None:
     (
         filled.write.option("compression", COMPRESSION)
         .option("parquet.block.size", ROW_GROUP_BYTES)
-        # the default of 1 MB is left behind within 2M tokens; words would be stored out in full
+        # 2M tokens exceed the default of 1 MB; then words would be stored without a dictionary
         .option("parquet.dictionary.page.size", ROW_GROUP_BYTES)
-        # rows may be large: look at the sizes long before the default of every 100th
+        # rows may be large, so check the size more often than every 100th row, the default
         .option("parquet.block.size.row.check.min", 4)
         .option("parquet.page.size.row.check.min", 4)
         .parquet(output.uri)
@@ -36,7 +37,7 @@ def write_tokens(rows: DataFrame, output: Location) -> None:
 
 
 def sample_tokens(output: Location, number: int) -> list[str]:
-    """Read about the first tokens of the first file."""
+    """Read approximately the first tokens of the first file."""
     files = [info for info in output.walk() if info.base_name.endswith(".parquet")]
     for info in files:
         with output.found(info).open_input() as source:

@@ -1,7 +1,7 @@
 """Tokenize: read the corpus and write one row of tokens per document.
 
-The JVM reads, repairs, folds and splits; one pass writes the rows and counts what happened to
-every document and token.
+The JVM reads, repairs, lower-cases and splits text. One pass writes the rows and counts what
+happened to every document and token.
 """
 
 from __future__ import annotations
@@ -42,25 +42,25 @@ from glove_spark.store.manifest import fingerprint
 log = logging.getLogger(__name__)
 
 LONGEST_ROW = 4_000_000
-"""Characters of a document in one row. A longer document is cut at white space into several rows,
-so that a file without line ends cannot exhaust the memory; no window crosses a cut."""
+"""Characters of a document per row. A longer document is split at white space into several rows, so
+that a file without line ends does not exhaust the memory. No window crosses a split."""
 
 OPEN_COST_BYTES = 256 << 10
-"""What opening a file costs, in bytes that could be read meanwhile; Spark's 4 MB is for slow
-stores."""
+"""The cost of opening a file, as the number of bytes that could be read in that time; Spark's 4 MB
+are for slow stores."""
 
 LONG_TOKEN_BYTES = 20
-"""Bytes of text per token above which its script is looked at; English has some 6."""
+"""Bytes of text per token above which the script is checked; English has about 6."""
 
 SAMPLED_TOKENS = 2_000
 
 CUT_SEARCH = 10_000
-"""Characters after a cut in which white space is looked for; without any, a word is cut."""
+"""Characters after a split in which white space is searched; if there is none, a word is split."""
 
 
 def build_tokens(job: Job) -> Mapping[str, Any]:
     """Write the tokens of the corpus to `Job.output`."""
-    # many small files: not a task for the listing of each, nor a task for each few of them
+    # with many small files, neither the listing nor the reading should use a task per few files
     with sql_settings(
         job.spark,
         spark__sql__sources__parallelPartitionDiscovery__parallelism=str(4 * cores(job.spark)),
@@ -75,7 +75,7 @@ def _build_tokens(job: Job) -> Mapping[str, Any]:
         _load_case_mapping(job.spark)
     tokenize = make_tokenizer(job.spark, settings.tokenizer)
     files, skipped = find_files(settings)
-    # before the documents: a reader of tables looks at their columns by a job
+    # before the documents, because a reader of tables runs a job to read their columns
     describe(job.spark, f"tokenize: {len(files):,} files")
     documents = read_documents(job.spark, files, settings)
     counted = Observation("tokens")
@@ -96,7 +96,7 @@ def _build_tokens(job: Job) -> Mapping[str, Any]:
 
 
 def cut_and_tokenize(documents: DataFrame, settings: TokenizeSettings, tokenize: Any) -> DataFrame:
-    """Make rows of tokens, with a column for every number that `_totals` adds up."""
+    """Make rows of tokens, with a column for every number that `_totals` adds."""
     text = F.coalesce(F.col("text"), F.lit(""))
     rows = documents.select(
         "unparsed",
@@ -109,10 +109,10 @@ def cut_and_tokenize(documents: DataFrame, settings: TokenizeSettings, tokenize:
         "col"
     )
     piece = F.lower("normal") if settings.lowercase else F.col("normal")
-    # a column of its own: a tokenizer that looks at the text twice must not fold it twice
+    # a separate column, so that a tokenizer that reads the text twice does not convert it twice
     rows = rows.select("*", piece.alias("piece"))
     rows = rows.select("*", tokenize(F.col("piece")).alias("found"))
-    # a pass over all tokens, which most tokenizers make superfluous
+    # this reads all tokens; most tokenizers make it unnecessary
     not_empty = F.col("found") if settings.tokenizer in BUILT_IN else F.array_remove("found", "")
     rows = rows.select("*", not_empty.alias("tokens"))
     rows = rows.select(
@@ -138,14 +138,14 @@ def cut_and_tokenize(documents: DataFrame, settings: TokenizeSettings, tokenize:
 
 
 def _load_case_mapping(spark: SparkSession) -> None:
-    """Load the class that folds case, while the driver plans.
+    """Load the class that converts case while the driver plans the query.
 
-    It looks at every code point as it is loaded, for a second in which the tasks would wait.
+    Loading it takes a second, because it examines every code point, and tasks would wait for it.
     """
     jvm: Any = spark.sparkContext._jvm
 
     def load() -> None:
-        # a Spark without that class folds case by another one
+        # a Spark without that class converts case with another one
         with suppress(Py4JError, PySparkException, ConnectionError):
             jvm.java.lang.Class.forName(
                 "org.apache.spark.sql.catalyst.util.CollationAwareUTF8String"
@@ -160,7 +160,7 @@ def _pieces(column: str) -> Column:
     length = F.char_length(text)
 
     def edge(number: Column) -> Column:
-        """Where piece ``number`` begins: at the first white space from its share on."""
+        """Return where piece ``number`` begins: after the first white space from its share on."""
         at = number * LONGEST_ROW
         rest_of_word = F.regexp_extract(
             F.substring(text, at + 1, F.lit(CUT_SEARCH)), r"^[^\s]*+", 0
@@ -175,7 +175,7 @@ def _pieces(column: str) -> Column:
     pieces = F.transform(
         numbers, lambda number: F.substring(text, edge(number) + 1, edge(number + 1) - edge(number))
     )
-    # the number of bytes is known without looking at them, and is never less than the characters
+    # the number of bytes is known without reading them, and is at least that of characters
     return F.when(F.octet_length(text) > LONGEST_ROW, pieces).otherwise(F.array(text))
 
 
@@ -210,12 +210,12 @@ def _totals() -> list[Column]:
 
 
 def _check(facts: Mapping[str, int]) -> None:
-    """Check that every document and piece of one is accounted for.
+    """Check that every document and piece of a document is counted.
 
     Raises
     ------
     DatasetError
-        If not: a defect, or hardware that fails.
+        If not, because of a bug or failing hardware.
     """
     read = facts["documents_read"] + facts["further_pieces"]
     kinds = ("documents", "documents_empty", "documents_unparsed", "documents_without_text")
@@ -228,7 +228,7 @@ def _check(facts: Mapping[str, int]) -> None:
 
 
 def _worst_files(documents: DataFrame) -> str:
-    """Name the files with the most bytes that are not UTF-8; reads the corpus once more."""
+    """Return the files with the most bytes that are not UTF-8; this reads the corpus once more."""
     describe(documents.sparkSession, "tokenize: the files that are not UTF-8")
     found = (
         documents.select(F.input_file_name().alias("file"), "repaired")
@@ -244,7 +244,7 @@ def _worst_files(documents: DataFrame) -> str:
 
 
 def _warn_of_no_blanks(output: Location, text_bytes: int, tokens: int) -> None:
-    """Warn of text that is written without blanks between words, and was not segmented."""
+    """Warn of text without spaces between words that was not segmented."""
     if text_bytes < LONG_TOKEN_BYTES * tokens:
         return
     sample = "".join(sample_tokens(output, SAMPLED_TOKENS))
@@ -261,7 +261,7 @@ def _warn_of_no_blanks(output: Location, text_bytes: int, tokens: int) -> None:
 
 
 def _report(facts: Mapping[str, int], settings: TokenizeSettings, worst: str) -> None:
-    """Warn of what was repaired or skipped; refuse a corpus without a token."""
+    """Warn of what was repaired or skipped; raise an error if the corpus has no token."""
     for name, text in (
         ("documents_unparsed", "lines skipped, which are not JSON objects"),
         ("documents_without_text", f"records skipped, which have no {settings.text_column}"),

@@ -1,7 +1,7 @@
 """Train: run epochs of rounds over the cells, and write a checkpoint after each epoch.
 
-An epoch starts from the files of the one before, so a run that ended in the
-middle resumes at the last whole epoch and ends with the same bytes.
+An epoch starts from the files of the previous one, so an interrupted run resumes after the last
+complete epoch and ends with the same bytes.
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ log = logging.getLogger(__name__)
 
 
 def build_model(job: Job) -> Mapping[str, Any]:
-    """Train on `Job.inputs` ``blocks``; `Job.output` may hold a run to resume."""
+    """Train on `Job.inputs` ``blocks``; `Job.output` may contain a run to resume."""
     settings: TrainSettings = job.settings
     blocks, vocabulary = job.inputs["blocks"], Vocabulary.read(job.inputs["vocabulary"].location)
     grid = BlockGrid(len(vocabulary), int(blocks.facts["num_blocks"]))
@@ -115,7 +115,7 @@ def build_model(job: Job) -> Mapping[str, Any]:
             near,
             history,
             epoch,
-            # the margins were measured of cells that were checked
+            # the margins were measured on cells that were checked
             check_cells=epoch == first and not objective.needs_margins,
         )
         prune_epochs(model, epoch, settings.keep_epochs)
@@ -130,17 +130,7 @@ def build_model(job: Job) -> Mapping[str, Any]:
             break
     start_folder(model).delete()
     return {
-        "epoch": history[-1].epoch,
-        "cost": history[-1].cost,
-        "unobserved_cost": history[-1].unobserved_cost,
-        "costs": [record.cost for record in history[1:]],
-        "unobserved_costs": [record.unobserved_cost for record in history[1:]],
-        "held_out_costs": [record.held_out_cost for record in history[1:]],
-        "held_out_unobserved_costs": [record.held_out_unobserved_cost for record in history[1:]],
-        "epoch_seconds": [record.seconds for record in history[1:]],
-        "nonzeros_per_second": [
-            round(record.nnz / record.seconds) for record in history[1:] if record.seconds
-        ],
+        **_facts_of(history),
         "stopped_early": stopped,
         "vector_size": settings.vector_size,
         "adagrad": settings.accumulators,
@@ -155,8 +145,26 @@ def build_model(job: Job) -> Mapping[str, Any]:
     }
 
 
+def _facts_of(history: list[EpochRecord]) -> dict[str, Any]:
+    """Return what the manifest says of the epochs; the first record is the state before them."""
+    last, epochs = history[-1], history[1:]
+    return {
+        "epoch": last.epoch,
+        "cost": last.cost,
+        "unobserved_cost": last.unobserved_cost,
+        "costs": [record.cost for record in epochs],
+        "unobserved_costs": [record.unobserved_cost for record in epochs],
+        "held_out_costs": [record.held_out_cost for record in epochs],
+        "held_out_unobserved_costs": [record.held_out_unobserved_cost for record in epochs],
+        "epoch_seconds": [record.seconds for record in epochs],
+        "nonzeros_per_second": [
+            round(record.nnz / record.seconds) for record in epochs if record.seconds
+        ],
+    }
+
+
 def check_settings(settings: TrainSettings, grid: BlockGrid, vocabulary: Vocabulary) -> None:
-    """Check what only the data can tell, before the first job.
+    """Check the settings that depend on the data, before the first job.
 
     Raises
     ------
@@ -188,7 +196,7 @@ def _terms(
     grid: BlockGrid,
     counts: NDArray[np.int64],
 ) -> AllTerms:
-    """Return what the objective knows of every word."""
+    """Return the terms of the objective per word."""
     log_keep = None
     if job.settings.subsample > 0:
         log_keep = log_keep_factors(counts, job.settings.subsample)
@@ -206,7 +214,7 @@ def _terms(
 
 
 def _resume(job: Job, model: Location) -> list[EpochRecord]:
-    """Return the history up to the last whole epoch; empty where there is none."""
+    """Return the history up to the last complete epoch; empty if there is none."""
     history = committed_epochs(model)
     while history and not is_whole(model, history[-1], job.hasher):
         log.warning("train: the checkpoint of epoch %d is damaged and not used", history[-1].epoch)
@@ -216,6 +224,38 @@ def _resume(job: Job, model: Location) -> list[EpochRecord]:
         write_metrics(model, history)
         log.info("train: resumes after epoch %d", history[-1].epoch)
     return history
+
+
+def _plan(
+    job: Job,
+    blocks: Dataset,
+    grid: BlockGrid,
+    terms: Broadcast[AllTerms],
+    near: Broadcast[WarmStart] | None,
+    epoch: int,
+    *,
+    check_cells: bool,
+) -> EpochPlan:
+    """Collect what the tasks of an epoch need."""
+    settings: TrainSettings = job.settings
+    return EpochPlan(
+        epoch=epoch,
+        seed=settings.seed,
+        blocks=blocks.location,
+        symmetric=bool(blocks.facts["symmetric"]),
+        model=job.output,
+        grid=grid,
+        vector_size=settings.vector_size,
+        update=StepSettings(
+            learning_rate=learning_rate_of(settings, epoch),
+            damping=settings.damping,
+            objective=objective_of(settings),
+            adagrad=settings.accumulators,  # type: ignore[arg-type]
+        ),
+        terms=terms,
+        check_cells=check_cells,
+        near=near,
+    )
 
 
 def _train_epoch(
@@ -230,25 +270,7 @@ def _train_epoch(
     check_cells: bool,
 ) -> EpochRecord:
     settings: TrainSettings = job.settings
-    rate = learning_rate_of(settings, epoch)
-    plan = EpochPlan(
-        epoch=epoch,
-        seed=settings.seed,
-        blocks=blocks.location,
-        symmetric=bool(blocks.facts["symmetric"]),
-        model=job.output,
-        grid=grid,
-        vector_size=settings.vector_size,
-        update=StepSettings(
-            learning_rate=rate,
-            damping=settings.damping,
-            objective=objective_of(settings),
-            adagrad=settings.accumulators,  # type: ignore[arg-type]
-        ),
-        terms=terms,
-        check_cells=check_cells,
-        near=near,
-    )
+    plan = _plan(job, blocks, grid, terms, near, epoch, check_cells=check_cells)
     plan.folder.make_folder()
     placement: Placement = placement_of(job.output, epoch - 1, grid.num_blocks)
     started = time.perf_counter()
@@ -274,7 +296,7 @@ def _train_epoch(
         epoch=epoch,
         cost=math.fsum(loss.cost_sum for loss in losses) / max(nnz, 1),
         nnz=nnz,
-        learning_rate=rate,
+        learning_rate=plan.update.learning_rate,
         seconds=time.perf_counter() - started,
         unobserved_cost=math.fsum(loss.unobserved_sum for loss in losses) / max(nnz, 1)
         if settings.unobserved > 0
@@ -295,7 +317,7 @@ def _train_epoch(
 def _held_out_cost(
     job: Job, blocks: Dataset, plan: EpochPlan, placement: Placement
 ) -> HeldOutCost | None:
-    """Measure the held-out nonzeros; None where the blocks were made without."""
+    """Return the cost of the held-out nonzeros; None if the blocks have none."""
     nnz = int(blocks.facts["held_out_nnz"])
     if not nnz:
         return None

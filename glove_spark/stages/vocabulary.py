@@ -1,8 +1,8 @@
 """Vocabulary: count the words and choose those that get a vector.
 
-Tasks count the dictionary codes of their row groups, so a Python object exists for a distinct
-word of a task, never for a token. Counts are shuffled by a hash of the word, added up, and what
-`min_count` leaves comes to the driver, where the other rules are applied.
+Tasks count the dictionary codes of their row groups, so there is one Python object per distinct
+word of a task, and not per token. Counts are shuffled by a hash of the word and added. The words
+with at least `min_count` occurrences are sent to the driver, which applies the other rules.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from glove_spark.datasets.tokens import TokenSlice, plan_slices, read_slice
 from glove_spark.datasets.vocabulary import UNKNOWN, Vocabulary
 from glove_spark.errors import ConfigurationError, InputError
 from glove_spark.settings.stages import VocabularySettings
+from glove_spark.spark.collecting import collected
 from glove_spark.spark.session import cores, describe
 from glove_spark.stages.stage import Job, Stage
 from glove_spark.store.format_versions import FORMAT_VERSIONS
@@ -33,10 +34,10 @@ from glove_spark.store.manifest import Dataset, fingerprint
 log = logging.getLogger(__name__)
 
 TOKENS_PER_TASK = 16_000_000
-"""Bounds a task's table of distinct words."""
+"""Tokens per task; they bound its table of distinct words."""
 
 PENDING_ROWS = 4_000_000
-"""Rows of partial counts that are gathered before they are added up."""
+"""Rows of partial counts that are collected before they are added."""
 
 
 class BucketCounts(NamedTuple):
@@ -45,7 +46,7 @@ class BucketCounts(NamedTuple):
     Attributes
     ----------
     kept
-        Words and counts of at least ``min_count``, and ``<unk>``, as an Arrow IPC stream.
+        Words with counts of at least ``min_count``, and ``<unk>``, as an Arrow IPC stream.
     distinct, tokens
         Words and tokens of the whole bucket.
     """
@@ -55,7 +56,7 @@ class BucketCounts(NamedTuple):
     tokens: int
 
     def table(self) -> pa.Table:
-        """Return the words that were kept, as columns of `WORD_COUNTS`."""
+        """Return the kept words, as columns of `WORD_COUNTS`."""
         return _from_bytes(self.kept)
 
 
@@ -79,17 +80,16 @@ def build_vocabulary(job: Job) -> Mapping[str, Any]:
 
 
 def count_all_words(spark: SparkSession, tokens: Dataset, min_count: int) -> list[BucketCounts]:
-    """Count the words of a dataset of tokens, and bring those of ``min_count`` to the driver."""
+    """Count the words of a dataset of tokens; return those with at least ``min_count``."""
     at_once = cores(spark)
     tasks = plan_slices(tokens, tasks_at_once=at_once, tokens_per_task=TOKENS_PER_TASK)
     num_buckets = max(at_once, len(tasks) // 4)
     describe(spark, f"vocabulary: count the words of {int(tokens.facts['tokens']):,} tokens")
-    return (
+    return collected(
         spark.sparkContext.parallelize(tasks, len(tasks))
         .flatMap(lambda slices: count_words(slices, num_buckets))
         .partitionBy(num_buckets, int)
         .mapPartitions(lambda pairs: add_up(pairs, min_count))
-        .collect()
     )
 
 
@@ -121,7 +121,7 @@ def count_words(slices: Iterable[TokenSlice], num_buckets: int) -> Iterator[tupl
 
 
 def add_up(pairs: Iterable[tuple[int, bytes]], min_count: int) -> Iterator[BucketCounts]:
-    """Add up the partial counts of one bucket and drop the words below ``min_count``."""
+    """Add the partial counts of one bucket and drop the words below ``min_count``."""
     pending: list[pa.Table] = []
     for _, content in pairs:
         pending = _collapse([*pending, _from_bytes(content)], PENDING_ROWS)
@@ -140,12 +140,12 @@ def choose_words(
     distinct: int,
     tokens: int,
 ) -> tuple[Vocabulary, dict[str, Any]]:
-    """Apply the rules in their order: min_count, stop words, most frequent, size.
+    """Apply the rules in order: min_count, stop words, most frequent words, size.
 
     Parameters
     ----------
     counted
-        Words and counts of at least ``min_count``, and ``<unk>`` if the corpus holds it.
+        Words with counts of at least ``min_count``, and ``<unk>`` if the corpus contains it.
     distinct, tokens
         Words and tokens of the whole corpus.
 
@@ -158,8 +158,8 @@ def choose_words(
     Raises
     ------
     ConfigurationError
-        If the corpus holds ``<unk>`` and the settings do not say what it is, or if fewer than
-        two words are left.
+        If the corpus contains ``<unk>`` and the setting ``unk`` is not given, or if fewer than two
+        words remain.
     """
     table = counted.sort_by([("count", "descending"), ("word", "ascending")])
     words: list[str] = table.column("word").to_pylist()
@@ -190,7 +190,7 @@ def choose_words(
     beyond = remaining[settings.max_vocabulary :] if settings.max_vocabulary else remaining[:0]
     dropped["max_vocabulary"] = int(counts[beyond].sum())
     remaining = remaining[: len(remaining) - len(beyond)]
-    # rare words never came to the driver: their tokens are what is left of the total
+    # rare words are not sent to the driver: their tokens are the rest of the total
     dropped["min_count"] = tokens - int(counts.sum())
     _check_size(len(remaining), distinct, settings)
     chosen, chosen_counts = [words[number] for number in remaining], counts[remaining]
@@ -219,7 +219,7 @@ def choose_words(
 def _with_unknown(
     words: list[str], counts: NDArray[np.int64], count: int
 ) -> tuple[list[str], NDArray[np.int64]]:
-    """Insert ``<unk>`` where its count ranks it."""
+    """Insert ``<unk>`` at the rank of its count."""
     place = sum(
         1
         for word, other in zip(words, counts, strict=True)
@@ -270,12 +270,12 @@ def read_stop_words(path: str | None) -> frozenset[str]:
 
 
 def as_tokens(words: frozenset[str], settings: Mapping[str, Any]) -> frozenset[str]:
-    """Write stop words as the tokenizer wrote the corpus: in its case and normal form.
+    """Convert stop words to the case and normal form of the tokens.
 
     Parameters
     ----------
     settings
-        Those of the stage tokenize; none, of tokens that came from a DataFrame.
+        The settings of the stage tokenize; empty for tokens from a DataFrame.
     """
     form = str(settings.get("normalize", "none"))
     if form != "none":
@@ -292,7 +292,7 @@ def _stop_list_fingerprint(settings: VocabularySettings) -> Mapping[str, str]:
 
 
 def _buckets(words: pa.ChunkedArray, num_buckets: int) -> NDArray[np.int64]:
-    """Hash words to buckets, the same in every process (Python's own hash is salted)."""
+    """Hash words to buckets, equally in every process (Python's own hash is salted)."""
     if num_buckets == 1:
         return np.zeros(len(words), np.int64)
     hashes = (zlib.crc32(word.encode()) for word in words.to_pylist())
@@ -300,7 +300,7 @@ def _buckets(words: pa.ChunkedArray, num_buckets: int) -> NDArray[np.int64]:
 
 
 def _collapse(tables: list[pa.Table], limit: int) -> list[pa.Table]:
-    """Add up once the rows outgrow the limit and twice what the last sum left."""
+    """Add the counts when the rows exceed the limit and twice the size of the last sum."""
     rows = sum(table.num_rows for table in tables)
     if rows > max(limit, 2 * tables[0].num_rows):
         return [_sum(tables)]

@@ -11,7 +11,7 @@ from typing import NamedTuple
 from glove_spark.store.location import Location
 
 _CHUNK = 1 << 20
-"""Bytes read at once: more is not faster, and a thread holds no more."""
+"""Bytes per read: larger reads are not faster, and this bounds the memory of a thread."""
 
 
 class FileState(NamedTuple):
@@ -22,7 +22,7 @@ class FileState(NamedTuple):
 
 
 Hasher = Callable[[Sequence[Location]], list[FileState]]
-"""Something that finds the state of many files: threads of this process, or Spark's tasks."""
+"""A function that finds the state of many files, in threads of this process or in Spark tasks."""
 
 
 def file_state(file: Location) -> FileState:
@@ -31,7 +31,7 @@ def file_state(file: Location) -> FileState:
     Raises
     ------
     FileNotFoundError
-        If it is not there.
+        If the file does not exist.
     """
     digest, size = hashlib.sha256(), 0
     with file.filesystem().open_input_stream(file.path, compression=None) as source:
@@ -42,7 +42,7 @@ def file_state(file: Location) -> FileState:
 
 
 def file_states(files: Sequence[Location]) -> list[FileState]:
-    """Read many files, in threads: hashing does not hold Python's lock."""
+    """Read many files in threads: hashing releases Python's global lock."""
     if len(files) < 2:
         return [file_state(file) for file in files]
     with ThreadPoolExecutor(os.cpu_count()) as threads:

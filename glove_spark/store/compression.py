@@ -1,4 +1,4 @@
-"""Compressed files: how each kind begins, and how it is read."""
+"""Compressed files: their first bytes, and how to read them."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ COMPRESSED = {
     b"\x28\xb5\x2f\xfd": "zstd",
     b"\xfd7zXZ\x00": "xz",
 }
-"""How compressed files begin, and the name of the codec."""
+"""The first bytes of compressed files, and the names of the codecs."""
 
 ENDINGS = (".gz", ".bz2", ".zst", ".xz")
-"""Of their names."""
+"""Endings of the names of compressed files."""
 
 
 def codec_of(head: bytes) -> str | None:
-    """Name the codec of a file that begins so; None where it is not compressed.
+    """Return the codec of a file with these first bytes; None if it is not compressed.
 
     >>> codec_of(b"BZh91AY")
     'bz2'
@@ -32,7 +32,7 @@ def codec_of(head: bytes) -> str | None:
 
 @contextmanager
 def open_bytes(file: Location, codec: str | None, start: int = 0) -> Iterator[IO[bytes]]:
-    """Open a file for reading, decompressed, at a place of an uncompressed one."""
+    """Open a file for reading, decompressed; an uncompressed one at a given position."""
     if codec is None:
         with file.open_input() as raw:
             raw.seek(start)

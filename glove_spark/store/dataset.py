@@ -14,19 +14,19 @@ from glove_spark.store.location import Location
 from glove_spark.store.manifest import SUFFIX, Dataset, Manifest, Recipe, list_files
 
 MARKER = ".glove_spark"
-"""The file that tells an output folder of ours from one that holds something else."""
+"""The file that marks an output folder of glove_spark."""
 
 FOLLOWED = "update"
-"""The maker of datasets that grow batch by batch, which nothing else makes anew."""
+"""The stage of datasets of incremental updates, which no other stage replaces."""
 
 
 def claim_folder(root: Location) -> None:
-    """Make ``root`` an output folder of ours.
+    """Make ``root`` an output folder of glove_spark.
 
     Raises
     ------
     OutputError
-        If it is a file, or a folder that holds something else.
+        If it is a file, or a folder that contains other files.
     """
     marker = root / MARKER
     if marker.exists():
@@ -42,12 +42,12 @@ def claim_folder(root: Location) -> None:
 
 
 def refuse_followed(present: Manifest, target: Location, maker: str) -> None:
-    """Keep batches from being written over by whoever makes a dataset at once.
+    """Prevent a stage that counts everything at once from replacing batches.
 
     Raises
     ------
     DatasetError
-        If the dataset grows batch by batch, and ``maker`` is not the update.
+        If the dataset belongs to incremental updates, and ``maker`` is not the update.
     """
     if present.recipe.stage == FOLLOWED and maker != FOLLOWED:
         raise DatasetError(
@@ -66,9 +66,9 @@ def commit_dataset(
     lineage: Mapping[str, str],
     hasher: Hasher = file_states,
 ) -> Dataset:
-    """Move a whole dataset into place, instead of what is there, and write its manifest."""
+    """Move a complete dataset into place, replace an existing one, and write its manifest."""
     manifest = Manifest(recipe, list_files(unfinished, hasher), facts, timings, lineage)
-    # the old manifest goes first: a crash between these lines leaves no dataset, never a mixed one
+    # the old manifest is deleted first: a crash here leaves no dataset, and never a mixed one
     Manifest.location(target).delete()
     target.delete()
     unfinished.move_to(target)
@@ -77,12 +77,12 @@ def commit_dataset(
 
 
 def manifest_of(location: Location) -> Manifest | None:
-    """Read a dataset's manifest, if it has one of a layout that this version knows.
+    """Read a dataset's manifest, if it has one in a layout that this version knows.
 
     Raises
     ------
     DatasetError
-        If it is no manifest, or of a newer version: what a newer glove_spark made is not touched.
+        If it is not a manifest, or of a newer version: datasets of a newer glove_spark are kept.
     """
     manifest = Manifest.read(location)
     known = FORMAT_VERSIONS.get(location.name)
@@ -95,19 +95,19 @@ def manifest_of(location: Location) -> Manifest | None:
 
 
 def open_dataset(location: Location, *, hasher: Hasher | None = file_states) -> Dataset:
-    """Open a published dataset, checking that it is whole.
+    """Open a published dataset, and check that it is complete.
 
     Parameters
     ----------
     hasher
-        What compares checksums; ``None`` leaves it at the files' sizes.
+        Compares checksums; with ``None`` only sizes are compared.
 
     Raises
     ------
     InputError
         If it has not been made yet.
     DatasetError
-        If it is of another format version, or files are missing or not as they were written.
+        If it has another format version, or files are missing or changed.
     """
     manifest = manifest_of(location)
     if manifest is None:
@@ -131,20 +131,20 @@ def open_dataset(location: Location, *, hasher: Hasher | None = file_states) -> 
 
 
 def name_some(files: list[str], dataset: Location) -> str:
-    """Name the first of some files of a dataset."""
+    """Return the names of the first few of some files of a dataset, for a message."""
     shown = [name or dataset.name for name in files[:3]]
     rest = f" and {len(files) - 3} more" if len(files) > 3 else ""
     return ", ".join(shown) + rest
 
 
 def lineage_of(inputs: Mapping[str, Dataset]) -> dict[str, str]:
-    """Name every dataset that the inputs are or came from, with its fingerprint.
+    """Return the fingerprints of the inputs and of all datasets that they were made from, by name.
 
     Raises
     ------
     DatasetError
-        If two of them came from different ones, such as a vocabulary and a model that was trained
-        with another.
+        If two inputs were made from different datasets, such as a vocabulary and a model that was
+        trained with another vocabulary.
     """
     known: dict[str, tuple[str, str]] = {}
     for name, dataset in inputs.items():

@@ -9,4 +9,4 @@ FORMAT_VERSIONS = {
     "vectors": 1,
     "vectors.txt": 1,
 }
-"""A version goes up when a reader of the older one would fail or be misled."""
+"""A version increases when a reader of the older one would fail or misread the data."""

@@ -1,7 +1,7 @@
 """Files by URI, local or remote, through `pyarrow.fs`.
 
 A `Location` is a file system and a path in it. It is small and picklable, so
-tasks on executors can be told where to read and write.
+it can be sent to tasks on executors.
 """
 
 from __future__ import annotations
@@ -24,21 +24,21 @@ from pyarrow import fs
 from glove_spark.errors import ConfigurationError, InputError, StorageError
 
 OBJECT_STORES = ("s3", "gs", "gcs", "abfs", "abfss")
-"""Schemes whose files come whole or not at all, and cannot be renamed."""
+"""Schemes of object stores, where files appear complete or not at all and cannot be renamed."""
 
 SCHEMES = ("file", "hdfs", "viewfs", *OBJECT_STORES)
 
 S3_ATTEMPTS = 8
-"""Of a request, with pauses that double up to 20 s: a store may be away for half a minute."""
+"""Attempts per request, with pauses that double up to 20 s: half a minute in all."""
 
 REQUESTS_AT_ONCE = 16
-"""Of copies and deletions: on an object store each waits for an answer."""
+"""Copies and deletions at the same time: on an object store each waits for an answer."""
 
 _LARGEST_SERVER_COPY = 5 << 30
-"""Bytes; S3 copies larger objects in parts only, which pyarrow does not do."""
+"""Bytes. S3 copies larger objects only in parts, which pyarrow does not support."""
 
 TEMPORARY = ".tmp"
-"""Ending of what is being written and has not been published."""
+"""Ending of files and folders that have not been published yet."""
 
 
 @dataclass(frozen=True)
@@ -61,13 +61,13 @@ class Location:
         Raises
         ------
         ConfigurationError
-            If the URI's scheme is not known, or it holds a password or key.
+            If the URI's scheme is unknown, or the URI contains a password or key.
         """
         if isinstance(path, Location):
             return path
         text = _with_known_scheme(os.fspath(path))
         if "://" not in text:
-            # the path is kept as it is, not percent-encoded: names may hold spaces and '%'
+            # the path is kept as it is, not percent-encoded: names may contain spaces and '%'
             text = "file://" + os.path.abspath(os.path.expanduser(text))
         scheme, rest = text.split("://", 1)
         authority = rest.split("/", 1)[0]
@@ -78,7 +78,7 @@ class Location:
             )
         user, at, _ = authority.rpartition("@")
         if at and (":" in user or scheme in ("s3", "gs", "gcs")):
-            # it would be shown in logs and manifests; so the message does not repeat it either
+            # logs and manifests would show the key; so the message does not repeat it either
             raise ConfigurationError(
                 f"a {scheme}:// URI must not contain a key or password; give it in the environment "
                 "(AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY) or in the configuration of the store"
@@ -87,17 +87,17 @@ class Location:
 
     @property
     def is_local(self) -> bool:
-        """Whether ordinary file calls and memory maps work on it."""
+        """Whether ordinary file functions and memory maps work on it."""
         return self.uri.startswith("file://")
 
     @property
     def is_in_object_store(self) -> bool:
-        """Whether files come whole or not at all here, and cannot be renamed."""
+        """Whether it is on an object store, where files appear complete and cannot be renamed."""
         return self.uri.split("://", 1)[0] in OBJECT_STORES
 
     @property
     def path(self) -> str:
-        """The path within its file system: what `pyarrow.fs` calls take."""
+        """The path within its file system, for functions of `pyarrow.fs`."""
         scheme, rest = self.uri.split("://", 1)
         authority, slash, inner = rest.partition("/")
         if scheme in ("hdfs", "viewfs"):
@@ -108,51 +108,51 @@ class Location:
 
     @property
     def name(self) -> str:
-        """The last component."""
+        """The last component of the path."""
         return self.uri.rsplit("/", 1)[1]
 
     @property
     def parent(self) -> Location:
-        """The folder that holds it."""
+        """The folder that contains it."""
         return Location(self.uri.rsplit("/", 1)[0])
 
     @property
     def shown(self) -> str:
-        """How people are told of it: a plain path where it is local."""
+        """The name for messages: a plain path if it is local."""
         return self.path if self.is_local else self.uri
 
     def __truediv__(self, name: str) -> Location:
         return Location(f"{self.uri}/{name}")
 
     def filesystem(self, attempts: int = S3_ATTEMPTS) -> fs.FileSystem:
-        """Open the file system that holds it; credentials come from the environment."""
+        """Open its file system; credentials come from the environment."""
         if self.is_local:
             return fs.LocalFileSystem()
         scheme, rest = self.uri.split("://", 1)
         return _remote_filesystem(scheme, rest.split("/", 1)[0], os.getpid(), attempts)
 
     def found(self, info: fs.FileInfo) -> Location:
-        """Return the location of what `walk` found here, or of this itself."""
+        """Return the location of a file that `walk` found here, or of this folder itself."""
         return Location(self.uri + info.path[len(self.path) :])
 
     def for_spark_reader(self) -> str:
-        """Name it as Spark's readers want it: they take patterns, so special characters escape.
+        """Return it for Spark's readers, which take patterns, so special characters are escaped.
 
-        Its writers take the URI as it is: Hadoop takes paths literally, not encoded.
+        Spark's writers take the URI as it is, because Hadoop does not decode paths.
         """
         return re.sub(r"([\\{}\[\]*?])", r"\\\1", self.uri)
 
     def kind(self) -> fs.FileType:
-        """Tell file, directory or not found."""
+        """Return whether it is a file, a directory or not found."""
         with reading(self):
             return self.filesystem().get_file_info(self.path).type
 
     def exists(self) -> bool:
-        """Tell whether a file or folder is there."""
+        """Return whether a file or folder exists."""
         return bool(self.kind() != fs.FileType.NotFound)
 
     def walk(self, *, recursive: bool = True) -> list[fs.FileInfo]:
-        """List what is inside, by path; paths are relative to this folder."""
+        """List the files and folders inside by path, relative to this folder."""
         selector = fs.FileSelector(self.path, recursive=recursive, allow_not_found=True)
         with reading(self):
             found = self.filesystem().get_file_info(selector)
@@ -165,12 +165,12 @@ class Location:
         return self
 
     def discard(self) -> None:
-        """Remove it if that can be done at once: an error that is on its way does not wait."""
+        """Remove it if that is possible without waiting, because an error is being raised."""
         with suppress(OSError):
             self.delete(attempts=1)
 
     def delete(self, attempts: int = S3_ATTEMPTS) -> None:
-        """Remove a file or a whole folder; nothing happens where there is none."""
+        """Remove a file or a whole folder, if it exists."""
         with writing(self):
             system = self.filesystem(attempts)
             kind = system.get_file_info(self.path).type
@@ -180,15 +180,15 @@ class Location:
                 system.delete_file(self.path)
 
     def temporary_sibling(self) -> Location:
-        """Name a hidden, unique neighbour to write to before publishing."""
+        """Return a hidden, unique name in the same folder, for writing before publishing."""
         return self.parent / f".{self.name}.{uuid.uuid4().hex[:12]}{TEMPORARY}"
 
     def move_to(self, target: Location) -> None:
         """Move this file or folder to ``target``, which must not exist as a folder.
 
         On a disk this is one atomic rename. An object store has no rename: files are copied
-        within the store and deleted when all copies are there; readers are kept off by the
-        manifest, which is written last.
+        within the store, and deleted when all are copied. The manifest is written last, so that no
+        reader uses an incomplete dataset.
         """
         system = self.filesystem()
         with writing(target):
@@ -216,10 +216,10 @@ class Location:
 
     @contextmanager
     def written_whole(self) -> Iterator[Location]:
-        """Give a name to write to, which becomes this one when the block ends well.
+        """Yield a temporary name to write to; it is renamed to this one if the block succeeds.
 
-        Tasks that run twice (retried, speculative) have names of their own, and the
-        later one replaces the earlier one's equal file.
+        Tasks that run twice (retried, speculative) use different temporary names, and the
+        later one replaces the equal file of the earlier one.
         """
         temporary = self.temporary_sibling()
         try:
@@ -241,16 +241,16 @@ class Location:
             raise InputError(f"{self.shown} does not exist; check the path") from None
 
     def write_bytes(self, content: bytes) -> None:
-        """Write a whole small file so that readers see the old or the new one."""
+        """Write a small file so that readers see either the old content or the new one."""
         with self.written_whole() as temporary, temporary.open_output() as sink:
             sink.write(content)
 
     def write_json(self, content: Any) -> None:
-        """Write JSON, indented and in the order given."""
+        """Write JSON, indented, with members in the given order."""
         self.write_bytes((json.dumps(content, indent=2, ensure_ascii=False) + "\n").encode())
 
     def open_input(self) -> pa.NativeFile:
-        """Open for random access: memory-mapped where the file system is local."""
+        """Open for random access; memory-mapped if the file system is local."""
         with reading(self):
             if self.is_local:
                 return pa.memory_map(self.path, "r")
@@ -258,7 +258,7 @@ class Location:
 
     @contextmanager
     def open_output(self) -> Iterator[pa.NativeFile]:
-        """Open for writing, translating a full disk into `StorageError`."""
+        """Open for writing; a full disk raises `StorageError`."""
         with (
             writing(self),
             self.filesystem().open_output_stream(self.path, compression=None) as sink,
@@ -267,19 +267,19 @@ class Location:
 
 
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+):/+")
-"""One letter is a drive of Windows, or a strange name of a folder."""
+"""A scheme has at least two letters: a single one is a drive of Windows or a folder's name."""
 
 
 def _with_known_scheme(text: str) -> str:
-    """Write a URI as we know it: ``scheme:/path`` and ``scheme://path`` are one family.
+    """Return a URI in one spelling: ``scheme:/path`` and ``scheme://path`` mean the same.
 
-    Hadoop's ``s3a`` and ``s3n`` are ``s3``; files of this machine and of Databricks, which mounts
-    ``dbfs:/`` at ``/dbfs``, are paths.
+    Hadoop's ``s3a`` and ``s3n`` become ``s3``. Files of this machine become paths, and so do those
+    of Databricks, which mounts ``dbfs:/`` at ``/dbfs``.
 
     Raises
     ------
     ConfigurationError
-        If it is not certain what is meant.
+        If the meaning is not certain.
     """
     found = _SCHEME.match(text)
     if found is None:
@@ -320,7 +320,7 @@ def delete_files(files: Sequence[Location]) -> None:
 
 @contextmanager
 def reading(source: Location) -> Iterator[None]:
-    """Turn read errors into `StorageError`; a missing file stays a `FileNotFoundError`."""
+    """Convert read errors to `StorageError`, but not `FileNotFoundError`."""
     try:
         yield
     except (FileNotFoundError, StorageError):
@@ -336,7 +336,7 @@ def reading(source: Location) -> Iterator[None]:
 
 @contextmanager
 def writing(target: Location) -> Iterator[None]:
-    """Turn write errors of the operating system into `StorageError`."""
+    """Convert write errors of the operating system to `StorageError`."""
     try:
         yield
     except StorageError:
@@ -353,10 +353,10 @@ def writing(target: Location) -> Iterator[None]:
 
 @lru_cache(maxsize=16)
 def _remote_filesystem(scheme: str, authority: str, process: int, attempts: int) -> fs.FileSystem:
-    """Open a file system, once a process: a connection does not survive a fork."""
+    """Open a file system once per process: a connection cannot be used after a fork."""
     if scheme != "s3":
         return fs.FileSystem.from_uri(f"{scheme}://{authority}/")[0]
-    # the region of a bucket is looked up, but not where another server stands in for Amazon's
+    # the region of a bucket is looked up, but not if the server is not Amazon's
     region = os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION")
     endpoint = os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL")
     with writing(Location(f"s3://{authority}")):

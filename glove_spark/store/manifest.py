@@ -2,7 +2,7 @@
 
 A dataset ``DIR/name`` is published by moving its files into place and then
 writing ``DIR/name.manifest.json``. The manifest is the commit point: without it
-there is no dataset, whatever files lie there. See docs/FORMATS.md.
+there is no dataset, even if there are files. See docs/FORMATS.md.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from glove_spark.store.location import TEMPORARY, Location
 SUFFIX = ".manifest.json"
 
 MANIFEST_VERSION = 2
-"""Of the manifest itself; 1 knew sizes and no checksums."""
+"""The version of the manifest's own layout; version 1 had sizes but no checksums."""
 
 
 def fingerprint(content: Any) -> str:
@@ -36,9 +36,9 @@ def fingerprint(content: Any) -> str:
 
 
 def software_versions() -> dict[str, str]:
-    """Name the versions of what made a dataset."""
+    """Return the versions of the packages that make a dataset, by name."""
     packages = {name: version(name) for name in ("pyspark", "numpy", "scipy", "pyarrow")}
-    # executors may run us from a zip file, where no package metadata is installed
+    # executors may run the package from a zip file, without package metadata
     return {"glove_spark": __version__, **packages, "python": platform.python_version()}
 
 
@@ -65,11 +65,11 @@ class Recipe:
 
     @property
     def fingerprint(self) -> str:
-        """Hash of the recipe; equal recipes make equal datasets."""
+        """The hash of the recipe; equal recipes make equal datasets."""
         return fingerprint(asdict(self))
 
     def differences(self, other: Recipe) -> list[str]:
-        """Say in words how ``other`` (wanted) differs from this (present)."""
+        """Describe how ``other`` (the wanted recipe) differs from this one (the existing)."""
         found = []
         if self.format_version != other.format_version:
             found.append(f"format version {self.format_version} is now {other.format_version}")
@@ -90,21 +90,21 @@ def _shown(value: Any) -> str:
 
 @dataclass(frozen=True)
 class Manifest:
-    """The record beside a published dataset.
+    """The record next to a published dataset.
 
     Attributes
     ----------
     recipe
-        What determined the content.
+        Everything that determined the content.
     files
         State of every file, by its path within the dataset; the empty path
         where the dataset is a single file.
     facts
-        What is known of the content: row counts, sums, shapes.
+        Facts about the content: row counts, sums, shapes.
     timings
         Seconds by name.
     lineage
-        Fingerprint of every dataset that this one came from, directly or not.
+        Fingerprint of every dataset that this one was made from, directly or indirectly.
     software
         Versions that made it.
     created
@@ -123,16 +123,16 @@ class Manifest:
 
     @property
     def fingerprint(self) -> str:
-        """Fingerprint of the recipe, by which later stages name this dataset."""
+        """Fingerprint of the recipe, by which later stages identify this dataset."""
         return self.recipe.fingerprint
 
     @classmethod
     def location(cls, dataset: Location) -> Location:
-        """Where the manifest of ``dataset`` is."""
+        """Return the location of the manifest of ``dataset``."""
         return dataset.parent / (dataset.name + SUFFIX)
 
     def write(self, dataset: Location) -> None:
-        """Write beside ``dataset``: from here on it exists."""
+        """Write it next to ``dataset``, which exists from then on."""
         recipe = asdict(self.recipe)
         content = {
             "manifest_version": MANIFEST_VERSION,
@@ -153,12 +153,12 @@ class Manifest:
 
     @classmethod
     def read(cls, dataset: Location) -> Manifest | None:
-        """Read the manifest of ``dataset``; ``None`` where there is none.
+        """Read the manifest of ``dataset``; ``None`` if there is none.
 
         Raises
         ------
         DatasetError
-            If it is not a manifest of ours, was changed, or is of a version
+            If it is not a manifest of glove_spark, was changed, or has a version
             that this one does not know.
         """
         location = cls.location(dataset)
@@ -192,7 +192,7 @@ class Manifest:
                 inputs=_members(content["inputs"], _text),
             )
             if content["fingerprint"] != recipe.fingerprint:
-                raise ValueError("its fingerprint is not that of its recipe")
+                raise ValueError("its fingerprint does not match its content")
             return cls(
                 recipe=recipe,
                 files=_files(content["files"]),
@@ -209,12 +209,12 @@ class Manifest:
             ) from None
 
     def damaged_files(self, dataset: Location, hasher: Hasher | None = file_states) -> list[str]:
-        """Name the files that are not as they were written.
+        """Return the names of files that are missing or changed.
 
         Parameters
         ----------
         hasher
-            What reads them; ``None`` leaves it at their sizes.
+            Reads the files; with ``None`` only their sizes are compared.
         """
         present = file_sizes(dataset)
         damaged = [name for name, state in self.files.items() if present.get(name) != state.bytes]
@@ -226,12 +226,12 @@ class Manifest:
 
 
 class Facts(dict[str, Any]):
-    """The facts of a manifest: one that is missing is an error of the dataset, not of the code.
+    """The facts of a manifest; a missing fact raises `DatasetError`, not `KeyError`.
 
     Parameters
     ----------
     shown
-        The manifest, for the message.
+        The name of the manifest, for the message.
     """
 
     def __init__(self, content: Mapping[str, Any], shown: str) -> None:
@@ -254,7 +254,7 @@ def _text(value: Any) -> str:
 
 def _whole(value: Any) -> int:
     if not isinstance(value, int) or isinstance(value, bool) or value < 0:
-        raise TypeError(f"{value!r:.40} must be a whole number")
+        raise TypeError(f"{value!r:.40} must be an integer from 0")
     return value
 
 
@@ -276,7 +276,7 @@ def _files(value: Any) -> dict[str, FileState]:
         # an untrusted manifest must not name files outside its dataset
         inside = all(part not in ("", ".", "..") for part in name.split("/"))
         if not (inside or name == "") or "\\" in name or "\0" in name:
-            raise ValueError(f"{name!r} is no path within the dataset")
+            raise ValueError(f"{name!r} is not a path inside the dataset")
     return found
 
 
@@ -286,7 +286,7 @@ def located(dataset: Location, name: str) -> Location:
 
 
 def list_files(dataset: Location, hasher: Hasher = file_states) -> dict[str, FileState]:
-    """Find the state of every file of a dataset, by its path within."""
+    """Return the state of every file of a dataset, by its path in the dataset."""
     names = list(file_sizes(dataset))
     states = hasher([located(dataset, name) for name in names])
     return dict(zip(names, states, strict=True))
@@ -301,7 +301,7 @@ def file_sizes(dataset: Location) -> dict[str, int]:
         info.path[len(dataset.path) + 1 :]: info.size
         for info in dataset.walk()
         if info.type == fs.FileType.File
-        # an attempt of a task that another overtook may still be writing
+        # a slower copy of a task may still be writing
         and not info.base_name.endswith((".crc", TEMPORARY))
         and info.base_name != "_SUCCESS"
     }
@@ -314,9 +314,9 @@ class Dataset:
     Attributes
     ----------
     location, manifest
-        Where it is, and what its manifest says.
+        Its location and its manifest.
     made
-        Whether this process made it just now; False where it was found.
+        Whether this process has just made it; False if it existed before.
     """
 
     location: Location
@@ -330,7 +330,7 @@ class Dataset:
 
     @property
     def facts(self) -> Mapping[str, Any]:
-        """What is known of the content."""
+        """Facts about the content."""
         return self.manifest.facts
 
     def files(self, suffix: str) -> list[Location]:

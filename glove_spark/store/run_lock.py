@@ -1,12 +1,14 @@
 """One run at a time on an output folder, whether it is on a disk or an object store.
 
-Object stores cannot create a file only if it is not there, so every run writes a lock file of its
-own and then looks for others: with none it goes on; with others it takes its own away and refuses.
-Two that start at once both see each other; the one of the later name gives way, the other looks
-again. A run goes on only when it saw no other lock while its own was there, so there are never two.
+Object stores cannot create a file only if it does not exist. So every run writes a lock file with a
+unique name, and then looks for others. If there are none, it continues; otherwise it deletes its
+own and stops with an error. Two runs that start at the same time see each other: the one with the
+later name stops, and the other looks again. A run continues only if it saw no other lock while its
+own existed, so there are never two.
 
-A lock is renewed as long as its run lives. One whose process is gone from this machine is dead at
-once; one of another machine when it has not been renewed for a minute, by the clock of the storage.
+A run renews its lock while it lives. The lock of a process that has ended on this machine is dead
+at once; that of another machine is dead if it was not renewed for a minute, by the clock of the
+storage.
 """
 
 from __future__ import annotations
@@ -33,24 +35,24 @@ log = logging.getLogger(__name__)
 PREFIX, SUFFIX = ".run-", ".lock"
 
 RENEWAL_SECONDS = 10.0
-"""Between two signs of life."""
+"""Time between two renewals."""
 
 DEAD_AFTER_SECONDS = 60.0
-"""A run without a sign of life for so long is dead, or cut off from its folder."""
+"""A run that has not renewed its lock for this time is dead, or cannot reach its folder."""
 
 _GIVE_WAY_SECONDS = 2.0
-"""Time in which one of two that started at once takes its lock away."""
+"""Time in which one of two runs that started at the same time deletes its lock."""
 
 
 class Lock(NamedTuple):
-    """The lock of some run.
+    """The lock of a run.
 
     Attributes
     ----------
     modified
-        When it was renewed, in seconds by the storage's clock.
+        Time of the last renewal, in seconds, by the clock of the storage.
     holder
-        What the run says of itself: see `_holder`.
+        How the run describes itself: see `_holder`.
     """
 
     file: Location
@@ -59,7 +61,7 @@ class Lock(NamedTuple):
 
     @property
     def shown(self) -> str:
-        """Name the run to people."""
+        """The run, described for a message."""
         said = {name: str(self.holder.get(name, "?")) for name in ("host", "pid", "since", "doing")}
         return "process {pid} on {host} since {since} ({doing})".format(**said)
 
@@ -75,7 +77,7 @@ class RunLock:
         self._lost = False
 
     def acquire(self) -> None:
-        """Take the lock, or raise `OutputError` naming the run that has it."""
+        """Acquire the lock, or raise `OutputError` that names the run that holds it."""
         self._file.write_json(self._content)
         others = self._others()
         if others and all(self._file.name < other.file.name for other in others):
@@ -91,18 +93,18 @@ class RunLock:
         threading.Thread(target=self._keep_alive, name="run-lock", daemon=True).start()
 
     def release(self) -> None:
-        """Give the lock back."""
+        """Release the lock."""
         self._ended.set()
-        # a lock that cannot be deleted, as without a network, will count as dead
+        # a lock that cannot be deleted, for example without a network, will expire
         self._file.discard()
 
     def check(self) -> None:
-        """Make sure that the lock is still ours, before something is published.
+        """Check that this run still holds the lock, before it publishes something.
 
         Raises
         ------
         OutputError
-            If another run took this one for dead, as after a machine slept.
+            If another run assumed that this one has died, for example after the machine slept.
         """
         if self._lost or not self._file.exists():
             self._lost = True
@@ -113,17 +115,17 @@ class RunLock:
             )
 
     def _others(self) -> list[Lock]:
-        """Find the living locks of other runs; delete the dead ones."""
+        """Return the valid locks of other runs, and delete the dead ones."""
         locks = _locks(self._root)
         own = next((lock for lock in locks if lock.file == self._file), None)
-        # without its own the storage is odd; then no other is dead
+        # if its own lock is missing, the storage is unreliable, and no other lock counts as dead
         now = own.modified if own else 0.0
         living = []
         for lock in locks:
             if lock is own:
                 continue
             if now - lock.modified > DEAD_AFTER_SECONDS or _has_died(lock.holder):
-                log.info("the lock of a dead run is removed: %s", lock.shown)
+                log.info("removed the lock of a run that has ended: %s", lock.shown)
                 lock.file.delete()
             else:
                 living.append(lock)
@@ -131,7 +133,7 @@ class RunLock:
 
     def _renew(self) -> None:
         if self._file.is_local:
-            # fails where the file is gone: it never comes back beside another run's
+            # fails if the file is gone, so the lock never reappears next to that of another run
             os.utime(self._file.path)
         elif self._file.exists():
             self._file.write_json(self._content)
@@ -146,10 +148,11 @@ class RunLock:
                 self._lost = True
                 return
             except (OSError, GloveSparkError) as error:
-                # the next one may succeed; if none does, the storage is gone for the stages too
+                # the next renewal may succeed; if none does, the stages cannot reach the storage
+                # either
                 log.debug("the lock could not be renewed: %s", error)
             if self._ended.is_set():
-                # released in the meantime: what was just written must not stay
+                # released in the meantime: the file that was just written must not remain
                 self.release()
 
 
@@ -160,7 +163,7 @@ def hold_lock(root: Location, doing: str) -> Iterator[RunLock]:
     Parameters
     ----------
     doing
-        What the run does, for whoever is refused.
+        The command of the run, for the error of another run.
 
     Raises
     ------
@@ -176,7 +179,7 @@ def hold_lock(root: Location, doing: str) -> Iterator[RunLock]:
 
 
 def _holder(doing: str) -> dict[str, Any]:
-    """Say who this process is."""
+    """Describe this process."""
     return {
         "host": socket.gethostname(),
         "machine": _machine(),
@@ -188,14 +191,14 @@ def _holder(doing: str) -> dict[str, Any]:
 
 
 def _locks(root: Location) -> list[Lock]:
-    """Read every lock of a folder; what cannot be read is somebody's all the same."""
+    """Read every lock of a folder; a lock that cannot be read counts too."""
     found = []
     for info in root.walk(recursive=False):
         if not (info.base_name.startswith(PREFIX) and info.base_name.endswith(SUFFIX)):
             continue
         file = root / info.base_name
         content = None
-        # gone in the meantime, or no lock of ours
+        # deleted in the meantime, or not a lock of glove_spark
         with suppress(GloveSparkError, ValueError, OSError):
             content = json.loads(file.read_bytes())
         if isinstance(content, dict) or file.exists():
@@ -205,7 +208,7 @@ def _locks(root: Location) -> list[Lock]:
 
 
 def _has_died(holder: dict[str, Any]) -> bool:
-    """Tell whether a lock's process ran on this machine and is gone."""
+    """Return whether the process of a lock ran on this machine and has ended."""
     machine, pid = _machine(), holder.get("pid")
     if machine is None or holder.get("machine") != machine or not isinstance(pid, int):
         return False
@@ -215,14 +218,14 @@ def _has_died(holder: dict[str, Any]) -> bool:
         return True
     except (OSError, OverflowError):
         return False
-    # the number may have gone to another process since
+    # another process may have the same number now
     return _process_started(pid) != holder.get("process_started")
 
 
 def _machine() -> str | None:
-    """Name what process numbers belong to: a boot of a machine, and its name space of processes.
+    """Identify the boot of the machine and the process namespace in which a process id is valid.
 
-    None where that cannot be told; then only signs of life count.
+    None if they are unknown; then only the time of the last renewal counts.
     """
     if sys.platform == "win32":
         return None
@@ -234,9 +237,9 @@ def _machine() -> str | None:
 
 
 def _process_started(pid: int) -> str | None:
-    """Return when a process started, in the kernel's ticks since the boot."""
+    """Return the start time of a process, in kernel ticks since the boot."""
     try:
-        # the name, in parentheses, may hold blanks; field 22 of all is the 20th after it
+        # the name, in parentheses, may contain spaces; field 22 is the 20th field after it
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19]
     except (OSError, IndexError):
         return None

@@ -10,7 +10,7 @@ MARKUP = {
     b"<mediawiki": "a MediaWiki dump",
     b"<?xml": "an XML file",
 }
-"""How text begins that is mostly tags, in lower case."""
+"""The first characters of text that is mostly tags, in lower case."""
 
 OTHERS = {
     b"PK\x03\x04": "a zip archive; unpack it",
@@ -46,11 +46,11 @@ OTHERS = {
         "a pointer that Git LFS left instead of the file; fetch it with git lfs pull"
     ),
 }
-"""How other files begin, what they are, and what to do with them."""
+"""The first bytes of other files, their format, and the remedy."""
 
 
 def signed_as(head: bytes) -> str | None:
-    """Say what a file is that begins so, and what to do with it; None where it may be text.
+    """Return the format of a file with these first bytes, and the remedy; None if it may be text.
 
     >>> signed_as(b"%PDF-1.7")
     'a PDF document; extract its text'
@@ -60,7 +60,7 @@ def signed_as(head: bytes) -> str | None:
 
 
 def markup_of(head: bytes) -> str | None:
-    """Say what kind of markup begins so; None where it is none.
+    """Return the kind of markup of text with these first bytes; None if it is not markup.
 
     >>> markup_of(b"<!DOCTYPE html>")
     'an HTML page'

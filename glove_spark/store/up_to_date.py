@@ -1,12 +1,12 @@
 """The rule that decides whether a dataset is skipped, refused or made.
 
-    no dataset there              -> make it
-    there, by the same recipe     -> skip, if its files are as they were written
-    there, by another recipe      -> refuse, naming the difference; or make it anew
+    no dataset                         -> make it
+    a dataset with the same recipe     -> skip it, if its files are unchanged
+    a dataset with another recipe      -> an error that names the difference; or make it again
 
-A dataset is made in a hidden folder beside its target, which is moved into place when it is whole.
-The folder's name holds the recipe's fingerprint, so whoever can resume finds its own unfinished
-work and no other's. No Spark here.
+A dataset is made in a hidden folder next to its target, which is moved into place when it is
+complete. The name of the folder contains the fingerprint of the recipe, so a stage that can resume
+finds its own unfinished work. This module does not use Spark.
 """
 
 from __future__ import annotations
@@ -42,36 +42,36 @@ def bring_up_to_date(
     lock: RunLock | None = None,
     timings: dict[str, float] | None = None,
 ) -> Dataset:
-    """Make a dataset, unless it is there already; `Dataset.made` says which.
+    """Make a dataset, unless it exists; `Dataset.made` says whether it was made.
 
     Parameters
     ----------
     target
-        The dataset's place.
+        The location of the dataset.
     recipe
-        What it is made of, and by which settings.
+        Its inputs and settings.
     build
-        Writes the dataset to the hidden place that it is given and returns the manifest's facts.
+        Writes the dataset to the hidden folder that it receives, and returns the facts.
     lineage
-        The fingerprint of every dataset that it comes from, by name.
+        The fingerprints of all datasets that it is made from, by name.
     hasher
-        Finds checksums of files.
+        Computes the checksums of files.
     verify
-        Compare the checksums of an existing dataset; without, its files' sizes only.
+        Compare the checksums of an existing dataset; if False, only the sizes of its files.
     overwrite
-        Replace a dataset that another recipe made or that is damaged, instead of refusing.
+        Replace a dataset that has another recipe or is damaged, instead of raising an error.
     resumable
-        Hand unfinished work of the same recipe to `build`.
+        Give unfinished work of the same recipe to `build`.
     lock
         The lock of the output folder, which must still be held when the dataset is committed.
     timings
-        What `build` measures, in seconds, by name; ``total`` is added. For the manifest.
+        Seconds that `build` measures, by name, for the manifest; ``total`` is added.
 
     Raises
     ------
     DatasetError
-        If there is a dataset by another recipe, or a damaged one, and `overwrite` is not set; or
-        one that grows by batches, which only the update changes.
+        If there is a dataset with another recipe, or a damaged one, and `overwrite` is not set;
+        or a dataset of incremental updates, which only an update may change.
     """
     with stage_of_records(target.name):
         return _brought_up_to_date(
@@ -128,7 +128,7 @@ def _brought_up_to_date(
 def _reasons_to_make(
     target: Location, recipe: Recipe, hasher: Hasher | None
 ) -> list[str] | Manifest:
-    """Say why an existing dataset will not do; return its manifest if it will do."""
+    """Return the manifest of an existing dataset that is up to date; otherwise the reasons."""
     present = manifest_of(target)
     if present is None:
         return []
@@ -143,7 +143,7 @@ def _reasons_to_make(
 
 
 def _delete_strays(output: Location) -> None:
-    """Delete what tasks left that were killed while they wrote."""
+    """Delete temporary files of tasks that were killed while they wrote."""
     if output.kind() == fs.FileType.Directory:
         for info in output.walk():
             if info.base_name.endswith(TEMPORARY):
@@ -151,7 +151,7 @@ def _delete_strays(output: Location) -> None:
 
 
 def _delete_leftovers(target: Location, keep: Location | None) -> None:
-    """Delete unfinished work on the same dataset, by whatever recipe, but that to be kept."""
+    """Delete unfinished work on the same dataset, with any recipe, except that in ``keep``."""
     for info in target.parent.walk(recursive=False):
         leftover = target.parent / info.base_name
         ours = info.base_name.startswith(f".{target.name}.") and leftover.name.endswith(TEMPORARY)

@@ -15,7 +15,7 @@ log = logging.getLogger("glove_spark")
 
 
 def verify_folder(root: Location) -> dict[str, Dataset]:
-    """Verify every dataset of a folder, and that they belong together.
+    """Verify every dataset of a folder, and check that they belong together.
 
     Returns
     -------
@@ -27,7 +27,7 @@ def verify_folder(root: Location) -> dict[str, Dataset]:
     InputError
         If there is no dataset.
     DatasetError
-        If any is damaged, after all have been looked at; or if they do not belong together.
+        If any dataset is damaged, after all were checked; or if they do not belong together.
     """
     found: dict[str, Dataset] = {}
     damaged = []

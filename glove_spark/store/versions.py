@@ -1,11 +1,12 @@
 """Versions of a model, and a pointer to the current one. This module does not use Spark.
 
-    DIR/                    counts, which follow the corpus
-    DIR/versions/NAME/      a model and its vectors: an output folder of its own
-    DIR/current             which version is current
+    DIR/                    counts, which are updated with the corpus
+    DIR/versions/NAME/      a model and its vectors, in a separate output folder
+    DIR/current             the current version
 
-``current`` is a symbolic link on a disk, and elsewhere a file that holds the version's name. Both
-are replaced in one step: a reader finds the old version or the new one, each of them whole.
+``current`` is a symbolic link on a disk, and elsewhere a file with the name of the version. Both
+are replaced in one step, so a reader finds either the old version or the new one, and it is
+complete.
 """
 
 from __future__ import annotations
@@ -31,10 +32,10 @@ CURRENT = "current"
 SCORES_FILE = "scores.json"
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
-"""What a version may be called, as a batch may."""
+"""The rule for names of versions; it is that for batches."""
 
 _LONGEST_POINTER = 200
-"""Bytes of a file that names a version."""
+"""The largest size, in bytes, of a file that names a version."""
 
 
 @dataclass(frozen=True)
@@ -44,15 +45,15 @@ class Judgement:
     Attributes
     ----------
     vectors
-        Fingerprint of the vectors that were judged.
+        Fingerprint of the vectors that were scored.
     questions
-        Fingerprint of what was asked; empty where nothing was.
+        Fingerprint of the questions; empty if there were none.
     scores
         Percent by ``analogies/SET`` and ``similarity/SET``.
     judged
-        When, ISO 8601 in UTC.
+        Time of scoring, ISO 8601 in UTC.
     published
-        When it became current for the first time; None for a version that was refused.
+        Time when it first became current; None for a version that was refused.
     """
 
     vectors: str
@@ -65,7 +66,7 @@ class Judgement:
 
     @classmethod
     def read(cls, version: Location) -> Judgement | None:
-        """Read that of a version; None where there is none that can be read."""
+        """Read the scores of a version; None if they are missing or cannot be read."""
         file = version / SCORES_FILE
         if not file.exists():
             return None
@@ -74,11 +75,11 @@ class Judgement:
             scores = {str(name): float(score) for name, score in dict(found.scores).items()}
             return replace(found, scores=scores)
         except (ValueError, TypeError):
-            # it can be made again
+            # it can be computed again
             return None
 
     def write(self, version: Location) -> None:
-        """Write it into a version."""
+        """Write it to the folder of a version."""
         (version / SCORES_FILE).write_json(asdict(self))
 
 
@@ -88,7 +89,7 @@ def version_folder(root: Location, name: str) -> Location:
     Raises
     ------
     ConfigurationError
-        If that cannot be the name of a folder.
+        If the name is not valid.
     """
     if not NAME.fullmatch(name):
         raise ConfigurationError(
@@ -99,7 +100,7 @@ def version_folder(root: Location, name: str) -> Location:
 
 
 def current_version(root: Location) -> str | None:
-    """Return the name of the version that is current; None where nothing was published.
+    """Return the name of the current version; None if nothing was published.
 
     Raises
     ------
@@ -117,9 +118,9 @@ def current_version(root: Location) -> str | None:
 
 
 def resolved(location: Location) -> Location:
-    """Follow ``DIR/current``, alone or with a dataset after it, to the version that it means now.
+    """Resolve ``DIR/current``, with or without a dataset after it, to the folder of the version.
 
-    A reader that opens several files of a version does this first, so that all are of the same one.
+    A reader that opens several files does this first, so that all are of the same version.
     """
     for pointer, rest in ((location, ()), (location.parent, (location.name,))):
         if pointer.name == CURRENT and (name := _pointed_at(pointer)):
@@ -135,16 +136,16 @@ def make_current(root: Location, name: str) -> None:
         return
     temporary = f"{root.path}/.{CURRENT}.{uuid.uuid4().hex[:12]}{TEMPORARY}"
     with writing(pointer):
-        # what a publication left that ended here; by hand, for `delete` would follow the link
+        # left by a publication that was interrupted here; not by `delete`, which follows the link
         for left in Path(root.path).glob(f".{CURRENT}.*{TEMPORARY}"):
             left.unlink()
-        # relative, so that the folder can be moved or mounted elsewhere
+        # a relative link, so that the folder can be moved or mounted elsewhere
         os.symlink(f"{VERSIONS}/{name}", temporary)
         os.replace(temporary, pointer.path)
 
 
 def made_at(version: Location) -> str:
-    """Return when the vectors of a version were made.
+    """Return the time when the vectors of a version were made.
 
     Raises
     ------
@@ -171,13 +172,13 @@ def vectors_of(version: Location) -> Dataset:
 def prune(root: Location, keep: int) -> list[str]:
     """Delete versions that are no longer wanted, never the current one.
 
-    Of those published the ``keep`` latest stay. One that was refused stays until another is
-    published after it; one that nobody has judged is somebody's work, and stays.
+    The ``keep`` latest published versions stay. A refused version stays until another one is
+    published after it. A version that was never scored is the user's own work, and stays.
 
     Returns
     -------
     list of str
-        What was deleted.
+        The names of the deleted versions.
     """
     current = current_version(root)
     folder = root / VERSIONS
@@ -198,7 +199,8 @@ def prune(root: Location, keep: int) -> list[str]:
     }
     deleted = sorted(set(judged) - kept - {current})
     for name in deleted:
-        # without its manifests it is no output folder any more, wherever a crash ends this
+        # without manifests it is no longer an output folder, even if a crash interrupts the
+        # deletion
         for info in (folder / name).walk(recursive=False):
             if info.base_name.endswith(".manifest.json"):
                 (folder / name / info.base_name).delete()
@@ -207,7 +209,7 @@ def prune(root: Location, keep: int) -> list[str]:
 
 
 def _pointed_at(pointer: Location) -> str | None:
-    """Return the version that a pointer means; None where it is none."""
+    """Return the version that a pointer names; None if it is not a pointer."""
     if pointer.is_local:
         path = Path(pointer.path)
         if path.is_symlink():
@@ -215,7 +217,7 @@ def _pointed_at(pointer: Location) -> str | None:
             return link.removeprefix(f"{VERSIONS}/") if link.startswith(f"{VERSIONS}/") else None
         return None
     info = pointer.filesystem().get_file_info(pointer.path)
-    # a large file of that name is some other file
+    # a large file with that name is not a pointer
     if info.type != fs.FileType.File or info.size > _LONGEST_POINTER:
         return None
     name = pointer.read_bytes().decode("utf-8", "replace").strip()

@@ -1,7 +1,7 @@
 """Checkpoints: the parameters of an epoch, and the record that makes them valid.
 
-``epoch-0003/`` holds the parameters after epoch 3 and ``epoch-0003.json`` says
-what it cost. The record is written last, so an epoch without one never happened.
+``epoch-0003/`` contains the parameters after epoch 3, and ``epoch-0003.json`` its costs. The record
+is written last, so an epoch without a record does not count.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from glove_spark.store.location import TEMPORARY, Location, delete_files
 from glove_spark.store.manifest import list_files
 
 METRICS = "metrics.jsonl"
-"""The file of a model that has a line per epoch."""
+"""The file of a model that has one line per epoch."""
 
 
 @dataclass(frozen=True)
@@ -31,17 +31,16 @@ class EpochRecord:
     cost
         Sum of ``0.5 f r^2`` divided by the nonzeros, each before its update.
     unobserved_cost
-        The term of the pairs that never met, over all pairs, divided by the same nonzeros, so that
-        the two add up; before its steps. None without the term.
+        The term of all pairs, before its steps, divided by the same number of nonzeros, so that the
+        two can be added. None without the term.
     seconds
         Wall time of the epoch.
     held_out_cost
-        The same mean over the nonzeros that were kept out of training, after the epoch; None
-        without any.
+        The same mean over the held-out nonzeros, after the epoch; None if there are none.
     held_out_unobserved_cost
-        The second term's mean over the same nonzeros.
+        The mean of the second term over the same nonzeros.
     time
-        When it ended, ISO 8601 in UTC; empty in records that older versions wrote.
+        The end of the epoch, ISO 8601 in UTC; empty in records of older versions.
     """
 
     epoch: int
@@ -58,12 +57,12 @@ class EpochRecord:
 
     @property
     def objective(self) -> float | None:
-        """Both terms' cost; None where nothing was trained."""
+        """The cost of both terms; None if nothing was trained."""
         return None if self.cost is None else self.cost + (self.unobserved_cost or 0.0)
 
 
 def record_file(model: Location, epoch: int) -> Location:
-    """Name the record of an epoch."""
+    """Return the file of the record of an epoch."""
     return model / f"epoch-{epoch:04d}.json"
 
 
@@ -73,7 +72,7 @@ def commit_epoch(
     placement: Mapping[tuple[str, int], Location],
     hasher: Hasher = file_states,
 ) -> None:
-    """Give the epoch's files their names, delete all others, and write the record."""
+    """Rename the files of the epoch, delete all others, and write the record."""
     folder = epoch_folder(model, record.epoch)
     for (side, block), file in placement.items():
         file.move_to(block_file(model, record.epoch, side, block))
@@ -94,7 +93,7 @@ def committed_epochs(model: Location) -> list[EpochRecord]:
 
 
 def metrics_of(record: EpochRecord) -> dict[str, Any]:
-    """Name what is measured of an epoch."""
+    """Return the measurements of an epoch, by name."""
     return {
         "epoch": record.epoch,
         "cost": record.cost,
@@ -110,20 +109,20 @@ def metrics_of(record: EpochRecord) -> dict[str, Any]:
 
 
 def write_metrics(model: Location, history: Iterable[EpochRecord]) -> None:
-    """Write a line for each trained epoch, instead of what is there: none stands there twice."""
+    """Rewrite the file with one line per trained epoch, so that no epoch appears twice."""
     lines = [json.dumps(metrics_of(record)) + "\n" for record in history if record.epoch > 0]
     (model / METRICS).write_bytes("".join(lines).encode())
 
 
 def is_whole(model: Location, record: EpochRecord, hasher: Hasher = file_states) -> bool:
-    """Tell whether the epoch's files are all there as they were written."""
+    """Return whether the files of an epoch are complete and unchanged."""
     files = json.loads(record_file(model, record.epoch).read_bytes())["files"]
     found = list_files(epoch_folder(model, record.epoch), hasher)
     return bool(files == {name: state._asdict() for name, state in found.items()})
 
 
 def placement_of(model: Location, epoch: int, num_blocks: int) -> dict[tuple[str, int], Location]:
-    """Say where the parameters of a committed epoch are."""
+    """Return the files of the parameters of a committed epoch."""
     return {
         (side, block): block_file(model, epoch, side, block)
         for side in SIDES
@@ -132,7 +131,7 @@ def placement_of(model: Location, epoch: int, num_blocks: int) -> dict[tuple[str
 
 
 def delete_uncommitted(model: Location, last_epoch: int) -> None:
-    """Delete what a run that ended in the middle of an epoch left after ``last_epoch``."""
+    """Delete the files that an interrupted run left after ``last_epoch``."""
     for info in model.walk(recursive=False):
         name = info.base_name
         if name.startswith("epoch-") and int(name[6:10]) > last_epoch:

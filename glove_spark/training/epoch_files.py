@@ -27,10 +27,10 @@ from glove_spark.training.word_terms import AllTerms
 ROWS, COLUMNS = SIDES
 
 Place = tuple[str, int]
-"""A side and one of its blocks."""
+"""A side and the number of a block."""
 
 Placement = dict[Place, Location]
-"""The file that holds each place's parameters now."""
+"""The file with the present parameters of each place."""
 
 
 @dataclass(frozen=True)
@@ -40,17 +40,17 @@ class EpochPlan:
     Attributes
     ----------
     blocks, symmetric
-        The folder of the cells, and whether one file serves a cell and its transpose.
+        The folder of the cells, and whether a cell and its transpose share one file.
     model
-        The folder of the model; this epoch's files go to its folder there.
+        The folder of the model, in which the epoch has a folder.
     update
         The epoch's learning rate and the objective.
     terms
-        What the objective knows of every word.
+        The terms of the objective per word.
     check_cells
-        Whether to look through the cells before they are trained, as in a run's first epoch.
+        Whether to check the indices of the cells before training, as in the first epoch of a run.
     near
-        Whose vectors words are kept near; None where they are not.
+        The vectors that words are kept near; None without ``stay``.
     """
 
     epoch: int
@@ -67,15 +67,15 @@ class EpochPlan:
 
     @property
     def folder(self) -> Location:
-        """Where this epoch's files go."""
+        """The folder of this epoch."""
         return epoch_folder(self.model, self.epoch)
 
     def read(self, file: Location) -> Parameters:
-        """Read a parameter block to work on."""
+        """Read a parameter block to train."""
         return read_parameters(file, self.vector_size, self.update.adagrad)
 
     def read_replica(self, file: Location) -> Replica:
-        """Open a replica, to be looked at."""
+        """Open a replica for reading."""
         return read_replica(file, self.vector_size, self.update.adagrad)
 
     def write(self, parameters: Parameters, side: str, block: int) -> Location:
@@ -85,7 +85,7 @@ class EpochPlan:
         return file
 
     def write_replica(self, replica: Replica, side: str, block: int) -> Location:
-        """Write what a merge is to read under a name that no other attempt uses."""
+        """Write a replica, for the merge, under a name that no other attempt uses."""
         file = block_file(self.model, self.epoch, side, block).temporary_sibling()
         write_replica(replica, file)
         return file
@@ -93,18 +93,18 @@ class EpochPlan:
     def stored_shape(
         self, row_block: int, column_block: int, source: CellFile
     ) -> tuple[int, int] | None:
-        """Return the shape that a cell's file is to be checked for; None once that was done."""
+        """Return the shape for checking the file of a cell; None if it was already checked."""
         if not self.check_cells:
             return None
         shape = self.grid.block_size(row_block), self.grid.block_size(column_block)
         return shape[::-1] if source.transposed else shape
 
     def terms_of(self, side: str, block: int) -> WordTerms:
-        """Return what the objective knows of a block's words on one side."""
+        """Return the terms of the objective for the words of a block on one side."""
         return self.terms.value.of(side, self.grid.global_ids(block))
 
     def trained_terms_of(self, side: str, block: int) -> WordTerms:
-        """Return these and the vectors that the words are kept near."""
+        """Return these terms, and the vectors that the words are kept near."""
         terms = self.terms_of(side, block)
         if self.near is None:
             return terms

@@ -15,16 +15,16 @@ from glove_spark.kernels.training.schedule import (
 from glove_spark.settings.stages import TrainSettings
 
 MOST_STRATIFIED = 64
-"""Blocks, at most, of which schedule=auto makes stratified rounds."""
+"""The largest number of blocks for which schedule=auto chooses stratified rounds."""
 
 REPLICAS = 4
-"""Replicas of a block that a merge is to have: more lose quality."""
+"""Replicas of a block per merge: more of them lose quality."""
 
 FEWEST_MERGES, MOST_MERGES = 4, 16
-"""Merges of an epoch: the bound on rounds is what the schedule is for."""
+"""Merges per epoch. The upper bound limits the rounds, which is the purpose of the schedule."""
 
 _SCHEDULE = 2
-"""Keeps the order of cells apart from what else is derived from the seed."""
+"""Separates the random order of cells from other random numbers of the same seed."""
 
 
 def objective_of(settings: TrainSettings) -> Objective:
@@ -40,7 +40,7 @@ def objective_of(settings: TrainSettings) -> Objective:
 
 
 def learning_rate_of(settings: TrainSettings, epoch: int) -> float:
-    """Return the step size of an epoch, 1 to ``epochs``: equal factors from first to last."""
+    """Return the learning rate of an epoch, from 1 to ``epochs``; it decays exponentially."""
     if settings.epochs == 1:
         return settings.learning_rate
     share = (epoch - 1) / (settings.epochs - 1)
@@ -50,7 +50,7 @@ def learning_rate_of(settings: TrainSettings, epoch: int) -> float:
 
 @dataclass(frozen=True)
 class Schedule:
-    """How the cells of an epoch are dealt to rounds.
+    """How the cells of an epoch are distributed over rounds.
 
     Attributes
     ----------
@@ -59,11 +59,11 @@ class Schedule:
     num_blocks
         P.
     rounds
-        Of an epoch.
+        Rounds per epoch.
     row_tasks
         Tasks of a round that share a row block.
     chosen
-        Whether the number of blocks chose it.
+        Whether ``schedule=auto`` chose it.
     """
 
     name: str
@@ -74,21 +74,21 @@ class Schedule:
 
     @property
     def described(self) -> str:
-        """A line for the log."""
+        """The schedule in a line for the log."""
         merged = "" if self.name == "stratified" else " and merges"
         reason = ""
         if self.chosen:
             relation = "up to" if self.name == "stratified" else "more than"
-            reason = f", as schedule=auto has it for {relation} {MOST_STRATIFIED} blocks"
+            reason = f", chosen by schedule=auto for {relation} {MOST_STRATIFIED} blocks"
         return (
             f"{self.num_blocks} blocks, the {self.name} schedule, "
-            f"{self.rounds} rounds{merged} an epoch{reason}"
+            f"{self.rounds} rounds{merged} per epoch{reason}"
         )
 
 
 def schedule_of(settings: TrainSettings, num_blocks: int) -> Schedule:
-    """Choose the schedule: the number of blocks decides what the options leave open."""
-    # adam keeps moments, of which replicas have no sum
+    """Return the schedule that the options and the number of blocks define."""
+    # the moments of adam's replicas cannot be added up
     chosen = settings.schedule == "auto" and settings.optimizer != "adam"
     name = "stratified" if settings.optimizer == "adam" else settings.schedule
     if chosen:
@@ -100,19 +100,19 @@ def schedule_of(settings: TrainSettings, num_blocks: int) -> Schedule:
 
 
 def idle_cores_hint(schedule: Schedule, cores: int) -> str | None:
-    """Word how more of the cores can train; None where most of them do, or none more could."""
+    """Return a hint if more of the cores could train; otherwise None."""
     tasks = schedule.num_blocks * schedule.row_tasks
     useful = min(schedule.num_blocks // schedule.rounds, cores // schedule.num_blocks)
     if schedule.name == "stratified" or useful <= schedule.row_tasks:
         return None
     return (
-        f"{tasks} tasks of a round for {cores} cores; "
-        f"--row-tasks {useful} makes them {schedule.num_blocks * useful}"
+        f"a round has {tasks} tasks, but there are {cores} cores; "
+        f"--row-tasks {useful} makes {schedule.num_blocks * useful} tasks"
     )
 
 
 def default_merges(num_blocks: int) -> int:
-    """Return how often replicas are merged in an epoch, so that few share a block in a round."""
+    """Return the merges per epoch for which few replicas share a block in a round."""
     return min(num_blocks, max(FEWEST_MERGES, min(MOST_MERGES, num_blocks // REPLICAS)))
 
 

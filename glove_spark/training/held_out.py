@@ -10,6 +10,7 @@ from glove_spark.datasets.blocks import held_out_file, read_held_out
 from glove_spark.datasets.model import SIDES
 from glove_spark.kernels.blocks.grid import Cell
 from glove_spark.kernels.training.held_out import HeldOut, HeldOutCost, cost_of
+from glove_spark.spark.collecting import collected
 from glove_spark.training.epoch_files import EpochPlan, Placement
 
 ROWS, COLUMNS = SIDES
@@ -27,9 +28,9 @@ def held_out_cost(
     Parameters
     ----------
     cells
-        Those that have a file.
+        The cells that have a file.
     placement
-        Where the parameters are.
+        The files of the parameters.
     nnz
         Held-out nonzeros of the whole matrix.
     """
@@ -39,13 +40,13 @@ def held_out_cost(
         held_out = read_held_out(held_out_file(plan.blocks, p, q))
         found = [_cost(plan, placement, cell, held_out)]
         if plan.symmetric:
-            # the file of a cell on the diagonal has one of (i, j) and (j, i), and the diagonal
+            # the file of a cell on the diagonal contains one of (i, j) and (j, i), and the diagonal
             mirrored = held_out.chosen(held_out.rows != held_out.cols) if p == q else held_out
             found.append(_cost(plan, placement, (q, p), mirrored.transposed()))
         return found
 
     slices = min(len(cells), context.defaultParallelism)
-    costs = context.parallelize(cells, slices).flatMap(measure).collect()
+    costs = collected(context.parallelize(cells, slices).flatMap(measure))
     observed, unobserved = (math.fsum(terms) / max(nnz, 1) for terms in zip(*costs, strict=True))
     return HeldOutCost(observed, unobserved)
 

@@ -11,6 +11,7 @@ from glove_spark.kernels.training.objective import Objective
 from glove_spark.kernels.training.parameters import initial_parameters
 from glove_spark.kernels.training.schedule import derived_rng
 from glove_spark.settings.stages import TrainSettings
+from glove_spark.spark.collecting import collected
 from glove_spark.spark.session import describe
 from glove_spark.store.checksums import Hasher
 from glove_spark.store.location import Location
@@ -20,7 +21,7 @@ from glove_spark.training.warm_start import NewWords, WarmStart
 from glove_spark.training.word_terms import AllTerms
 
 INITIAL = 3
-"""Keeps what is drawn here apart from what else is derived from the seed."""
+"""Separates these random numbers from others of the same seed."""
 
 
 def write_initial_state(
@@ -36,7 +37,7 @@ def write_initial_state(
 ) -> EpochRecord:
     """Write epoch 0: one task per block and side.
 
-    Biases that are anchored follow the counts, also those of words that a warm start knows.
+    Anchored biases are computed from the counts, also for words that a warm start knows.
     """
     describe(spark, "train: initial parameters")
     places = [(side, block) for side in range(len(SIDES)) for block in range(grid.num_blocks)]
@@ -64,7 +65,7 @@ def write_initial_state(
         write_parameters(parameters, file)
         return (side, block), file
 
-    written = spark.sparkContext.parallelize(places, len(places)).map(make).collect()
+    written = collected(spark.sparkContext.parallelize(places, len(places)).map(make))
     record = EpochRecord(epoch=0, cost=None, nnz=0, learning_rate=None, seconds=0.0)
     commit_epoch(model, record, dict(written), hasher)
     return record

@@ -10,12 +10,13 @@ from pyspark import SparkContext
 
 from glove_spark.kernels.training.merge import Replica, merge_replicas
 from glove_spark.kernels.training.schedule import Round
+from glove_spark.spark.collecting import collected
 from glove_spark.store.location import Location
 from glove_spark.training.epoch_files import COLUMNS, ROWS, EpochPlan, Place, Placement
 
 
 def places_of_several(tasks: Round) -> frozenset[Place]:
-    """Find the blocks, of either side, that more than one task of a round trains."""
+    """Return the blocks of both sides that several tasks of a round train."""
     rows = Counter((ROWS, task.row_block) for task in tasks)
     columns = Counter((COLUMNS, block) for task in tasks for block in task.column_blocks)
     return frozenset(place for place, times in (rows + columns).items() if times > 1)
@@ -27,15 +28,15 @@ def merge_files(
     replicas: dict[Place, list[Location]],
     placement: Placement,
 ) -> dict[Place, Location]:
-    """Merge the replicas of every place by a job; return the file of each merged block.
+    """Merge the replicas of every place in one job; return the file of each merged block.
 
     Parameters
     ----------
     replicas
-        The files of each place's replicas, in the order of their tasks: sums are the same wherever
-        and however often a merge runs.
+        The files of the replicas of each place, in the order of their tasks, so that sums do not
+        depend on where or how often a merge runs.
     placement
-        Where what they started from is.
+        The files of the parameters before the round.
     """
     if not replicas:
         return {}
@@ -51,12 +52,12 @@ def merge_files(
     round_words = context.getLocalProperty("spark.job.description")
     context.setJobDescription(f"{round_words}, merge")
     slices = min(len(parts), context.defaultParallelism)
-    return dict(context.parallelize(parts, slices).map(merge).collect())
+    return dict(collected(context.parallelize(parts, slices).map(merge)))
 
 
 @dataclass(frozen=True)
 class ReplicaFiles:
-    """Replicas in files, each opened when it is asked for."""
+    """Replicas in files, each opened when it is read."""
 
     plan: EpochPlan
     files: list[Location]

@@ -42,7 +42,7 @@ def describe_neighbors(
     ids, scores = [], []
     for block in range(grid.num_blocks):
         similarity = queries @ unit_vectors(block).T
-        # one more than shown, for a word is its own nearest neighbour
+        # one more than shown, because a word is its own nearest neighbour
         best = np.argsort(-similarity, axis=1, kind="stable")[:, : NEIGHBORS + 1]
         ids.append(grid.global_ids(block)[best])
         scores.append(np.take_along_axis(similarity, best, axis=1))

@@ -11,7 +11,7 @@ from glove_spark.training.checkpoints import EpochRecord
 from glove_spark.training.rounds import TaskResult
 
 GROWTH_LIMIT = 10.0
-"""A cost so many times the best one will not come back."""
+"""Training does not recover from a cost of this many times the best one."""
 
 
 def check_growth(record: EpochRecord, history: list[EpochRecord], settings: TrainSettings) -> None:
@@ -20,7 +20,7 @@ def check_growth(record: EpochRecord, history: list[EpochRecord], settings: Trai
     Raises
     ------
     DivergenceError
-        If it is many times the best so far.
+        If it is more than `GROWTH_LIMIT` times the best so far.
     """
     cost = record.objective or 0.0
     best = min((old.objective for old in history if old.objective is not None), default=math.inf)
@@ -55,13 +55,13 @@ def check_finite(results: list[TaskResult], epoch: int, blocks: Dataset) -> None
 
 
 def no_longer_improves(history: list[EpochRecord], tolerance: float) -> bool:
-    """Tell whether the last epoch lowered the cost, of both terms, by less than this share."""
+    """Return whether the last epoch lowered the cost, of both terms, by less than this share."""
     costs = [record.objective for record in history if record.objective is not None]
     return tolerance > 0 and len(costs) > 1 and costs[-1] > (1 - tolerance) * costs[-2]
 
 
 def progress_line(history: list[EpochRecord], epochs: int) -> str:
-    """Word the line of an epoch: cost, speed, time, and what is left."""
+    """Return the log line of an epoch: cost, speed, time, and remaining time."""
     record = history[-1]
     left = (epochs - record.epoch) * record.seconds
     observed = _with_held_out(record.cost, record.held_out_cost)

@@ -29,7 +29,7 @@ class Published:
     Attributes
     ----------
     shown
-        The file, for people.
+        The file, for messages.
     held
         The vectors.
     """
@@ -39,29 +39,29 @@ class Published:
 
     @property
     def known(self) -> NDArray[np.bool_]:
-        """Which of our words have one, bool (V,)."""
+        """Which words of the vocabulary have a published vector, bool (V,)."""
         return self.held.known
 
     @property
     def num_known(self) -> int:
-        """How many of our words have one."""
+        """How many words of the vocabulary have a published vector."""
         return int(np.count_nonzero(self.known))
 
 
 def known_token_share(known: NDArray[np.bool_], counts: NDArray[np.int64]) -> float:
-    """Return the share of all tokens that are of known words, 0 to 1."""
+    """Return the share of known words in all tokens, 0 to 1."""
     return float(counts[known].sum() / max(int(counts.sum()), 1))
 
 
 def read_published(settings: TrainSettings, vocabulary: Vocabulary) -> Published:
-    """Read a file of vectors once, and hold those of our words.
+    """Read a file of vectors once, and keep those of the vocabulary.
 
     Raises
     ------
     InputError
-        If there is no such file, or it is damaged or holds what is no number.
+        If the file does not exist, is damaged, or contains something other than numbers.
     ConfigurationError
-        If its vectors are of another size, or it has none of our words.
+        If its vectors have another size, or it has none of the words.
     """
     shown = str(settings.warm_start)
     _check_existence(shown)
@@ -91,7 +91,7 @@ def read_published(settings: TrainSettings, vocabulary: Vocabulary) -> Published
 
 
 def published_fingerprint(path: str) -> str:
-    """Return a hash of what the vectors' files hold; it does not depend on where they are.
+    """Return a hash of the content of the files of vectors; it does not depend on their path.
 
     Raises
     ------
@@ -112,7 +112,7 @@ def published_fingerprint(path: str) -> str:
 
 
 def _check_existence(path: str) -> None:
-    """Refuse what is neither a file nor a folder with vectors in it."""
+    """Raise an error if the path is neither a file nor a folder of vectors."""
     location = resolved(Location.of(path))
     kind = location.kind()
     if kind == fs.FileType.File:
@@ -131,7 +131,7 @@ def _check_existence(path: str) -> None:
 
 
 def _companions(file: Location) -> list[Location]:
-    """List the files that belong to a file of vectors: words, metadata, a matrix beside them."""
+    """List the files that belong to a file of vectors: words, metadata, a separate matrix."""
     stem = file.name.rpartition(".")[0]
     if file.name.endswith(".kv"):
         wanted = f"{file.name}."

@@ -34,17 +34,17 @@ from glove_spark.training.word_terms import AllTerms
 log = logging.getLogger(__name__)
 
 SAMPLE = 200_000
-"""Nonzeros between known words by which the scale is found, at least, where there are so many."""
+"""The least number of nonzeros between known words for the scale, if there are so many."""
 
 GRAM_ROWS = 1 << 15
-"""Vectors whose products are added up at once."""
+"""Vectors whose products are added at once."""
 
 _SAMPLING = 5
-"""Keeps the sample apart from what else is derived from the seed."""
+"""Separates the sample from other random numbers of the same seed."""
 
 
 def start_folder(model: Location) -> Location:
-    """Name the folder of an unfinished model that holds the published vectors as a model."""
+    """Return the folder, in an unfinished model, of the published vectors as a model."""
     return model / "start"
 
 
@@ -57,9 +57,9 @@ def place_published(
     terms: AllTerms,
     counts: NDArray[np.int64],
 ) -> WarmStart:
-    """Find the vectors' scale and write them as a model of all our words, in our blocks.
+    """Find the scale of the vectors and write them as a model with our words and blocks.
 
-    The parameters of unknown words are zeros, and nobody reads them. The folder is deleted with the
+    The parameters of unknown words are zeros, which are not used. The folder is deleted with the
     unfinished model, or when training has ended.
     """
     objective = objective_of(settings)
@@ -119,11 +119,11 @@ def _sampled(
 ) -> tuple[list[Sample], int]:
     """Draw nonzeros, cell by cell until there are enough; return them and how many were drawn.
 
-    Those of unknown words are drawn too, and left out: the number is of all.
+    Nonzeros of unknown words are drawn too, and dropped; the number includes them.
     """
     rng = derived_rng(settings.seed, _SAMPLING)
     objective = objective_of(settings)
-    # a few cells, but not every batch's every nonzero: those of one batch share their words
+    # a few cells, and some nonzeros of each batch, because those of one batch share words
     rate = min(1.0, 8 * SAMPLE / max(int(blocks.facts["nnz"]), 1))
     samples: list[Sample] = []
     drawn = found = 0
@@ -185,7 +185,7 @@ def _unobserved(published: Published, objective: Objective, terms: AllTerms) -> 
 
 
 def _random_scale(published: Published, vector_size: int) -> float:
-    """Return the scale at which vectors are as long as those that are drawn."""
+    """Return the scale for which vectors are as long as random initial ones."""
     known = np.flatnonzero(published.known)[:GRAM_ROWS]
     length = float(np.linalg.norm(published.held.of(known), axis=1).mean())
     return float(1 / (np.sqrt(12 * vector_size) * length))

@@ -1,10 +1,9 @@
 """One round of training: tasks in parallel, each on cells of one row block, then a merge.
 
-Parameters move through files. A task reads the blocks it needs, trains, writes
-the new blocks under names of its own and returns those names; the driver keeps
-the names. Where several tasks trained replicas of one block, a second job merges
-them (`merging`). With one contributor the merge is the contributor itself, so the
-stratified schedule needs no second job.
+Parameters are exchanged as files. A task reads the blocks that it needs, trains, writes the new
+blocks under unique names and returns these names, which the driver keeps. If several tasks trained
+replicas of one block, a second job merges them (`merging`). If only one task trained it, no merge
+is needed, so the stratified schedule needs no second job.
 """
 
 from __future__ import annotations
@@ -21,12 +20,13 @@ from glove_spark.kernels.training.replica_weight import ReplicaWeight, column_we
 from glove_spark.kernels.training.schedule import Round, Task, derived_rng
 from glove_spark.kernels.training.unobserved import draws_of
 from glove_spark.kernels.training.update import CellLoss, train_cell
+from glove_spark.spark.collecting import collected
 from glove_spark.store.location import Location, delete_files
 from glove_spark.training.epoch_files import COLUMNS, ROWS, EpochPlan, Place, Placement
 from glove_spark.training.merging import merge_files, places_of_several
 
 BATCH_ORDER = 1
-"""Keeps the random order of batches apart from what else is derived from the seed."""
+"""Separates the random order of batches from other random numbers of the same seed."""
 
 
 class TaskResult(NamedTuple):
@@ -39,7 +39,7 @@ class TaskResult(NamedTuple):
 
 
 class Visit(NamedTuple):
-    """A task, where it finds its blocks, and files that nobody needs any more."""
+    """A task, the files of its blocks, and files that are no longer needed."""
 
     task: Task
     rows: Location
@@ -56,13 +56,14 @@ def run_round(
 ) -> list[TaskResult]:
     """Run the tasks of a round and update ``placement`` with the merged blocks.
 
-    Where a cost is not finite nothing is merged or placed: the results tell.
+    If a cost is not finite, nothing is merged or placed; the results show the cost.
 
     Parameters
     ----------
     superseded
-        Files of this epoch that a round before replaced: the tasks delete them, each a share, as
-        the driver would be long at it alone. Left with what this round replaced.
+        Files of this epoch that an earlier round replaced. Each task deletes a share of them,
+        because the driver alone would take long. Afterwards it has the files that this round
+        replaced.
     """
     visits = [
         Visit(
@@ -78,9 +79,9 @@ def run_round(
     def train(part: Iterable[Visit]) -> Iterable[TaskResult]:
         return [train_task(plan, visit, shared) for visit in part]
 
-    # more Spark tasks than cores would only pay Spark's cost per task more often
+    # more Spark tasks than cores would only add Spark's cost per task
     slices = min(len(visits), context.defaultParallelism)
-    results = context.parallelize(visits, slices).mapPartitions(train).collect()
+    results = collected(context.parallelize(visits, slices).mapPartitions(train))
     if not all(loss.finite for result in results for _, loss in result.losses):
         return results
     written: dict[Place, list[Location]] = {}
@@ -92,7 +93,7 @@ def run_round(
     replaced = [placement[place] for place in written]
     replaced += [file for files in replicas.values() for file in files]
     placement.update({place: files[0] for place, files in written.items()} | merged)
-    # what an earlier epoch published is a checkpoint
+    # files of an earlier epoch are a checkpoint and are kept
     superseded[:] = [file for file in replaced if file.parent == plan.folder]
     return results
 
@@ -105,7 +106,7 @@ def train_task(plan: EpochPlan, visit: Visit, shared: frozenset[Place]) -> TaskR
     Parameters
     ----------
     shared
-        The places that other tasks of the round train as well.
+        The places that other tasks of the round also train.
     """
     started = time.perf_counter()
     delete_files(visit.superseded)

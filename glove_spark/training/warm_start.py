@@ -30,16 +30,16 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class WarmStart:
-    """The model that training starts from, and its id of each of our words.
+    """The model that training starts from, and its ids of the words of the vocabulary.
 
     Attributes
     ----------
     model
         The earlier model.
     ids
-        int32 (V,), by our ids; -1 where it does not know the word.
+        int32 (V,): its id for each of our ids; -1 if it does not know the word.
     published
-        Whether the model was made of published vectors.
+        Whether the model was made from published vectors.
     """
 
     model: Dataset
@@ -48,25 +48,25 @@ class WarmStart:
 
     @property
     def known(self) -> NDArray[np.bool_]:
-        """Which of our words it knows, bool (V,)."""
+        """Which words of the vocabulary it knows, bool (V,)."""
         return self.ids >= 0
 
     @property
     def num_known(self) -> int:
-        """How many of our words it knows."""
+        """How many words of the vocabulary it knows."""
         return int(np.count_nonzero(self.ids >= 0))
 
     def averages_new_words(self, new_words: str) -> bool:
-        """Tell what ``new_words`` means: whether new words start at their contexts' average."""
+        """Return whether new words start at the average of their contexts (``new_words``)."""
         return new_words == "average" or (new_words == "auto" and self.published)
 
     def overwrite(self, parameters: Parameters, side: str, ids: NDArray[np.int64]) -> None:
-        """Give those of some words that are known the earlier parameters of one side.
+        """Give known words among some words the earlier parameters of one side.
 
         Parameters
         ----------
         parameters
-            Of the words ``ids``; changed in place.
+            The parameters of the words ``ids``; changed in place.
         """
         known = np.flatnonzero(self.ids[ids] >= 0)
         earlier = gather_parameters(self.model, side, self.ids[ids[known]])
@@ -74,22 +74,22 @@ class WarmStart:
             mine[known] = theirs
 
     def references(self, side: str, grid: BlockGrid, block: int) -> References:
-        """Return the earlier vectors of a block's words, which they are kept near."""
+        """Return the earlier vectors of the words of a block, which they are kept near."""
         ids = self.ids[grid.global_ids(block)]
         places = np.flatnonzero(ids >= 0)
         earlier = gather_parameters(self.model, side, ids[places])
-        # an epoch visits a block once with each block of the other side
+        # in an epoch, a block is visited once with each block of the other side
         return References(places, earlier.vectors, 1 / grid.num_blocks)
 
 
 @dataclass(frozen=True)
 class NewWords:
-    """What is needed to average the contexts of new words; small, it travels with each task.
+    """The plan for averaging the contexts of new words; it is small and sent with each task.
 
     Attributes
     ----------
     blocks, symmetric
-        The folder of the cells, and whether one file serves a cell and its transpose.
+        The folder of the cells, and whether a cell and its transpose share one file.
     """
 
     blocks: Location
@@ -98,9 +98,9 @@ class NewWords:
     objective: Objective
 
     def average(self, start: WarmStart, parameters: Parameters, side: str, block: int) -> None:
-        """Set the new words of one side's block to the average of their contexts.
+        """Set the new words of a block of one side to the average of their contexts.
 
-        Nothing is read where there are none.
+        If there are no new words, nothing is read.
         """
         is_new = start.ids[self.grid.global_ids(block)] < 0
         if not is_new.any():
@@ -116,7 +116,7 @@ class NewWords:
             cell = (context_block, block) if by_columns else (block, context_block)
             file = cell_file(self.blocks, *cell, symmetric=self.symmetric)
             shape = tuple(map(self.grid.block_size, cell))
-            # the file's bytes were verified, and training looks through its indices once more
+            # the bytes of the file were verified, and training checks its indices again
             batches = read_cell(file.location, shape[::-1] if file.transposed else shape)  # type: ignore[arg-type]
             known = np.flatnonzero(start.ids[contexts] >= 0)
             sums.add(
@@ -134,7 +134,7 @@ class NewWords:
 def _scattered(
     start: WarmStart, side: str, ids: NDArray[np.int64], places: NDArray[np.int64], size: int
 ) -> Parameters:
-    """Gather earlier parameters to their places among ``size`` words."""
+    """Place earlier parameters at their positions among ``size`` words."""
     found = gather_parameters(start.model, side, start.ids[ids])
     whole = Parameters(
         *(np.zeros((size, *values.shape[1:]), np.float32) for values in vars(found).values())
@@ -145,7 +145,7 @@ def _scattered(
 
 
 def warm_start_fingerprint(settings: TrainSettings) -> Mapping[str, str]:
-    """Name the model that training starts from, for the recipe."""
+    """Return the fingerprint of the model that training starts from, for the recipe."""
     if settings.warm_start is None:
         return {}
     location = locate_model(settings.warm_start)
@@ -158,16 +158,16 @@ def warm_start_fingerprint(settings: TrainSettings) -> Mapping[str, str]:
 def open_warm_start(
     settings: TrainSettings, vocabulary: Vocabulary, hasher: Hasher
 ) -> WarmStart | Published:
-    """Open the earlier model, or published vectors, and find our words in it.
+    """Open the earlier model, or published vectors, and find the words of the vocabulary.
 
     Raises
     ------
     InputError
-        If there is neither.
+        If the path has neither.
     DatasetError
         If it is damaged.
     ConfigurationError
-        If its vectors or accumulators are of another shape, or it knows none of our words.
+        If its vectors or accumulators have another shape, or it knows none of our words.
     """
     shown = settings.warm_start
     location = locate_model(str(shown))
@@ -203,7 +203,7 @@ def open_warm_start(
 
 
 def locate_model(path: str) -> Location | None:
-    """Find a model, the folder itself or that of an output folder; None where there is none."""
+    """Find a model: the folder itself, or that in an output folder; None if there is none."""
     location = resolved(Location.of(path))
     inside = location / "model"
     if Manifest.location(inside).exists():

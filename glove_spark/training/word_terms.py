@@ -20,6 +20,7 @@ from glove_spark.kernels.training.margins import (
     shares,
 )
 from glove_spark.kernels.training.objective import Objective, WordTerms
+from glove_spark.spark.collecting import collected
 from glove_spark.store.location import Location
 
 Float32 = NDArray[np.float32]
@@ -28,15 +29,15 @@ Sides = tuple[Float32, Float32]
 
 @dataclass(frozen=True)
 class AllTerms:
-    """The terms of all V words; it travels as a broadcast.
+    """The terms of all V words; sent to tasks as a broadcast.
 
     Attributes
     ----------
     log_keep
         float32 (V,), ``ln k``, or None without subsampling.
     shares, anchors
-        ``g / sqrt(G)`` and the fixed biases of both sides, float32 (V,) each; None where the
-        objective has none.
+        ``g / sqrt(G)`` and the fixed biases of both sides, float32 (V,) each; None if the objective
+        has none.
     """
 
     log_keep: Float32 | None = None
@@ -50,7 +51,7 @@ class AllTerms:
         return WordTerms(keep, share)
 
     def fixed_biases(self, side: str, ids: NDArray[np.int64]) -> Float32 | None:
-        """Return the anchors of some words; None where biases are trained."""
+        """Return the anchors of some words; None if biases are trained."""
         return None if self.anchors is None else self.anchors[SIDES.index(side)][ids]
 
 
@@ -63,10 +64,10 @@ def measure_terms(
     *,
     symmetric: bool,
 ) -> AllTerms:
-    """Add up counts and weights over rows and columns; one task per block and side.
+    """Add counts and weights over rows and columns, with one task per block and side.
 
-    A block's cells are added in their order, so that the sums are the same wherever tasks run.
-    The cells' indices are checked on the way. Held-out nonzeros are in no cell and not counted.
+    The cells of a block are added in order, so the sums do not depend on where tasks run. The
+    indices of the cells are checked at the same time. Cells do not contain held-out nonzeros.
     """
     kept = context.broadcast(AllTerms(log_keep))
 
@@ -84,7 +85,7 @@ def measure_terms(
     sides = (0,) if symmetric else (0, 1)
     places = [(side, block) for side in sides for block in range(grid.num_blocks)]
     slices = min(len(places), context.defaultParallelism)
-    measured = context.parallelize(places, slices).map(measure).collect()
+    measured = collected(context.parallelize(places, slices).map(measure))
     kept.destroy()
     totals = [Margins(*(np.zeros(grid.vocabulary_size) for _ in range(2))) for _ in sides]
     for (side, block), margins in zip(places, measured, strict=True):
@@ -109,7 +110,7 @@ def _margins(
     *,
     symmetric: bool,
 ) -> Margins:
-    """Return what one cell adds to the margins of a block's words on one side."""
+    """Return what one cell adds to the sums of the words of a block on one side."""
     side, block, other = place
     cell = (other, block) if side else (block, other)
     file = cell_file(blocks, *cell, symmetric=symmetric)

@@ -1,7 +1,7 @@
 """Rotate new vectors to fit old ones, with one rotation computed from the common words.
 
-A rotation changes no cosine between new vectors, and none of their lengths: the new set is as good
-as it was, and what was trained on the old one may read it.
+A rotation does not change cosines between new vectors, or their lengths. So the new vectors are as
+good as before, and a program that was trained on the old vectors can use them.
 """
 
 from __future__ import annotations
@@ -17,22 +17,22 @@ from glove_spark.vectors.word_vectors import WordVectors
 
 
 class AlignedSource(SliceableSource):
-    """The vectors of ``new``, rotated to fit those of ``old``.
+    """Return the vectors of ``new``, rotated to fit those of ``old``.
 
     Parameters
     ----------
     old, new
-        Of one size, with more words in common than dimensions.
+        Vectors of the same size, with more common words than dimensions.
     counts
-        int64, how often each word of ``new`` occurs; by default words are taken to be in order of
-        frequency. The most frequent common words find the rotation.
+        int64, the count of each word of ``new``; by default, words are assumed to be in order of
+        frequency. The rotation is computed from the most frequent common words.
 
     Raises
     ------
     ConfigurationError
-        If the vectors are of different sizes.
+        If the vectors have different sizes.
     InputError
-        If they have too few words in common.
+        If they have too few common words.
     """
 
     def __init__(
@@ -41,7 +41,7 @@ class AlignedSource(SliceableSource):
         self.shown = "the aligned vectors"
         self.num_words, self.vector_size = len(new), new.vector_size
         self._new = new
-        # it turns the old vectors onto the new ones; its transpose turns back
+        # it rotates the old vectors onto the new ones; its transpose rotates back
         self._rotation = best_rotation(old, new, counts).T
 
     def rows(self, start: int, stop: int) -> Iterator[Chunk]:

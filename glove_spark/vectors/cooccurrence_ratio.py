@@ -22,8 +22,8 @@ from glove_spark.vectors.spelling import unknown_word
 class ProbabilityRatios:
     """P(k|i), P(k|j) and their ratio for some words k.
 
-    P(k|i) is X_ik / X_i: how much of the weight of all context of i is that of k. Where only
-    context on the left was counted, it is what stands to the left of i.
+    P(k|i) is X_ik / X_i, the share of k in the weight of all context of i. If only context on the
+    left was counted, it is the context to the left of i.
 
     Attributes
     ----------
@@ -32,7 +32,7 @@ class ProbabilityRatios:
     probes
         The words k.
     probabilities
-        float64 (2, K); NaN where i or j has no context at all.
+        float64 (2, K); NaN if i or j has no context.
     """
 
     given: tuple[str, str]
@@ -41,12 +41,12 @@ class ProbabilityRatios:
 
     @property
     def ratios(self) -> NDArray[np.float64]:
-        """P(k|i) / P(k|j), float64 (K,); infinite where only j never met k, NaN where neither."""
+        """P(k|i) / P(k|j), float64 (K,); infinite if only j never occurs with k, NaN if neither."""
         with np.errstate(divide="ignore", invalid="ignore"):
             return np.asarray(self.probabilities[0] / self.probabilities[1], np.float64)
 
     def as_table(self) -> str:
-        """Set out as in the paper: one column per word k."""
+        """Return a table as in the paper: one column per word k."""
         from tabulate import tabulate
 
         i, j = self.given
@@ -74,7 +74,7 @@ def probability_ratios(
     Raises
     ------
     UnknownWordError
-        If a word is not in the vocabulary; near spellings are named.
+        If a word is not in the vocabulary; the error names similar words.
     """
     root = Location.of(folder)
     vocabulary = Vocabulary.read(open_dataset(root / "vocabulary").location)
@@ -94,7 +94,7 @@ def probability_ratios(
 
 
 def _by_target(nonzeros: Iterator[Nonzeros], *, symmetric: bool) -> Iterator[Nonzeros]:
-    """Put the word first whose context the other is: of left context, that is the column."""
+    """Return the word, then its context word; for left context, the column is the word."""
     for batch in nonzeros:
         if symmetric:
             yield batch

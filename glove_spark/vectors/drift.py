@@ -1,8 +1,8 @@
 """Measure how far vectors moved from one model to the next, after the best rotation.
 
-Two models that are equally good may differ by a rotation, which changes no cosine. What is left
-after the rotation that brings the old unit vectors nearest to the new ones (orthogonal Procrustes,
-Schönemann 1966; Hamilton, Leskovec and Jurafsky 2016 for words) has moved.
+Two models that are equally good may differ by a rotation, which changes no cosine. So the old unit
+vectors are first rotated to fit the new ones best (orthogonal Procrustes, Schönemann 1966;
+Hamilton, Leskovec and Jurafsky 2016 for words). The remaining difference is the drift.
 
 >>> rng = np.random.default_rng(0)
 >>> vectors = rng.normal(size=(50, 4)).astype(np.float32)
@@ -26,7 +26,7 @@ from scipy.linalg import svd
 from glove_spark.datasets.vocabulary import Vocabulary
 from glove_spark.errors import ConfigurationError, GloveSparkError, InputError
 from glove_spark.kernels.analogies import SMALLEST_NORM
-from glove_spark.settings.commands import DriftSettings
+from glove_spark.settings.vectors import DriftSettings
 from glove_spark.store.dataset import open_dataset
 from glove_spark.store.location import Location
 from glove_spark.vectors.word_vectors import WordVectors
@@ -34,15 +34,15 @@ from glove_spark.vectors.word_vectors import WordVectors
 Neighbors = list[tuple[str, float]]
 
 CHUNK_ROWS = 1 << 16
-"""Words that are copied at once; beside the vectors themselves no more is in memory."""
+"""Words that are copied at once; this bounds the memory in addition to the vectors."""
 
 ALIGNED_WORDS = 50_000
-"""The most frequent common words find the rotation; rarer ones are mostly noise."""
+"""The number of most frequent common words for the rotation; rarer ones are mostly noise."""
 
 
 @dataclass(frozen=True)
 class MovedWord:
-    """A word, the cosine of its two vectors, and its neighbours in either model."""
+    """A word, the cosine of its two vectors, and its neighbours in both models."""
 
     word: str
     cosine: float
@@ -57,15 +57,15 @@ class Drift:
     Attributes
     ----------
     num_common, num_new, num_gone
-        Words of both, of the new vectors alone, of the old ones alone.
+        The numbers of words in both, only in the new vectors, only in the old ones.
     mean
-        Of 1 - cosine over all common words, each counted once: 0 is no drift, 1 is chance.
+        The mean of 1 - cosine over all common words, each counted once: 0 is no drift, 1 is chance.
     weighted_mean
-        The same, each word counted as often as it occurs.
+        The same mean, weighted by the counts of words.
     weights
-        What stands for how often: ``"counts"``, or ``"1/rank"`` where there are none.
+        The weights: ``"counts"``, or ``"1/rank"`` if there are no counts.
     moved
-        The words of smallest cosine among the most frequent, first the smallest.
+        The words with the smallest cosines among the most frequent ones, smallest first.
     new
         The most frequent new words and their neighbours.
     """
@@ -102,7 +102,7 @@ class Drift:
 
 
 def listed(neighbors: Neighbors) -> str:
-    """Word neighbours on a line.
+    """Return neighbours as one line of text.
 
     >>> listed([("sea", 0.5), ("ocean", 0.25)])
     'sea 0.50, ocean 0.25'
@@ -124,23 +124,22 @@ def measure_drift(
     Parameters
     ----------
     counts
-        int64, how often each word of ``new`` occurs; by default words are taken to be in order of
-        frequency, and to occur in proportion to 1/rank.
+        int64, the count of each word of ``new``; by default, words are assumed to be in order of
+        frequency, with counts proportional to 1/rank.
     shown
-        How many moved words and new words to list, at most.
+        The largest number of moved words and of new words to list.
     among
-        The moved ones are sought among so many of the most frequent: a rare word moves with every
-        text it is in.
+        Moved words are searched among this number of most frequent words, because a rare word moves
+        with every text in which it occurs.
     num_neighbors
-        To list of each word.
+        The number of neighbours to list per word.
 
     Raises
     ------
     ConfigurationError
-        If the vectors are of different sizes.
+        If the vectors have different sizes.
     InputError
-        If they have no more words in common than dimensions: some rotation fits these whatever
-        they are.
+        If they do not have more common words than dimensions: then some rotation always fits.
     """
     weight = 1 / np.arange(1, len(new) + 1) if counts is None else counts.astype(np.float64)
     by_frequency = np.argsort(-weight, kind="stable")
@@ -183,10 +182,10 @@ def measure_drift(
 def best_rotation(
     old: WordVectors, new: WordVectors, counts: NDArray[np.int64] | None = None
 ) -> NDArray[np.float64]:
-    """Return the rotation that brings old unit vectors nearest to the new ones, (d, d).
+    """Return the rotation, (d, d), with which old unit vectors are nearest to the new ones.
 
-    ``old @ rotation`` lies as ``new`` does, and ``new @ rotation.T`` as ``old``. `measure_drift`
-    says what is raised and what ``counts`` are.
+    ``old @ rotation`` is near ``new``, and ``new @ rotation.T`` near ``old``. For ``counts`` and
+    the errors see `measure_drift`.
     """
     weight = 1 / np.arange(1, len(new) + 1) if counts is None else counts.astype(np.float64)
     before, after = _in_common(old, new, np.argsort(-weight, kind="stable"))
@@ -196,7 +195,7 @@ def best_rotation(
 def _in_common(
     old: WordVectors, new: WordVectors, by_frequency: NDArray[np.int64]
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Return where the words of both are in the old and in the new set, the frequent ones first."""
+    """Return the positions of common words in the old and in the new set, frequent ones first."""
     if old.vector_size != new.vector_size:
         raise ConfigurationError(
             f"the old vectors have {old.vector_size} dimensions and the new ones "
@@ -214,12 +213,12 @@ def _in_common(
 
 
 def counts_beside(path: str | Location, words: Sequence[str]) -> NDArray[np.int64] | None:
-    """Look up how often words occur, in the vocabulary or model beside vectors.
+    """Look up the counts of words in the vocabulary or model next to the vectors.
 
     Returns
     -------
     NDArray or None
-        int64 (n,), 0 for words that are not there; None where neither dataset is.
+        int64 (n,), 0 for unknown words; None if neither dataset exists.
     """
     for name in ("vocabulary", "model"):
         try:
@@ -234,7 +233,7 @@ def counts_beside(path: str | Location, words: Sequence[str]) -> NDArray[np.int6
 def _rotation(
     old: WordVectors, new: WordVectors, before: NDArray[np.int64], after: NDArray[np.int64]
 ) -> NDArray[np.float64]:
-    """Solve orthogonal Procrustes from the d x d product of the two, added up chunk by chunk."""
+    """Solve orthogonal Procrustes from the d x d product of the two, which is summed by chunks."""
     product = np.zeros((new.vector_size, new.vector_size))
     for former, later in _unit_pairs(old, new, before, after):
         product += former.T @ later

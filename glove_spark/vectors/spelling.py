@@ -9,7 +9,7 @@ from glove_spark.errors import UnknownWordError
 
 
 def unknown_word(word: str, words: Sequence[str], kind: str) -> UnknownWordError:
-    """Make the error for a word that is none of ``words``, which are of a ``kind``."""
+    """Return the error for a word that is not in ``words``, which are of a ``kind``."""
     near = near_spellings(word, words)
     advice = f"; near spellings: {', '.join(near)}" if near else ""
     return UnknownWordError(f"word {word!r} is not among the {len(words):,} words {kind}{advice}")
@@ -25,14 +25,14 @@ def near_spellings(word: str, words: Sequence[str], limit: int = 5) -> list[str]
     >>> near_spellings("tyrany", ["liberty", "tyrant", "tyranny", "TYRANY"])
     ['TYRANY', 'tyrant', 'tyranny']
     """
-    # the driver of a cluster may lack it, and what is suggested is not worth an error of its own
+    # the driver of a cluster may lack it; suggestions are not important enough for an error
     with suppress(ImportError):
         from rapidfuzz.distance import OSA
         from rapidfuzz.process import extract_iter
 
         wanted = word.casefold()
         allowed = 1 if len(wanted) <= 4 else 2 if len(wanted) <= 8 else 3
-        # an empty word is near to every short one
+        # an empty word is similar to every short one
         choices = (other.casefold() or None for other in words)
         near = extract_iter(wanted, choices, scorer=OSA.distance, score_cutoff=allowed)
         found = sorted((distance, position) for _, distance, position in near)

@@ -29,7 +29,7 @@ from glove_spark.exchange.source import (
 )
 from glove_spark.exchange.text import FULL
 from glove_spark.kernels.analogies import COSMUL_EPSILON, SMALLEST_NORM
-from glove_spark.settings.commands import VectorsFormatSettings
+from glove_spark.settings.vectors import VectorsFormatSettings
 from glove_spark.store.location import Location
 from glove_spark.vectors.spelling import unknown_word
 
@@ -37,7 +37,7 @@ Query: TypeAlias = "str | int | NDArray[np.float32] | tuple[Any, float]"
 """A word that has a vector, or a vector."""
 
 BLOCK_ROWS = 1 << 16
-"""Rows scored at once: of a matrix on disk so many are in memory."""
+"""Rows scored at once; of a matrix on disk, so many are in memory."""
 
 
 class WordVectors:
@@ -322,7 +322,7 @@ class WordVectors:
             stop = min(start + BLOCK_ROWS, count)
             found[start:stop] = np.asarray(self.vectors[start:stop]) @ unit
         found /= np.maximum(self.norms[:count], SMALLEST_NORM)
-        # rounding may go a little beyond
+        # rounding may exceed the bounds a little
         return np.clip(found, -1, 1, out=found)
 
     def _best(
@@ -339,7 +339,7 @@ class WordVectors:
         count = min(topn, len(scores) - len(set(own)))
         if count <= 0:
             return []
-        # everything as good as the last one, then by score and by position
+        # all words at least as good as the last one, sorted by score and position
         least = np.partition(scores, len(scores) - count)[len(scores) - count]
         near = np.flatnonzero(scores >= least)
         best = near[np.argsort(-scores[near], kind="stable")][:count]

@@ -1,7 +1,7 @@
 """The DAG in a real Airflow, against a real spark-submit: it loads, and days run.
 
-Airflow wants other versions of many packages than we do, so it lives in an environment of its own:
-`make test-airflow`, or GLOVE_SPARK_AIRFLOW, which names the Python of one.
+Airflow needs other versions of many packages, so it has a separate environment: `make
+test-airflow`, or GLOVE_SPARK_AIRFLOW, the path of its Python.
 """
 
 from __future__ import annotations
@@ -44,14 +44,14 @@ def airflow_python() -> Path:
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    """Text of three days, in which the words of a topic stand together; pairs that ask for it."""
+    """Text of three days, in which words of a topic co-occur, and word pairs that test this."""
     folder = tmp_path_factory.mktemp("daily")
     rng = np.random.default_rng(3)
     for day in DAYS:
         (folder / "text" / day).mkdir(parents=True)
         lines = []
         for number in range(400):
-            # without words of other topics there would be no small counts to learn from
+            # without words of other topics, there would be no small counts to learn from
             foreign = rng.random(12) < 0.3
             own = rng.choice(TOPICS[number % 4], 12)
             lines.append(" ".join(np.where(foreign, rng.choice(np.ravel(TOPICS), 12), own)))
@@ -69,7 +69,7 @@ def folder(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def airflow(folder):
-    """Call Airflow's command line, with a home of its own."""
+    """Call Airflow's command line, with a temporary home."""
     python = airflow_python()
     spark_submit = Path(sys.executable).parent
     environment = {
@@ -78,9 +78,9 @@ def airflow(folder):
         "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
         "AIRFLOW__CORE__DAGS_FOLDER": str(DAG.parent),
         "AIRFLOW_CONN_SPARK_DEFAULT": json.dumps({"conn_type": "spark", "host": "local[2]"}),
-        # our spark-submit before the one that Airflow's provider may bring along
+        # our spark-submit before one that Airflow's provider may have installed
         "PATH": f"{spark_submit}:{python.parent}:{os.environ['PATH']}",
-        # Spark's script that looks for it stumbles over blanks in the path of Python
+        # Spark's script that looks for it fails if the path of Python contains spaces
         "SPARK_HOME": str(Path(pyspark.__file__).parent),
         "PYTHONPATH": str(PROJECT),
         "PYSPARK_PYTHON": sys.executable,
@@ -134,7 +134,7 @@ def two_days(run_day):
 
 
 def state_of(root):
-    """Every file, with what tells whether it was written again."""
+    """Return every file, with values that change if it is written again."""
     return {
         str(file): (file.stat().st_mtime_ns, file.stat().st_size)
         for file in root.rglob("*")
@@ -207,7 +207,7 @@ def test_a_day_run_again_changes_nothing(folder, two_days, run_day):
         assert found.returncode == 0, log
         assert f"the version of {DAYS[1]} is current" in log
     after = state_of(folder / "out")
-    # nothing is new or written again; an update deletes what the one before it left behind
+    # nothing is new or written again; an update deletes files that the previous one replaced
     assert after.items() <= before.items()
     root = Location.of(folder / "out")
     for place in (root, *(root / "versions" / day for day in DAYS[:2])):
@@ -215,7 +215,7 @@ def test_a_day_run_again_changes_nothing(folder, two_days, run_day):
 
 
 def test_a_version_that_is_worse_is_not_published(folder, two_days, run_day):
-    # the next version would have to be better by more than there is
+    # the next version would have to be better by more than is possible
     _, log = run_day(DAYS[2], GLOVE_DAILY_MARGIN="-150")
     assert re.search(r"publish ended with 8", log), log
     root = Location.of(folder / "out")
@@ -225,7 +225,7 @@ def test_a_version_that_is_worse_is_not_published(folder, two_days, run_day):
     assert DAYS[2] in Ledger.of(Manifest.read(root / "cooccurrence").facts).batches
     metrics = (folder / "metrics" / "glove_publish.prom").read_text()
     assert re.search(r"^glove_spark_run_exit_code\{.*\} 8$", metrics, re.MULTILINE)
-    # judged by the usual margin, what is there already is published
+    # with the usual margin, the existing version is published
     found, log = run_day(DAYS[2])
     assert found.returncode == 0, log
     assert current_version(root) == DAYS[2]

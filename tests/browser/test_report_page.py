@@ -1,26 +1,22 @@
 """The report and the plots in a real browser, without a screen."""
 
 import json
-import shutil
 from pathlib import Path
 
 import pytest
 
 from glove_spark.report.build import write_report
 from glove_spark.report.neighbor_plot import write_plots
-from glove_spark.settings.commands import PageSettings
+from glove_spark.settings.vectors import PageSettings
 from glove_spark.vectors.word_vectors import WordVectors
 
 from ..conftest import HOSTILE
 
-webdriver = pytest.importorskip("selenium.webdriver", reason="selenium is not installed")
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
-DRIVER = shutil.which("chromedriver")
+pytest.importorskip("selenium", reason="selenium is not installed")
+from tests.harness import browser as browsers
+
 pytestmark = [
-    pytest.mark.skipif(
-        not CHROMIUM or not DRIVER,
-        reason="no chromium and chromedriver (Debian: apt-get install chromium-driver)",
-    ),
+    pytest.mark.skipif(not browsers.CHROMIUM or not browsers.DRIVER, reason=browsers.MISSING),
     pytest.mark.filterwarnings("ignore"),
 ]
 
@@ -48,21 +44,8 @@ return worst;
 
 @pytest.fixture(scope="module")
 def browser():
-    options = webdriver.ChromeOptions()
-    options.binary_location = CHROMIUM
-    for argument in (
-        "--headless=new",
-        "--no-sandbox",
-        "--disable-gpu",
-        "--disable-dev-shm-usage",
-        "--disable-background-networking",
-        "--window-size=1280,900",
-    ):
-        options.add_argument(argument)
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
-    made = webdriver.Chrome(options=options, service=webdriver.ChromeService(DRIVER))
-    yield made
-    made.quit()
+    with browsers.headless_browser() as made:
+        yield made
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""What Spark's own processes print when they are cut off, beside our one line."""
+"""Messages of Spark's own processes when they are cut off, in addition to our one line."""
 
 import re
 
@@ -7,4 +7,4 @@ DAEMON_COMPLAINT = re.compile(
     r"(?:  File \".*(?:pyspark/daemon|glove_spark/python_daemon)\.py\", line .*\n(?:    .*\n)*)+"
     r"BrokenPipeError: .*\n"
 )
-"""Its worker daemon says this when Java ends before it; nothing of ours is in it."""
+"""Its worker daemon prints this when Java ends before it; it has no part of glove_spark."""

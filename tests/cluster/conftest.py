@@ -1,4 +1,4 @@
-"""One corpus, one undisturbed run and one cluster for all tests of processes."""
+"""One corpus, one undisturbed run and one cluster for all tests with processes."""
 
 import pytest
 
@@ -15,7 +15,7 @@ def long_corpus(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def undisturbed_out(long_corpus, tmp_path_factory):
-    """The output folder of a run on local[2] that nothing disturbed."""
+    """The output folder of an undisturbed run on local[2]."""
     out = tmp_path_factory.mktemp("undisturbed") / "out"
     run = [*COMMAND, "run", "--master", "local[2]", "--input", long_corpus, "--output", out]
     code, output = finish(start([*run, *RUN_OPTIONS]))
@@ -32,7 +32,7 @@ def running_cluster(tmp_path_factory):
 
 @pytest.fixture
 def cluster(running_cluster):
-    """The cluster, whole again after the test."""
+    """The cluster; after the test, killed processes are started again."""
     yield running_cluster
     running_cluster.repair()
 

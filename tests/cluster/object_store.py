@@ -1,4 +1,4 @@
-"""An S3 server in a process of its own, and a door before it that can be shut."""
+"""An S3 server in a separate process, and a proxy before it that can refuse requests."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ REFUSAL = b"HTTP/1.1 503 Slow Down\r\nContent-Length: 0\r\nConnection: close\r\n
 
 
 class Door(socketserver.ThreadingTCPServer):
-    """Hands bytes on to the server, or answers 503 (slow down) while it is shut.
+    """A proxy that passes bytes to the server, or answers 503 (slow down) while it is shut.
 
     Attributes
     ----------
     shut
-        Whether to refuse now.
+        Whether to refuse requests now.
     refused
-        Requests that were.
+        The number of refused requests.
     """
 
     daemon_threads = True
@@ -40,7 +40,7 @@ class Door(socketserver.ThreadingTCPServer):
 
     @property
     def environment(self) -> dict[str, str]:
-        """Variables that lead a process to the store."""
+        """Environment variables with which a process uses the store."""
         return {
             "AWS_ENDPOINT_URL": f"http://127.0.0.1:{self.server_address[1]}",
             "AWS_ACCESS_KEY_ID": "a-key",
@@ -56,7 +56,7 @@ class _Connection(socketserver.BaseRequestHandler):
     def handle(self) -> None:
         with socket.create_connection(("127.0.0.1", self.server.behind)) as behind:
             threading.Thread(target=self._hand_back, args=(behind,), daemon=True).start()
-            # either side may go away at any moment
+            # either side may close the connection at any moment
             with suppress(OSError):
                 while sent := self.request.recv(1 << 16):
                     if self.server.shut:

@@ -8,7 +8,7 @@ from pathlib import Path
 PROJECT = Path(__file__).parents[2]
 
 EXECUTORS_FIND_THE_CHECKOUT = ["--spark-conf", f"spark.executorEnv.PYTHONPATH={PROJECT}"]
-"""Where a node of a real cluster has the project installed."""
+"""Where the project is installed on a node of a real cluster."""
 
 
 def start(command, *, cwd=PROJECT, **kwargs):
@@ -24,13 +24,13 @@ def start(command, *, cwd=PROJECT, **kwargs):
 
 
 def finish(process, timeout=300):
-    """Wait for the end; return exit code and output. What takes longer than that hangs."""
+    """Wait for the end; return exit code and output. A process that takes longer hangs."""
     output, _ = process.communicate(timeout=timeout)
     return process.returncode, output
 
 
 def wait_for(process, condition, seconds=120, pause=0.05):
-    """Wait until something is so while a process goes on; return it."""
+    """Wait for a condition while a process runs; return its value."""
     deadline = time.monotonic() + seconds
     while not (found := condition()):
         assert process.poll() is None, process.communicate()[0]

@@ -15,14 +15,14 @@ from tests.harness.victims import KINDS, busy_nodes, held, kill_in_a_task
 pytestmark = pytest.mark.cluster
 
 ATTEMPTS = 6
-"""A kill may come between two tasks, as every third does on a fast machine."""
+"""Attempts: a kill may hit between two tasks, like every third one on a fast machine."""
 
 DATASETS = {"cooccurrence": "cooccurrence", "blocks": "blocks", "train": "model"}
 
 
 @pytest.fixture
 def begin(submit, undisturbed_out, tmp_path):
-    """Start one stage on the undisturbed run's inputs; return it once Python is at work on it."""
+    """Start one stage on the inputs of the undisturbed run; return it once Python works on it."""
 
     def run(stage, cluster, *extra, **kwargs):
         out = tmp_path / "out"
@@ -38,7 +38,7 @@ def begin(submit, undisturbed_out, tmp_path):
 
 @pytest.fixture
 def logs_before(cluster):
-    """The event logs that other runs left."""
+    """The event logs of other runs."""
     return logs_of(cluster)
 
 
@@ -65,7 +65,7 @@ def test_a_killed_process_changes_nothing(cluster, begin, undisturbed_out, stage
         assert results(out, [dataset]) == results(undisturbed_out, [dataset])
         if failed_tasks(events_of(cluster, before)):
             return
-        # the task had ended in the moment between the look and the kill
+        # the task ended between the check and the kill
         shutil.rmtree(out)
         # a second kill would leave the next run without any Worker, for which Spark waits
         cluster.repair()
@@ -132,7 +132,7 @@ def test_a_stopped_driver_resumes_to_the_same_bytes(
     found, output = finish(process)
     assert found == code, output
     if code == 130:
-        # what is asserted is that nothing is waited for, such as the network's timeouts
+        # the assertion is that nothing waits, for example for network timeouts
         assert time.monotonic() - started < 15
         assert "interrupted; run the same command again to continue" in output
     left = set(os.listdir(out)) - {".glove_spark"}

@@ -18,7 +18,7 @@ def test_a_run_starts_from_the_archive_and_gives_the_same_bytes(tmp_path):
 
     def run(name, expected=0, **more):
         command = [*COMMAND, "run", "--input", corpus, "--output", tmp_path / name, *options]
-        # where Java leaves a report when it dies
+        # where Java writes a report when it crashes
         code, output = finish(start(command, env=environment | more, cwd=tmp_path))
         assert code == expected, output
         return results(tmp_path / name) if code == 0 else None, output
@@ -28,10 +28,10 @@ def test_a_run_starts_from_the_archive_and_gives_the_same_bytes(tmp_path):
     assert code == 0, output
     (file,) = (tmp_path / "a cache" / "glove_spark").iterdir()
     assert str(file) in output
-    # Java ends where it cannot share classes
+    # Java ends if it cannot share classes
     found, _ = run("with", JAVA_TOOL_OPTIONS="-Xshare:on")
     assert found == without
-    # no fault of the archive
+    # the archive is not the cause
     run("without memory", expected=SetupError.exit_code, JAVA_TOOL_OPTIONS="-Xmx1k")
     assert file.exists()
     file.chmod(0o644)

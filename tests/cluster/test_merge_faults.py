@@ -12,7 +12,7 @@ pytestmark = [pytest.mark.cluster, pytest.mark.slow]
 
 BLOCKS, MERGES, EPOCHS = 4, 2, 8
 REPLICAS = BLOCKS * BLOCKS // MERGES
-"""That the tasks of a round write of the context side: each visits two column blocks of four."""
+"""Files of the context side per round: each task visits two of four column blocks."""
 
 SECONDS = 300
 
@@ -29,23 +29,23 @@ def averaged_out(tmp_path_factory):
     run += ["--min-count", "2", "--window-size", "30", "--num-blocks", str(BLOCKS), *TRAIN]
     code, output = finish(start(run), timeout=SECONDS)
     assert code == 0, output
-    assert f"the averaging schedule, {MERGES} rounds and merges an epoch" in output
+    assert f"the averaging schedule, {MERGES} rounds and merges per epoch" in output
     return folder / "out"
 
 
 def context_files(out, epoch):
-    """Count the files that an unfinished epoch has of the context side."""
+    """Count the files of the context side in an unfinished epoch."""
     return len(list(out.glob(f".model.*.tmp/epoch-{epoch:04d}/.W_tilde-*")))
 
 
 def merges_begun(log):
-    """Count the merges that began, as the log of a run that goes on has it."""
+    """Count the merges that started, from the event log of a running application."""
     lines = log.read_text("utf-8").splitlines()
     return sum('"SparkListenerJobStart"' in line and ', merge"' in line for line in lines)
 
 
 def failed_tasks_of_merges(cluster, before):
-    """List the tasks of merges that failed, as the log of an ended run has it."""
+    """List the failed tasks of merges, from the event log of an ended application."""
     events = events_of(cluster, before)
     merges = {
         stage
@@ -64,12 +64,12 @@ def failed_tasks_of_merges(cluster, before):
 
 
 def kill_in_a_merge(cluster, log, out, process):
-    """Kill an executor whose Python worker cannot go on with the merge that it was given."""
+    """Kill an executor whose Python worker is stopped in the middle of a merge."""
     for epoch in range(2, EPOCHS + 1):
         wait_for(process, lambda epoch=epoch: context_files(out, epoch) >= REPLICAS, pause=0.005)
         node, begun = nodes_of(cluster)[0], merges_begun(log)
         with held(node.python_workers):
-            # where it was held before it gave its last result, there is no merge to wait for
+            # if it was stopped before it returned its last result, there is no merge to wait for
             deadline = time.monotonic() + 0.5
             while time.monotonic() < deadline:
                 if merges_begun(log) > begun:
@@ -86,7 +86,7 @@ def test_a_kill_in_a_merge_and_a_stop_between_merges(cluster, submit, averaged_o
     (log,) = wait_for(process, lambda: events.exists() and set(events.iterdir()) - before)
     assert kill_in_a_merge(cluster, log, out, process) == 1
     done = len(list(out.glob(".model.*.tmp/epoch-*.json")))
-    # the first merge of an epoch has written its blocks beside the replicas, the second has not
+    # the first merge of an epoch has written its blocks next to the replicas, the second has not
     wait_for(process, lambda: context_files(out, done + 1) >= REPLICAS + BLOCKS, pause=0.005)
     process.kill()
     code, output = finish(process, timeout=SECONDS)

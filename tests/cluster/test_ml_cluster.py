@@ -71,7 +71,7 @@ def run(master, folder, case, timeout=600):
 
 def test_local_cluster(tmp_path):
     assert "DONE [('w" in run("local-cluster[2,1,1024]", tmp_path, "plain")
-    # what the fit worked with is gone
+    # the working folder of the fit is deleted
     assert [file.name for file in tmp_path.iterdir()] == ["model"]
 
 

@@ -38,7 +38,7 @@ def store():
 
 @pytest.fixture(scope="module")
 def corpus(tmp_path_factory):
-    """Texts in several formats, some bytes of which are no UTF-8."""
+    """Texts in several formats, with some bytes that are not UTF-8."""
     folder = tmp_path_factory.mktemp("texts")
     rng = np.random.default_rng(3)
     words = np.array([f"wörd{k}" for k in range(200)])
@@ -104,7 +104,7 @@ def test_the_bytes_are_those_of_a_disk_and_a_second_run_skips(store, uploaded, o
     code, log = run("run", uploaded, out.uri)
     assert code == 0, log
     assert log.count("already complete, skipped") == 7
-    # nothing that was written or said tells the key
+    # the key is in no file and no message
     said = log + "".join(
         out.found(info).read_bytes().decode("latin-1") for info in out.walk() if info.is_file
     )

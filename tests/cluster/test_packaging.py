@@ -1,4 +1,4 @@
-"""What `make dist` makes, sent by spark-submit to executors that do not have the project."""
+"""The output of `make dist`, sent by spark-submit to executors without the project."""
 
 import os
 import subprocess
@@ -16,14 +16,15 @@ pytestmark = pytest.mark.cluster
 
 @pytest.fixture(scope="module")
 def bare_python(tmp_path_factory):
-    """A Python that has pyspark, numpy, scipy and pyarrow, but not the project."""
+    """A Python with pyspark, numpy, scipy and pyarrow, but without the project."""
     folder = tmp_path_factory.mktemp("bare") / "environment"
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", folder], check=True)
     python = folder / "bin" / "python"
     site = [sys.executable, "-c", "import sysconfig; print(sysconfig.get_path('purelib'))"]
     ours = subprocess.run(site, capture_output=True, text=True, check=True).stdout.strip()
     theirs = subprocess.run([python, *site[1:]], capture_output=True, text=True, check=True)
-    # a folder named in a .pth is searched, but its own .pth files, the project's, are not read
+    # a folder in a .pth file is searched, but its own .pth files, such as the project's, are not
+    # read
     with open(f"{theirs.stdout.strip()}/packages.pth", "w") as file:
         file.write(ours + "\n")
     script = (
@@ -54,7 +55,7 @@ def package(tmp_path_factory):
 
 
 def submit_job(cluster, python, *options):
-    """Word spark-submit of the whole pipeline, with the cluster's settings and secret."""
+    """Return the spark-submit command of the whole pipeline, with settings and secret."""
     environment = cluster.environment("submit")
     del environment["SPARK_CONF_DIR"]
     environment.pop("PYTHONPATH", None)
@@ -81,7 +82,7 @@ def test_executors_get_the_project_as_a_zip(
     cluster, bare_python, package, long_corpus, undisturbed_out, tmp_path
 ):
     out = tmp_path / "out"
-    # the image's own setting, which needs the package before the zip has come
+    # the setting of the image, which needs the package before the zip is received
     options = ["--py-files", package, "--conf", "spark.python.daemon.module=pyspark.daemon"]
     command, environment = submit_job(cluster, bare_python, *options)
     job = [PROJECT / "jobs" / "glove_pipeline.py", "--input", long_corpus, "--output", out]
@@ -99,7 +100,7 @@ def test_executors_get_python_and_the_project_as_an_archive(
     options = ["--archives", f"{archive}#environment"]
     command, environment = submit_job(cluster, "./environment/bin/python", *options)
     environment |= {"PYSPARK_DRIVER_PYTHON": sys.executable, "PYTHONPATH": str(PROJECT)}
-    # the executors' Python is the archive's alone
+    # the executors only have the Python of the archive
     options = ["--conf", "spark.executorEnv.PYTHONPATH="]
     job = [PROJECT / "jobs" / "glove_pipeline.py", "--input", long_corpus, "--output", out]
     code, output = finish(start([*command, *options, *job, *RUN_OPTIONS], env=environment))

@@ -27,13 +27,13 @@ OPTIONS = ["--min-count", "2", "--vector-size", "8", "--num-blocks", "2", "--win
 
 @pytest.fixture(scope="module")
 def corpus(tmp_path_factory):
-    """Some 60,000 tokens with the frequencies of a language."""
+    """About 60,000 tokens with the frequencies of a language."""
     return write_corpus(tmp_path_factory.mktemp("a corpus"), tokens=60_000, words=2000, files=4)
 
 
 @pytest.fixture(scope="module")
 def undisturbed(corpus, tmp_path_factory):
-    """The results of a run on two cores that nothing disturbed."""
+    """The results of an undisturbed run on two cores."""
     out = tmp_path_factory.mktemp("undisturbed") / "out"
     code, output = finish(
         start([*RUN, "--input", corpus, "--output", out, *OPTIONS, "--master", "local[2]"])
@@ -113,7 +113,7 @@ def test_a_stopped_training_resumes_to_the_same_bytes(corpus, undisturbed, tmp_p
 def test_the_second_of_two_runs_on_one_folder_is_refused(corpus, tmp_path):
     out = tmp_path / "out"
     command = [*RUN, "--input", corpus, "--output", out, *OPTIONS, "--master", "local[1]"]
-    # long enough for the second to come while it is at work
+    # long enough for the second one to start meanwhile
     first = start([*command, "--epochs", "1000"])
     wait_for(first, lambda: list(out.glob(".run-*.lock")))
     code, output = finish(start(command))

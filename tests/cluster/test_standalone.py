@@ -58,7 +58,7 @@ def test_settings_are_those_of_spark_defaults(whole_run, running_cluster):
     (update,) = [e for e in whole_run[2] if e["Event"] == "SparkListenerEnvironmentUpdate"]
     used = update["Spark Properties"]
     lines = (running_cluster.folder / "spark-defaults.conf").read_text().splitlines()
-    # a later line wins
+    # the last line counts
     wanted = dict(line.split(maxsplit=1) for line in lines if line and line[0] != "#")
     assert len(wanted) > 20
     assert {key: used.get(key) for key in wanted} == wanted
@@ -100,7 +100,7 @@ def test_a_client_without_the_secret_is_refused(running_cluster, tmp_path, secre
     before = log.stat().st_size
     process = start(command, env=environment)
     try:
-        # Spark tries for a minute before it gives up
+        # Spark tries for a minute
         wait_for(process, lambda: complaint in log.read_bytes()[before:].decode("utf-8", "replace"))
         assert cluster.page("master")["activeapps"] == []
     finally:

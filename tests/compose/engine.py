@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import time
@@ -48,6 +49,11 @@ class ComposeCluster:
         self.compose = [*compose, "--project-name", "glove_spark_test"]
         self.environment = {**os.environ, "CORPUS": str(corpus), "WORKER_MEMORY": "1g"}
 
+    def use_storage(self, credentials: Path) -> None:
+        """Have the commands from here on read docker-compose.storage.yml too."""
+        self.environment["COMPOSE_FILE"] = "docker-compose.yml:docker-compose.storage.yml"
+        self.environment["STORAGE_CREDENTIALS"] = str(credentials)
+
     def words(self, *arguments: str) -> list[str]:
         return [*self.compose, *arguments]
 
@@ -91,12 +97,22 @@ class ComposeCluster:
     def alive_workers(self) -> int:
         return sum(each["state"] == "ALIVE" for each in self.master_page()["workers"])
 
+    def wait_for_health(self, *services: str, seconds: float = 400) -> None:
+        """Wait until all containers of these services are healthy."""
+        for service in services:
+            for container in self.containers(service):
+                wait_until(
+                    lambda c=container: self.inspect(c)["State"]["Health"]["Status"] == "healthy",
+                    f"{service} to be healthy",
+                    seconds,
+                )
+
     def copy_out(self, folder: str, target: Path) -> None:
         """Copy a folder of /shared out; version 1 of compose has no `cp`."""
         self.ask_engine("cp", f"{self.containers('master')[0]}:{folder}", str(target))
 
 
-def wait_until(condition: Callable[[], bool], what: str, seconds: float = 180) -> None:
+def wait_until(condition: Callable[[], bool], what: str, seconds: float = 400) -> None:
     """Wait for a condition; that a page does not answer yet is no error."""
     deadline = time.monotonic() + seconds
     while True:
@@ -106,3 +122,19 @@ def wait_until(condition: Callable[[], bool], what: str, seconds: float = 180) -
         if time.monotonic() > deadline:
             raise TimeoutError(f"waited {seconds:g} s for {what}")
         time.sleep(0.5)
+
+
+def check_rights(cluster: ComposeCluster, service: str) -> None:
+    """Check in running containers what the compose file says of their rights and ports."""
+    for container in cluster.containers(service):
+        status = cluster.ask_engine("exec", container, "cat", "/proc/self/status")
+        assert re.search(r"^CapEff:\s+0+$", status, re.MULTILINE)
+        assert re.search(r"^NoNewPrivs:\s+1$", status, re.MULTILINE)
+        assert cluster.ask_engine("exec", container, "id", "-u").strip() == "10001"
+        write = [cluster.engine, "exec", container, "touch", "/opt/mine"]
+        found = subprocess.run(write, capture_output=True, text=True)
+        assert found.returncode != 0
+        assert "Read-only file system" in found.stderr
+        ports = cluster.inspect(container)["NetworkSettings"]["Ports"] or {}
+        hosts = {bound["HostIp"] for each in ports.values() for bound in each or []}
+        assert hosts <= {"127.0.0.1"}

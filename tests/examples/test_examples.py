@@ -1,4 +1,4 @@
-"""Every example runs, as a reader would run it: a process of its own in an empty folder."""
+"""Every example runs as a reader would run it: in a separate process in an empty folder."""
 
 import json
 import os
@@ -78,7 +78,7 @@ def test_gensim_and_spacy(tmp_path):
 def test_dataframe_to_classifier(tmp_path):
     printed = run(sys.executable, EXAMPLES / "dataframe_to_classifier.py", cwd=tmp_path)
     accuracy, synonyms = printed.splitlines()[-2:]
-    # always naming the larger package would be right in 70 % of the cases
+    # always predicting the larger package would be correct in 70 % of the cases
     assert float(accuracy.removeprefix("accuracy: ")) > 0.85
     assert len(synonyms.split()) == 6
 

@@ -1,1 +1,1 @@
-"""Clusters of real processes on this machine, what is killed in them, and long proofs."""
+"""Clusters of real processes on this machine, fault injection, and long tests."""

@@ -13,7 +13,7 @@ from glove_spark.store.location import Location
 from glove_spark.store.manifest import file_sizes
 
 COMPARED = ("vocabulary", "cooccurrence", "blocks", "model", "vectors", "vectors.txt")
-"""Datasets that promise the same bytes. Tokens are of the same content, in files of any cut."""
+"""Datasets with guaranteed bytes. Tokens have the same content, but any division into files."""
 
 COMMAND = [sys.executable, "-m", "glove_spark.cli"]
 
@@ -23,7 +23,7 @@ OPTIONS = {
     "blocks": ["--num-blocks", "2"],
     "train": ["--vector-size", "32", "--epochs", "12"],
 }
-"""Of each stage, so that it lasts for seconds on the corpus of `write_corpus`."""
+"""Options of each stage, so that it takes seconds on the corpus of `write_corpus`."""
 
 RUN_OPTIONS = [word for words in OPTIONS.values() for word in words]
 
@@ -42,7 +42,7 @@ def write_corpus(folder: Path, *, tokens: int = 600_000, words: int = 8000, file
 
 
 def results(out: Path, datasets: Iterable[str] = COMPARED) -> dict[str, str]:
-    """Return a SHA-256 of every published file, but for those that record times."""
+    """Return the SHA-256 of every published file, except those with times."""
     return {
         f"{name}/{file}": hashlib.sha256((out / name / file).read_bytes()).hexdigest()
         for name in datasets

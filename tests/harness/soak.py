@@ -2,10 +2,10 @@
 
     python -m tests.harness.soak --runs 50 --seed 1
 
-What is killed and when is drawn from the seed: a Python worker, an executor, a Worker or the
-driver, at a moment of the run that the undisturbed run tells the length of. A driver that was
-killed is started again. Every run must end with the bytes of the undisturbed run; the record goes
-to `soak.jsonl`, and the exit code is 1 if one did not.
+The seed determines what is killed and when: a Python worker, an executor, a Worker or the driver,
+at a moment within the duration of the undisturbed run. A killed driver is started again. Every run
+must end with the bytes of the undisturbed run. The record is appended to `soak.jsonl`, and the exit
+code is 1 if a run has other bytes.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ VICTIMS = (*KINDS, "driver")
 TOKENS = 200_000
 
 TIMEOUT_SECONDS = 300
-"""A run that takes longer hangs."""
+"""Seconds after which a run is considered to hang."""
 
 
 class Soak:
@@ -41,9 +41,9 @@ class Soak:
     Parameters
     ----------
     cluster
-        Whole at the start of every run.
+        A cluster that is complete at the start of every run.
     corpus, folder
-        What is trained on, and where runs write.
+        The corpus, and the folder for the output of runs.
     """
 
     def __init__(self, cluster: StandaloneCluster, corpus: Path, folder: Path) -> None:
@@ -58,7 +58,7 @@ class Soak:
         self.expected = results(undisturbed)
 
     def run(self, number: int, rng: random.Random) -> Record:
-        """Run once, disturbed once; say what was killed, when, and how it ended."""
+        """Run once with one kill; return what was killed, when, and how the run ended."""
         out = self.folder / f"run-{number}"
         victim = rng.choice(VICTIMS)
         share = rng.uniform(0.1, 0.95)
@@ -99,7 +99,7 @@ class Soak:
     def _kill(
         self, driver: subprocess.Popen[bytes], victim: str, when: float, rng: random.Random
     ) -> int:
-        """Kill at the moment, or as soon after as there is a victim; return how many."""
+        """Kill at the moment, or as soon as there is a victim; return the number of kills."""
         while driver.poll() is None:
             if time.monotonic() >= when:
                 if victim == "driver":
@@ -113,7 +113,7 @@ class Soak:
 
 
 def summary(records: list[Record]) -> Record:
-    """Count the runs by victim and sum up how they ended."""
+    """Count the runs by victim and result."""
     seconds = sorted(record["seconds"] for record in records)
     return {
         "runs": len(records),
@@ -126,14 +126,15 @@ def summary(records: list[Record]) -> Record:
 
 
 def main() -> int:
-    """Run the soak as the command line says."""
+    """Run the soak test with the options of the command line."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
     parser.add_argument("--runs", type=int, default=50, metavar="N")
     parser.add_argument("--seed", type=int, default=1, metavar="N")
     parser.add_argument("--record", type=Path, default=HERE / "soak.jsonl", metavar="FILE")
     given = parser.parse_args()
     for stop in (signal.SIGINT, signal.SIGTERM):
-        # also in the background of a script, where Python would ignore Ctrl-C; the cluster must end
+        # also in the background of a script, where Python ignores Ctrl-C, because the cluster must
+        # end
         signal.signal(stop, signal.default_int_handler)
     rng = random.Random(given.seed)
     records: list[Record] = []
@@ -143,7 +144,7 @@ def main() -> int:
         with StandaloneCluster(folder / "cluster") as cluster:
             soak = Soak(cluster, corpus, folder)
             print(f"undisturbed: {soak.seconds:.1f} s", flush=True)
-            # what was found until Ctrl-C is recorded
+            # the results before Ctrl-C are recorded
             with suppress(KeyboardInterrupt):
                 for number in range(1, given.runs + 1):
                     records.append(soak.run(number, rng))

@@ -1,8 +1,8 @@
-"""A standalone cluster on this machine, by the very commands of docker-compose.yml.
+"""A standalone cluster on this machine, with the commands of docker-compose.yml.
 
-Every service runs as a process of its own with the entrypoint, command and environment of the
-compose file. What a container changes is given anew: hosts and ports (127.0.0.1 and .2, free ones),
-folders, and sizes for a small machine.
+Every service runs as a process with the entrypoint, command and environment of the compose file.
+Values that depend on containers are replaced: hosts and ports (127.0.0.1 and 127.0.0.2, free
+ports), folders, and sizes for a small machine.
 """
 
 from __future__ import annotations
@@ -28,20 +28,21 @@ PROJECT = Path(__file__).parents[2]
 COMPOSE = PROJECT / "docker-compose.yml"
 START = PROJECT / "conf" / "docker" / "start"
 IN_CONTAINER = "/opt/glove_spark/"
-"""Where the image holds the project."""
+"""The folder of the project in the image."""
 
 WORKERS = ("worker-1", "worker-2")
 
 OTHERS = ("notebook", "s3", "airflow")
-"""Services of the compose file that are no part of a cluster."""
+"""Services of the compose file that are not part of the cluster."""
 
 HOST = "127.0.0.1"
 HOSTS = {"worker-2": "127.0.0.2"}
-"""Where a service is, if not on `HOST`: Spark starts no copy of a slow task on the same host. Linux
-takes all of 127.0.0.0/8 for itself."""
+"""The address of a service, if not `HOST`: Spark starts no copy of a slow task on the same host. On
+Linux, all of 127.0.0.0/8 is local."""
 
 FAST_JAVA = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"
-"""For Javas that live for seconds: half of their start is the second compiler and its threads."""
+"""For Java processes of a few seconds: half of their start is the second compiler and its
+threads."""
 
 DAEMON_MEMORY = "256m"
 
@@ -49,25 +50,25 @@ FAST_SETTINGS = {
     "spark.driver.defaultJavaOptions": FAST_JAVA,
     "spark.executor.defaultJavaOptions": FAST_JAVA,
     "spark.executor.memory": "512m",
-    # a process that hangs is noticed in seconds
+    # a process that hangs is detected within seconds
     "spark.network.timeout": "8s",
     "spark.network.timeoutInterval": "2s",
     "spark.executor.heartbeatInterval": "2s",
-    # a Worker that came back is given an executor at once
+    # a Worker that was restarted gets an executor at once
     "spark.worker.timeout": "10",
     "spark.eventLog.compress": "false",
     "spark.eventLog.rolling.enabled": "false",
-    # the test machine's name need not resolve
+    # the name of the test machine may not resolve
     "spark.driver.host": HOST,
     "spark.driver.bindAddress": HOST,
 }
-"""On top of conf/spark-defaults.conf, for a cluster of a few minutes on one machine."""
+"""Settings in addition to conf/spark-defaults.conf, for a short-lived cluster on one machine."""
 
 
 def compose_services() -> dict[str, dict[str, Any]]:
     """Read the services of docker-compose.yml, with defaults for its variables.
 
-    The service ``worker`` is there once per container that compose starts: ``worker-1``, ...
+    The service ``worker`` is listed once per container that compose starts: ``worker-1``, ...
     """
     text = re.sub(r"\$\{\w+:-([^}]*)\}", r"\1", COMPOSE.read_text("utf-8"))
     services: dict[str, dict[str, Any]] = {}
@@ -86,9 +87,9 @@ class StandaloneCluster:
     Parameters
     ----------
     folder
-        For everything that the cluster writes; its name must not hold blanks.
+        The folder for all files of the cluster; its name must not contain spaces.
     settings
-        Spark's, on top of `FAST_SETTINGS`.
+        Spark settings, in addition to `FAST_SETTINGS`.
     """
 
     def __init__(self, folder: Path, settings: Mapping[str, str] | None = None) -> None:
@@ -126,14 +127,14 @@ class StandaloneCluster:
         self.stop()
 
     def command(self, service: str, *arguments: str) -> list[str]:
-        """Word a service's command; ``arguments`` replace those of the compose file."""
+        """Return the command of a service; ``arguments`` replace those of the compose file."""
         defined = self.services[service]
         entrypoint = defined.get("entrypoint", [IN_CONTAINER + "conf/docker/start"])
         words = [*entrypoint, *(arguments or defined["command"])]
         return [re.sub(f"^{IN_CONTAINER}", f"{PROJECT}/", word) for word in words]
 
     def environment(self, service: str) -> dict[str, str]:
-        """Make a service's environment: the compose file's, with what a container changes."""
+        """Return the environment of a service: that of the compose file, with replacements."""
         own = {key: str(value) for key, value in self.services[service]["environment"].items()}
         here = {
             "GLOVE_SPARK_MASTER": self.master_url,
@@ -143,24 +144,24 @@ class StandaloneCluster:
             "SPARK_MASTER_WEBUI_PORT": str(self.ports["master"]),
             "SPARK_WORKER_WEBUI_PORT": str(self.ports[service]),
             "SPARK_WORKER_MEMORY": "1g",
-            # every process has ports of its own
+            # every process has its own ports
             "GLOVE_SPARK_PROXY": "false",
             "SPARK_HISTORY_OPTS": f"-Dspark.history.ui.port={self.ports['history']}",
         }
         own |= {key: value for key, value in here.items() if key in own}
-        # an executor finds the project as on a node: by installation, or as the driver sends it
+        # an executor finds the project as on a node: it is installed, or the driver sends it
         base = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
         if service == "submit" and "PYTHONPATH" in os.environ:
             base["PYTHONPATH"] = os.environ["PYTHONPATH"]
         return {
             **base,
             **own,
-            # what the image sets
+            # variables that the image sets
             "GLOVE_SPARK_DEFAULTS": str(self._defaults),
             "SPARK_CONF_DIR": str(self.folder / "conf" / service),
             "SPARK_WORKER_DIR": str(self.folder / "work" / service),
             "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
-            # what a small machine needs
+            # values for a small machine
             "SPARK_LOCAL_IP": HOSTS.get(service, HOST),
             "SPARK_LOCAL_DIRS": str(self.folder / "local"),
             "SPARK_DAEMON_JAVA_OPTS": FAST_JAVA,
@@ -169,7 +170,7 @@ class StandaloneCluster:
         }
 
     def start(self, service: str) -> None:
-        """Start a daemon; what it says goes to a file of its name."""
+        """Start a daemon; its output is written to a file with its name."""
         with (self.folder / f"{service}.log").open("ab") as log:
             self.processes[service] = subprocess.Popen(
                 self.command(service),
@@ -186,7 +187,7 @@ class StandaloneCluster:
             return json.load(answer)
 
     def health_command(self, service: str) -> list[str]:
-        """Word a service's health check."""
+        """Return the health check of a service."""
         _, *words, address = self.services[service]["healthcheck"]["test"]
         here = f"//{HOSTS.get(service, HOST)}:{self.ports[service]}"
         address = re.sub(r"//[\w-]+:\d+", here, address)
@@ -204,7 +205,7 @@ class StandaloneCluster:
         self._wait(healthy, f"{service} to be healthy")
 
     def wait_for_workers(self) -> None:
-        """Wait until the master has a living Worker for each of ours, and no application."""
+        """Wait until the master has a live Worker for each of ours, and no application."""
 
         def complete() -> bool:
             state = self.page("master")
@@ -215,14 +216,14 @@ class StandaloneCluster:
         self._wait(complete, "all workers to register")
 
     def repair(self) -> None:
-        """Start the Workers again that have died, and wait for all."""
+        """Start dead Workers again, and wait for all."""
         for worker in WORKERS:
             if self.processes[worker].poll() is not None:
                 self.start(worker)
         self.wait_for_workers()
 
     def descendants(self) -> list[psutil.Process]:
-        """List the processes of the cluster: the daemons' and all that they have started."""
+        """List the processes of the cluster: the daemons and all their descendants."""
         found = []
         for process in self.processes.values():
             with suppress(psutil.NoSuchProcess):
@@ -232,7 +233,7 @@ class StandaloneCluster:
         return found
 
     def stop(self) -> None:
-        """End all processes of the cluster, those too that outlived their parents."""
+        """End all processes of the cluster, also those that outlived their parents."""
         self.descendants()
         for process in self.processes.values():
             process.terminate()
@@ -261,7 +262,7 @@ class StandaloneCluster:
 
 
 def free_ports(number: int) -> list[int]:
-    """Pick ports that are free now."""
+    """Return ports that are free now."""
     with ExitStack() as held:
         probes = [held.enter_context(socket.socket()) for _ in range(number)]
         for probe in probes:

@@ -1,4 +1,4 @@
-"""Processes of a running cluster to be killed or frozen, found below the Workers we started."""
+"""Find processes of a running cluster below its Workers, and kill or freeze them."""
 
 from __future__ import annotations
 
@@ -14,23 +14,23 @@ from benchmarks.records.memory import is_worker_command
 from tests.harness.standalone import WORKERS, StandaloneCluster
 
 KINDS = ("python worker", "executor", "worker")
-"""What can be killed of a node: a process of Python, the JVM of an executor, Spark's Worker."""
+"""The kinds of processes of a node: a Python worker, the JVM of an executor, Spark's Worker."""
 
 BUSY_SECONDS = 0.05
-"""Processor time that a Python worker has used once it is at work; it is forked for a task, by a
-daemon that has imported what the task needs."""
+"""Processor seconds after which a Python worker is considered to work on a task; it is forked by a
+daemon that has imported the modules."""
 
 MIDDLE_SECONDS = 0.5
-"""How long a Python worker is held before the kill: by then it has been given a task."""
+"""Seconds for which a Python worker is frozen before the kill; meanwhile it receives a task."""
 
 
 ALONE_SECONDS = 30
-"""How long an executor may go on without its Worker."""
+"""Seconds for which an executor may continue without its Worker."""
 
 
 @dataclass(frozen=True)
 class Node:
-    """The processes of one Worker: itself, its executor, and that one's Python workers."""
+    """The processes of one Worker: itself, its executor, and the executor's Python workers."""
 
     worker: psutil.Process
     executor: psutil.Process
@@ -75,13 +75,13 @@ def _is_busy(process: psutil.Process) -> bool:
 
 
 def _is_daemon(process: psutil.Process | None) -> bool:
-    """Tell Spark's daemon, from which Python workers are forked."""
+    """Return whether a process is Spark's daemon, from which Python workers are forked."""
     return process is not None and is_worker_command(process.cmdline())
 
 
 @contextmanager
 def held(processes: list[psutil.Process]) -> Iterator[None]:
-    """Freeze processes while the block lasts."""
+    """Freeze processes during the block."""
     for process in processes:
         with suppress(psutil.NoSuchProcess):
             process.send_signal(signal.SIGSTOP)
@@ -94,7 +94,7 @@ def held(processes: list[psutil.Process]) -> Iterator[None]:
 
 
 def kill(node: Node, kind: str) -> int:
-    """Kill a node's processes of one kind as they are; return how many there were."""
+    """Kill the processes of one kind on a node; return their number."""
     victims = node.processes_of(kind)
     for process in victims:
         with suppress(psutil.NoSuchProcess):
@@ -103,10 +103,10 @@ def kill(node: Node, kind: str) -> int:
 
 
 def kill_in_a_task(node: Node, kind: str) -> None:
-    """Kill a node's processes of one kind while its Python workers are in the middle of a task."""
+    """Kill the processes of one kind on a node while its Python workers work on a task."""
     with held(node.python_workers):
         time.sleep(MIDDLE_SECONDS)
         kill(node, kind)
         if kind == "worker":
-            # its executor ends because it is alone, which it notices a moment later
+            # its executor ends a moment later, when it notices that its Worker is gone
             node.executor.wait(ALONE_SECONDS)

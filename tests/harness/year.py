@@ -1,11 +1,11 @@
-"""A year of daily batches: late, twice, empty and broken ones, and a crash every week.
+"""A year of daily batches, some late, repeated, empty or damaged, with a crash every week.
 
     python -m tests.harness.year --days 365 --seed 1
 
-A process of its own adds batch after batch to one output folder; once a week it is killed with
-SIGKILL at a random moment, and started again. In the end the matrix must be that of one count of
-everything that should be in it, to the last bit, and a day's update must not have become slower
-than the folder's growth explains: the seconds of the first and of the last weeks are recorded.
+A separate process adds batch after batch to one output folder. Once a week it is killed with
+SIGKILL at a random moment, and started again. At the end, the matrix must equal that of counting
+everything at once, bit for bit, and an update must not be slower than the growth of the folder
+explains: the seconds of the first and of the last weeks are recorded.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ OPTIONS = ["--min-count", "1", "--window-size", "5", "--master", "local[2]"]
 
 
 def make_text(folder: Path, days: list[str], seed: int) -> None:
-    """Write one file per day; the first contains every word, so that all days know the same."""
+    """Write one file per day; the first contains every word, so the vocabulary is fixed."""
     rng = np.random.default_rng(seed)
     for number, day in enumerate(days):
         tokens = np.array(WORDS)[rng.zipf(1.2, TOKENS_A_DAY) % len(WORDS)]
@@ -49,7 +49,7 @@ def make_text(folder: Path, days: list[str], seed: int) -> None:
 
 
 def plan(days: list[str], seed: int) -> list[dict[str, Any]]:
-    """Say what happens in which order: most days in time, some late, twice, empty or broken."""
+    """Return the steps in order: most days in time, some late, repeated, empty or damaged."""
     chance = random.Random(seed)
     steps: list[dict[str, Any]] = []
     late: list[str] = []
@@ -65,7 +65,7 @@ def plan(days: list[str], seed: int) -> list[dict[str, Any]]:
             late.append(day)
             continue
         if kind == "broken":
-            # what came first cannot be read; the sender sends it again
+            # the first file cannot be read; it is sent again
             steps.append({"day": day, "do": "broken"})
         steps.append({"day": day, "do": "empty" if kind == "empty" else "add"})
         if kind == "twice":
@@ -77,7 +77,7 @@ def plan(days: list[str], seed: int) -> list[dict[str, Any]]:
 
 
 def work(root: Path, texts: Path, steps: Path, log: Path) -> None:
-    """Do the steps that are not done yet, in one session; this is what is killed."""
+    """Do the remaining steps in one session; this process is killed."""
     from glove_spark.cli import main
     from glove_spark.spark.session import open_session
 
@@ -104,7 +104,7 @@ def work(root: Path, texts: Path, steps: Path, log: Path) -> None:
 
 
 def simulate(days: int, seed: int, folder: Path) -> dict[str, Any]:
-    """Run the year and compare; return what is recorded."""
+    """Run the year and compare; return the record."""
     names = [(date(2026, 1, 1) + timedelta(number)).isoformat() for number in range(days)]
     texts, root = folder / "texts", folder / "out"
     texts.mkdir()

@@ -1,6 +1,6 @@
 """The standard corpus through the whole pipeline: quality that does not depend on P.
 
-Takes some ten minutes; `make test-slow` runs it. The C reference has 19.6 % of
+Takes about ten minutes; `make test-slow` runs it. The C reference has 19.6 % of
 analogies, MEN 46.1, WordSim-353 39.1 and SimLex-999 17.6 after 15 epochs.
 """
 

@@ -1,4 +1,4 @@
-"""What files hold is read whatever they are called and however they are written, or refused."""
+"""Files with any name and in any form are read by their content, or give an error."""
 
 import datetime
 import decimal
@@ -166,7 +166,7 @@ WORDS = {
     "no-break spaces separate": ("ka\u00a0fe\u202fgo", ["ka", "fe", "go"]),
     "apostrophes inside": ("l’été d'or ’tis", ["l’été", "d'or", "tis"]),
 }
-"""What becomes of each character; docs/VECTORS.md has the same as a table."""
+"""The result for each character; docs/INPUT.md has the same as a table."""
 
 
 @pytest.mark.parametrize("rule", WORDS)

@@ -1,4 +1,4 @@
-"""Tokens, stop words and the Estimator's columns as people have them."""
+"""Tokens, stop words and columns for the Estimator, as users have them."""
 
 import logging
 

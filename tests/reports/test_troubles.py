@@ -1,10 +1,12 @@
-"""Surroundings in which Spark does not start or breaks: one line with the reason and the remedy."""
+"""Environments in which Spark fails: one line with the reason and the remedy."""
 
 import os
 import re
 import subprocess
 import sys
+from pathlib import Path
 
+import pyspark
 import pytest
 
 from glove_spark.errors import SetupError
@@ -105,7 +107,7 @@ def test_names_and_words_that_are_not_ascii_in_the_locale_c(tmp_path):
 
 
 class ALocale:
-    """A session whose Java was started with an encoding of names."""
+    """A session whose Java was started with a given encoding of file names."""
 
     def __init__(self, encoding):
         self._jvm = self
@@ -121,8 +123,27 @@ def test_a_java_of_somebody_elses_that_cannot_open_a_name_is_told_so():
     refuse_names_java_cannot_open(ALocale("UTF-8"), ["größe.txt"])
 
 
+@pytest.mark.cluster
+def test_spark_submit_in_a_locale_without_utf8_names_the_file_and_the_remedy(tmp_path):
+    (tmp_path / "größe.txt").write_text("the cat\n" * 50, "utf-8")
+    submit = Path(pyspark.__file__).parent / "bin" / "spark-submit"
+    job = Path(__file__).parents[2] / "jobs" / "glove_tokenize.py"
+    command = [submit, "--master", "local[1]", job, "--input", ".", "--output", tmp_path / "o"]
+    environment = {k: v for k, v in os.environ.items() if k != "LANG"}
+    environment |= {"PYSPARK_PYTHON": sys.executable, "LC_ALL": "C"}
+    answer = subprocess.run(
+        command, capture_output=True, cwd=tmp_path, env=environment, timeout=300, check=False
+    )
+    # spark-submit writes the messages of the program to its own standard output
+    said = (answer.stdout + answer.stderr).decode("utf-8", "replace")
+    assert answer.returncode == 6, said
+    assert "start it with LC_ALL=C.UTF-8" in said
+    assert "Traceback" not in said
+    assert not (tmp_path / "o" / "tokens").exists()
+
+
 def permitted(*command):
-    """Skip where a namespace cannot be made."""
+    """Skip the test if namespaces are not permitted."""
     try:
         subprocess.run([*command, "true"], check=True, capture_output=True, timeout=20)
     except (OSError, subprocess.SubprocessError) as error:
@@ -143,7 +164,7 @@ def test_a_user_id_without_a_name_really(tmp_path):
 def test_a_host_name_that_does_not_resolve_really(tmp_path):
     before = [*permitted("unshare", "-u"), "sh", "-c", 'hostname nowhere7; exec "$@"', "sh"]
     answer = run(tmp_path, before=before)
-    # some resolvers give every name an address: then the run works
+    # some resolvers return an address for every name; then the run works
     assert answer.returncode in (0, 6), answer.stderr
     if answer.returncode == 0:
         assert (tmp_path / "o" / "vectors.txt").exists()

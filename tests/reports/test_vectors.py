@@ -116,7 +116,7 @@ def test_words_with_blanks_and_numbers_under_a_header(tmp_path):
         "iphone 6 plus",
         "article 5",
     ]
-    # without a header a line may have a number too many
+    # without a header, a line may have one number too many
     (tmp_path / "v.txt").write_text("\n".join(lines) + "\n")
     with pytest.raises(InputError, match="line 2: 3 numbers"):
         load(tmp_path / "v.txt")
@@ -236,7 +236,7 @@ def test_vectors_from_a_pipe_are_refused(tmp_path):
 
 
 def spark_vectors(rows):
-    """Vectors as Spark's VectorUDT stands in Parquet: dense where indices are null."""
+    """Vectors as Spark's VectorUDT in Parquet; dense ones have null indices."""
     kind = pa.struct(
         [
             ("type", pa.int8()),
@@ -319,7 +319,7 @@ def test_two_files_of_one_name_are_both_scored(tmp_path):
 
 
 def test_the_c_programs_own_order_of_ties_is_taken(tmp_path):
-    # ties by signed bytes: letters beyond ASCII come first
+    # equal counts by signed bytes: non-ASCII letters come first
     (tmp_path / "vocab.txt").write_text("la 10\nà 5\nle 5\nmer 5\nrare 7\n", "utf-8")
     records = np.array([(1, 2, 1.5), (2, 1, 1.5)], [("r", "<i4"), ("c", "<i4"), ("x", "<f8")])
     (tmp_path / "cooccurrence.bin").write_bytes(records.tobytes())

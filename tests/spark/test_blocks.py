@@ -15,7 +15,7 @@ pytestmark = pytest.mark.spark
 
 
 def counts_of(blocks, size):
-    """Put the cells together again, each from the file that it is trained from."""
+    """Combine the cells again, each from the file from which it is trained."""
     symmetric = blocks.facts["symmetric"]
     grid = BlockGrid(size, blocks.facts["num_blocks"])
     matrix = np.zeros((size, size))

@@ -35,7 +35,7 @@ pytestmark = pytest.mark.spark
 
 
 def publish_tokens(root: Location, documents, *, files=1, row_group=1000) -> Dataset:
-    """Publish documents as the dataset tokens, dealt to so many files."""
+    """Publish documents as the dataset tokens, in a given number of files."""
     folder = (root / "tokens").make_folder()
     size = -(-len(documents) // files)
     for number in range(files):
@@ -206,7 +206,7 @@ def test_subsampled_tokens_are_dropped_before_windows_are_formed(count, out_of_v
         assert set(found) == set(expected)
         assert all(found[pair] == pytest.approx(n) for pair, n in expected.items())
     else:
-        # a dropped token keeps its place, so fewer pairs are near enough
+        # a dropped token keeps its position, so fewer pairs are within the window
         assert sum(found.values()) < sum(count_cooccurrences(kept, 3).values())
     assert matrix.facts["tokens_in_vocabulary"] == sum(map(len, kept)) - dropped
 

@@ -1,4 +1,4 @@
-"""Damaged and foreign files: found by the stage that reads them, named, refused, made again."""
+"""Damaged and foreign files: the stage that reads them names them, fails, or makes them again."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def out(trained, tmp_path):
 
 
 def a_file_of(out, name):
-    """Return some data file of a dataset: the last, which for a model is of its last epoch."""
+    """Return the last data file of a dataset; for a model, it is of the last epoch."""
     ending = {"model": ".arrow", "blocks": ".arrow"}.get(name, ".parquet")
     manifest = Manifest.read(Location.of(out / name))
     return out / name / max(file for file in manifest.files if file.endswith(ending))
@@ -58,7 +58,7 @@ def flip_a_bit(file):
 
 
 def take_from_another_run(file):
-    """Exchange it for a file of the same size, as one of another seed would be."""
+    """Replace it by a file of the same size, as from another seed."""
     file.write_bytes(bytes(reversed(file.read_bytes())))
 
 
@@ -91,7 +91,7 @@ def test_run_makes_a_damaged_dataset_again(trained, out, name, capsys):
 def test_a_newer_format_is_refused_and_not_overwritten(trained, out, name, capsys):
     location = Manifest.location(Location.of(out / name))
     manifest = Manifest.read(Location.of(out / name))
-    # what a newer version writes is whole, and has a fingerprint of its own
+    # a newer version writes complete datasets with other fingerprints
     replace(manifest, recipe=replace(manifest.recipe, format_version=99)).write(
         Location.of(out / name)
     )
@@ -120,7 +120,7 @@ def test_a_model_of_another_vocabulary_is_not_exported(trained, out, tmp_path, c
 
 
 def test_a_damaged_checkpoint_is_not_resumed(trained, out, capsys):
-    # as a run leaves it that ended between its last epoch and its manifest
+    # the state after a run that ended between its last epoch and its manifest
     manifest = Manifest.read(Location.of(out / "model"))
     (out / "model.manifest.json").unlink()
     unfinished = out / f".model.{manifest.fingerprint[:12]}.tmp"

@@ -1,4 +1,4 @@
-"""The example of docs/ML.md, run as it stands there."""
+"""The example of docs/ML.md runs as it is written."""
 
 import re
 import subprocess

@@ -1,4 +1,4 @@
-"""Evaluation spread over tasks gives what it gives in one process."""
+"""Evaluation distributed over tasks gives the same result as in one process."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A run as people and machines follow it: on a terminal, through a pipe, as JSON."""
+"""The progress of a run: on a terminal, through a pipe, as JSON."""
 
 import fcntl
 import json
@@ -22,7 +22,7 @@ OPTIONS = "spark.driver.extraJavaOptions"
 
 @pytest.fixture(scope="module")
 def corpus(tmp_path_factory):
-    """Enough text for some seconds of training."""
+    """Enough text for a few seconds of training."""
     rng = np.random.default_rng(1)
     words = np.array([f"word{k}" for k in range(3000)])
     file = tmp_path_factory.mktemp("corpus") / "text.txt"
@@ -32,7 +32,7 @@ def corpus(tmp_path_factory):
 
 
 def command(corpus, out, *more):
-    """The command as users start it, with a JVM that starts soon."""
+    """The command as users start it, with a JVM that starts quickly."""
     return [
         *(sys.executable, "-m", "glove_spark.cli", "run", "--input", str(corpus)),
         *("--output", str(out), "--master", "local[2]", "--spark-conf", "spark.ui.enabled=false"),
@@ -56,7 +56,7 @@ def test_on_a_terminal_there_are_bars_with_rates_and_time_left(corpus, tmp_path)
         while part := os.read(ours, 65536):
             shown += part
     except OSError:
-        # Linux's way of saying that the other end is closed
+        # Linux reports a closed other end like this
         pass
     os.close(ours)
     assert running.wait(60) == 0
@@ -118,7 +118,7 @@ def test_json_lines_and_metrics_tell_of_every_epoch(corpus, tmp_path):
     ]
     for record, line in zip(epochs, metrics, strict=True):
         assert record["stage"] == "model"
-        # the record's own time is that of the message
+        # the member `time` of the record is that of the message
         assert {**record, "time": line["time"]}.items() >= line.items()
     costs = [line["cost"] for line in metrics]
     assert costs == sorted(costs, reverse=True)
@@ -132,7 +132,7 @@ def test_what_java_says_of_its_own_failure_is_passed_on(corpus, tmp_path):
         env=environment(),
     )
     assert found.returncode == 6
-    # Java says it on standard output
+    # Java prints it to standard output
     assert "Module nosuch.module not found" in found.stdout + found.stderr
     assert "Spark does not start" in found.stderr
 

@@ -1,4 +1,4 @@
-"""The reference program's own results on its small corpus, record by record."""
+"""The results of the reference program on its small corpus, record by record."""
 
 from __future__ import annotations
 
@@ -57,8 +57,9 @@ def test_every_record_equals_the_reference(spark, root, shared_data, name, symme
     for rows, cols, counts in iterate_matrix(matrix):
         found[rows, cols] = counts
     assert np.array_equal(found != 0, expected != 0)
-    # the reference doubles its first record, the most frequent word beside itself, in every mode:
-    # a defect, for the corpus has half as many such pairs; its other diagonal records are right
+    # the reference doubles its first record, the most frequent word next to itself, in every mode:
+    # this is a bug, because the corpus has half as many such pairs; other diagonal records are
+    # right
     assert expected[0, 0] == pytest.approx(2 * found[0, 0], rel=1e-9)
     expected[0, 0] /= 2
     np.testing.assert_allclose(found, expected, rtol=1e-9)

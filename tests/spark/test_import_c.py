@@ -1,4 +1,4 @@
-"""The stages go on from what the C program counted and trained."""
+"""The stages continue from files that the C program counted and trained."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def test_training_goes_on_from_counts(spark, files):
     assert blocks.facts["nnz"] == counted.facts["nnz"]
     model = run_stage(MODEL, spark, TrainSettings(vector_size=4, epochs=2), root)
     assert model.facts["costs"][1] < model.facts["costs"][0]
-    # and its parameters go back
+    # and its parameters are exported again
     export_c(out, parameters=str(files / "trained.bin"))
     back = WordVectors.load(str(files / "trained.bin"), vocab=vocab)
     np.testing.assert_allclose(

@@ -1,4 +1,4 @@
-"""Every Spark job says on the web page what it is for."""
+"""Every Spark job has a description on the web page."""
 
 import re
 
@@ -23,7 +23,7 @@ def descriptions(spark):
         return {job.jobId(): job.description() for job in each}
 
     def command(*arguments):
-        # a description is inherited by jobs that have none of their own
+        # jobs without a description inherit the previous one
         spark.sparkContext._jsc.sc().setJobDescription(None)
         before = jobs()
         assert main([str(word) for word in arguments]) == 0
@@ -35,7 +35,7 @@ def descriptions(spark):
 
 @pytest.fixture
 def table(spark, tmp_path):
-    """A corpus as Parquet, whose columns Spark looks at by a job."""
+    """A corpus as Parquet, whose columns Spark reads in a job."""
     words = np.array([f"word{k}" for k in range(30)])
     chosen = words[np.random.default_rng(1).zipf(1.5, (60, 20)) % 30]
     rows = [(" ".join(line),) for line in chosen]
@@ -59,5 +59,5 @@ def test_every_job_of_a_run_is_described(descriptions, table, tmp_path, schedule
     merged = [text for text in rounds if text.endswith(", merge")]
     assert len(merged) == (3 if schedule == "averaging" else 0)
     assert "train: epoch 2/3, held-out cost" in trained
-    # no job of a stage goes by the name of the stage before
+    # no job has the name of the previous stage
     assert found[0].startswith(("tokenize: ", "start"))

@@ -1,4 +1,4 @@
-"""The Estimator and its model: what Spark's own tests ask of them, and what ours promise."""
+"""The Estimator and its model: the checks of Spark's own tests, and our guarantees."""
 
 import gc
 import json
@@ -58,7 +58,7 @@ def written(rng, topic, length):
 
 @pytest.fixture(scope="module")
 def documents(spark):
-    """Two hundred documents of two topics, each with words of its own."""
+    """Two hundred documents of two topics with different words."""
     rng = np.random.default_rng(5)
     rows = [(k, float(k % 2), written(rng, k % 2, 20)) for k in range(200)]
     return spark.createDataFrame(rows, "id int, label double, tokens array<string>").cache()
@@ -317,7 +317,7 @@ def test_bytes_that_are_not_utf8_are_repaired(spark):
     )
     model = GloVe(**SMALL).fit(frame)
     assert set(model.files.word_vectors.words) == {"a", "b\ufffd"}
-    # a transform looks for the token that the fit made of it
+    # a transform looks up the token as the fit normalised it
     row = model.transform(frame).first()
     expected = model.files.word_vectors.vectors.mean(axis=0)
     np.testing.assert_allclose(row["vector"].toArray(), expected, atol=1e-6)
@@ -412,7 +412,7 @@ def test_cross_validator_fits_side_by_side_in_one_folder(documents, tmp_path):
     loaded = CrossValidator.load(str(tmp_path / "search"))
     assert len(loaded.getEstimatorParamMaps()) == 4
     model = loaded.fit(documents)
-    # a folder for each fold and maxIter, and one for the best on all rows
+    # a folder for each fold and maxIter, and one for the best model on all rows
     assert len(list((tmp_path / "work").iterdir())) == 5
     assert len(model.avgMetrics) == 4
     assert min(model.avgMetrics) > 0.9
@@ -471,7 +471,7 @@ def test_an_interrupted_fit_resumes(documents, tmp_path, log_lines, monkeypatch)
 
 
 def unequal():
-    """A column that is another every time it is read; `F.uuid` and `F.rand` keep their seed."""
+    """A column that changes every time it is read; `F.uuid` and `F.rand` keep their seed."""
     return F.udf(lambda: uuid.uuid4().hex, "string").asNondeterministic()()
 
 
@@ -498,7 +498,7 @@ def test_temporary_folders_are_deleted(spark, documents, tmp_path, monkeypatch):
 
 
 class ClusterSession:
-    """A session whose master says that executors are elsewhere."""
+    """A session whose master indicates remote executors."""
 
     def __init__(self, spark):
         self._spark = spark

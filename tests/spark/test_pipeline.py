@@ -21,7 +21,7 @@ ARISTOTLE = "we are what we repeatedly do excellence then is not an act but a ha
 
 @pytest.fixture
 def run(spark, capsys):
-    """Run the pipeline on the tests' session; return its exit code and what it printed."""
+    """Run the pipeline on the session of the tests; return its exit code and output."""
 
     def command(*arguments):
         code = main(["run", *map(str, arguments)])
@@ -67,7 +67,7 @@ def test_second_run_skips_and_a_changed_option_redoes_what_depends_on_it(run, bo
     assert "blocks: made again, because cooccurrence has changed" in log
     assert "model: made again, because blocks has changed" in log
     assert contents(out) != before
-    # and back again: the same bytes as at first
+    # and back again: the same bytes as before
     run("--input", books, "--output", out, *SMALL)
     assert contents(out) == before
 
@@ -92,7 +92,7 @@ def test_a_run_tells_a_line_and_a_collector_what_it_did(run, books, tmp_path):
     assert samples["glove_spark_cost"] == cost
     assert samples["glove_spark_tokens"] > samples["glove_spark_vocabulary_words"] == 30
     assert samples["glove_spark_epochs"] == 2
-    # an error is told too, and what is there is as it was
+    # the error is printed, and existing files are unchanged
     assert run(*arguments, "--window-size", 0)[0] == 2
     assert "glove_spark_run_exit_code" in metrics.read_text()
     assert '"} 2.0\n' in metrics.read_text()
@@ -163,7 +163,7 @@ def test_stages_one_at_a_time_give_what_run_gives(run, books, tmp_path):
     assert main(["train", *reuse, "--vector-size", "7", "--epochs", "1"]) == 0
     assert main(["export", *reuse]) == 0
     assert WordVectors.load(str(three)).vectors.shape == (30, 7)
-    # a stage made by other settings is refused, not overwritten unasked
+    # a dataset made with other settings is an error, and is not overwritten without the option
     assert main(["train", *reuse, "--vector-size", "8", "--epochs", "1"]) == 5
     assert main(["train", *reuse, "--vector-size", "8", "--epochs", "1", "--overwrite"]) == 0
 
@@ -251,7 +251,7 @@ def test_full_disk_is_a_clear_error_and_what_was_published_stays(run, books, tmp
             manifest = Manifest.read(Location.of(out / name))
             assert manifest.damaged_files(Location.of(out / name)) == []
         assert not (out / "model").exists()
-        # and with enough room it goes on
+        # and with enough space it continues
         subprocess.run(["mount", "-o", "remount,size=64m", str(disk)], check=True)
         assert main(["run", *options, "--vector-size", "4", "--num-blocks", "1"]) == 0
     finally:

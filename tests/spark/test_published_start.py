@@ -212,7 +212,7 @@ def test_a_bad_file_is_refused_before_anything_is_drawn(
 def test_vectors_against_the_counts_are_warned_of_and_start_short(
     spark, tmp_path, blocks_of, caplog
 ):
-    # every product is the larger, the rarer the pair
+    # products are larger for rarer pairs
     counts = np.exp(4 - 0.3 * VECTORS @ VECTORS.T)
     root = blocks_of(tmp_path / "out", 2, counts=counts)
     path = write(tmp_path / "published.txt", WORDS, VECTORS)
@@ -244,7 +244,7 @@ def test_bytes_are_the_same_however_many_cores_there_are(
     root = blocks_of(tmp_path / "out", 4)
     found = []
     for cores in (1, 2, 7):
-        # what a round and its Spark tasks are cut by
+        # the number that divides a round into Spark tasks
         monkeypatch.setattr(SparkContext, "defaultParallelism", property(lambda _, n=cores: n))
         model = run_stage(MODEL, spark, given, root, overwrite=True)
         found.append(

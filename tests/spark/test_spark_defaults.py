@@ -1,4 +1,4 @@
-"""conf/spark-defaults.conf as Spark understands it."""
+"""Spark accepts every setting of conf/spark-defaults.conf."""
 
 import inspect
 from pathlib import Path
@@ -17,10 +17,10 @@ DEFINED_BY = (
     "org.apache.spark.internal.config.Deploy$",
     "org.apache.spark.sql.internal.SQLConf$",
 )
-"""Objects of Spark that know settings once they are loaded."""
+"""Objects of Spark that register settings when they are loaded."""
 
 READ_BY_PYTHON = {"spark.python.worker.memory"}
-"""Settings that pyspark takes from the configuration by their names."""
+"""Settings that pyspark reads from the configuration by name."""
 
 
 def settings():
@@ -41,6 +41,6 @@ def test_every_setting_is_known_to_spark_and_has_a_value_that_it_takes(spark):
             continue
         entry = entries.findEntry(key)
         assert entry is not None, key
-        # raises what Spark would
+        # raises the error that Spark would raise
         entry.valueConverter().apply(value)
     assert entries.findEntry("spark.speculations") is None

@@ -1,4 +1,4 @@
-"""Tokenize: text as it comes: damaged, mislabelled, in other encodings, without line ends."""
+"""Tokenize damaged and mislabelled text, other encodings, and text without line ends."""
 
 from __future__ import annotations
 
@@ -105,7 +105,7 @@ def test_cuts_keep_characters_and_words_whole(tokenize, write, monkeypatch):
 
 
 class Unspeakable(Py4JError):
-    """What an exception of Java's is once Java is gone."""
+    """An exception of Java after Java has ended."""
 
     def __str__(self):
         raise Py4JNetworkError("connection refused")
@@ -183,7 +183,7 @@ def test_real_messy_text_is_accounted_for(tokenize, shared_data, name, document)
 def test_real_wet_files_give_no_headers(tokenize, shared_data):
     pytest.importorskip("warcio", reason="warcio is not installed")
     folder = shared_data / "data" / "messy" / "webtext"
-    # one of them lost its carriage returns, and with them the lengths that its headers say
+    # one of them lost its carriage returns, so the lengths in its headers are wrong
     for file in folder.glob("*.wet*"):
         documents, facts = tokenize(file)
         assert facts["tokens"] > 50

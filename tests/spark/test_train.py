@@ -1,4 +1,4 @@
-"""Training through Spark: planted truth, the same bytes, resuming, divergence."""
+"""Training on Spark: a planted model, reproducible bytes, resuming, divergence."""
 
 import json
 
@@ -94,7 +94,7 @@ def test_planted_model_is_recovered(spark, tmp_path, blocks_at, num_blocks, adag
 
 
 AVERAGING = {"schedule": "averaging", "syncs_per_epoch": 2, "row_tasks": 2}
-"""Of four blocks: two rounds, in which every block of either side is trained by two tasks."""
+"""Four blocks and two rounds, in which two tasks train every block of both sides."""
 
 ADAM = {"optimizer": "adam", "learning_rate": 0.01, "final_learning_rate": 0.01, **PAPER}
 
@@ -105,7 +105,7 @@ def test_same_seed_same_bytes_and_another_seed_others(spark, tmp_path, blocks_at
     found = []
     for seed in (5, 5, 6):
         settings = TrainSettings(vector_size=4, epochs=2, seed=seed, **schedule)
-        # an explicit redo: the recipe of the second run is that of the first
+        # explicitly made again: both runs have the same recipe
         (root / "model.manifest.json").delete()
         found.append(model_bytes(run_stage(MODEL, spark, settings, root, overwrite=True)))
     assert found[0] == found[1]
@@ -165,7 +165,7 @@ def test_averaging_has_the_same_bytes_for_any_cores(spark, tmp_path, blocks_at, 
     settings = TrainSettings(vector_size=4, epochs=2, **AVERAGING)
     expected = model_bytes(run_stage(MODEL, spark, settings, root))
     (root / "model.manifest.json").delete()
-    # into so many Spark tasks a round and a merge are cut
+    # the number of Spark tasks of a round and of a merge
     monkeypatch.setattr(type(spark.sparkContext), "defaultParallelism", cores)
     assert model_bytes(run_stage(MODEL, spark, settings, root, overwrite=True)) == expected
 
@@ -178,7 +178,7 @@ def test_a_merge_that_runs_again_has_the_same_bytes(spark, tmp_path, blocks_at, 
     real, again = rounds.merge_files, []
 
     def twice(*given):
-        # as a lost executor makes Spark do: what the first attempt read is still there
+        # as after a lost executor: the files that the first attempt read still exist
         again.append(real(*given))
         return real(*given)
 
@@ -201,11 +201,11 @@ def test_resumes_at_the_last_whole_epoch_with_the_same_bytes(
         run_stage(MODEL, spark, settings, root)
     assert not (root / "model").exists()
     resumed = run_stage(MODEL, spark, settings, root)
-    # two of four epochs were whole, an epoch has two rounds
+    # two of four epochs were complete, and an epoch has two rounds
     assert len(left) == 4
     assert model_bytes(resumed) == model_bytes(undisturbed)
     assert resumed.facts["costs"] == undisturbed.facts["costs"]
-    # records of epochs hold times, so only their sizes may differ
+    # records of epochs contain times, so only they may differ in size
     assert set(resumed.manifest.files) == set(undisturbed.manifest.files)
     metrics = [json.loads(line) for line in (resumed.location / METRICS).read_bytes().splitlines()]
     assert [line["epoch"] for line in metrics] == [1, 2, 3, 4]
@@ -229,7 +229,7 @@ def test_only_the_last_epochs_are_kept_and_nothing_else(spark, tmp_path, blocks_
 
 def test_divergence_stops_with_cell_count_and_remedy(spark, tmp_path, blocks_at):
     counts = planted_counts(20, 2)
-    # no setting makes the update diverge; a count that is not finite is all that is left
+    # no setting makes the update diverge; only a count that is not finite does
     counts[3, 2] = counts[2, 3] = np.inf
     root = blocks_at(tmp_path, counts, num_blocks=2)
     message = (
@@ -338,7 +338,7 @@ def test_export_writes_what_the_model_holds(
         loaded = WordVectors.load(path)
         assert loaded.words == [f"w{k}" for k in range(20)]
         np.testing.assert_allclose(loaded.vectors, expected, atol=1e-7 if center else 0)
-    # what is chosen when vectors are opened is the same as what is chosen at export
+    # the choice at opening vectors gives the same result as the choice at export
     opened = WordVectors.load(root, side=combine, center=center)
     np.testing.assert_allclose(opened.vectors, expected, atol=1e-7)
     frame = spark.read.parquet(vectors.location.uri)
@@ -354,7 +354,7 @@ def test_stage_is_skipped_refused_or_redone(spark, tmp_path, blocks_at, log_line
     assert again.manifest.created == first.manifest.created
     assert again.manifest.recipe == first.manifest.recipe
     assert "model: already complete, skipped" in log_lines
-    # what does not change the result does not make it stale
+    # an option that does not change the result does not make the dataset out of date
     run_stage(MODEL, spark, TrainSettings(vector_size=4, epochs=1, probe=("w1",)), root)
     other = TrainSettings(vector_size=5, epochs=1)
     with pytest.raises(DatasetError, match=r"vector_size was 4 and is now 5\. Give --overwrite"):
@@ -379,7 +379,7 @@ def test_held_out_nonzeros_are_not_trained_on_and_their_cost_is_reported(
     model = run_stage(MODEL, spark, settings, root)
     assert model.facts["costs"][1] < model.facts["costs"][0]
 
-    # the last epoch's cost, from the parameters it left and the ids that the hash chooses
+    # the cost after the last epoch, from its parameters and the ids that the hash chooses
     sides = [[], []]
     for side, found in zip(SIDES, sides, strict=True):
         for block in range(3):
@@ -396,7 +396,7 @@ def test_held_out_nonzeros_are_not_trained_on_and_their_cost_is_reported(
     f = np.where(chosen, np.minimum(1, (counts / settings.x_max) ** 0.75), 0)
     expected = dense_cost(w, b, u, c, np.log(counts), f) / chosen.sum()
     assert model.facts["held_out_costs"][1] == pytest.approx(expected, rel=1e-4)
-    # the second term has these pairs too, by the weights of what was trained on
+    # the second term includes these pairs, with the weights of the trained nonzeros
     weights = np.where(chosen, 0, np.minimum(1, (counts / settings.x_max) ** 0.75))
     g, h = weights.sum(axis=1), weights.sum(axis=0)
     pull = np.where(chosen, np.outer(g, h) / g.sum(), 0)

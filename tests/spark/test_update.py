@@ -1,4 +1,4 @@
-"""Batches: added, refused twice, replaced, taken out; exactly the matrix of all at once."""
+"""Batches are added, refused if repeated, replaced, removed; the matrix is always exact."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def root(tmp_path):
 
 @pytest.fixture(scope="module")
 def days(tmp_path_factory):
-    """Ten days of text: a file each, in which every word occurs."""
+    """Ten days of text, one file each, in which every word occurs."""
     folder = tmp_path_factory.mktemp("days")
     rng = np.random.default_rng(5)
     for day in range(10):
@@ -100,7 +100,7 @@ def at_once(spark, days, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def two_at_once(spark, days, tmp_path_factory):
-    """The same of the first two."""
+    """The same for the first two days."""
     return one_batch(spark, days / "2026-11-0[12].txt", tmp_path_factory.mktemp("once"))
 
 
@@ -119,7 +119,7 @@ def test_ten_batches_are_one_count_bit_for_bit(spark, root, days, at_once):
     with hold_lock(root, "update") as lock:
         compact(spark, root, lock)
     assert by_words(root) == at_once[0]
-    # every batch is there still, and the next one is added to the sum
+    # every batch still exists, and the next one is added to the sum
     followed = remove(root, "2026-11-10")
     assert followed.ledger.sum is None
     add(spark, root, days / "2026-11-10.txt", "2026-11-10")
@@ -134,11 +134,11 @@ def test_subsampled_batches_add_up_and_can_be_taken_out(spark, root, days, tmp_p
     both = by_words(root)
     assert all(both[pair] >= n for pair, n in alone.items())
     assert sum(alone.values()) < sum(both.values()) < 0.9 * all_pairs
-    # the counts of words are of all their tokens
+    # the counts of words include all tokens
     assert counts(root) == two_at_once[1]
     remove(root, "two")
     assert {pair: n for pair, n in by_words(root).items() if n} == alone
-    # a token is drawn by its document alone: the same text elsewhere, in other files
+    # the draw of a token depends only on its document: the same text in other files
     other = Location.of(tmp_path / "other")
     claim_folder(other)
     lines = first.read_text().splitlines()
@@ -201,14 +201,14 @@ def test_words_wait_until_they_are_frequent_and_keep_their_ids(spark, root, tmp_
     add(spark, root, tmp_path / "2.txt", "2", min_count=3)
     assert list(counts(root).items()) == [("a", 4), ("b", 4), ("c", 3)]
     followed = add(spark, root, tmp_path / "3.txt", "3", min_count=3)
-    # c is more frequent than a by now: ids are not ranks any more, but stable
+    # now c is more frequent than a: ids are no longer ranks, but do not change
     assert list(counts(root).items()) == [("a", 4), ("b", 4), ("c", 4), ("rare", 3)]
     assert followed.ledger.batches["3"].new_words == 1
     assert followed.ledger.batches["3"].missed_tokens == 2
     facts = open_dataset(root / "cooccurrence").facts
     assert facts["missed_tokens"] == 2
     assert facts["tokens"] == 15
-    # what is counted is counted with the words that were known
+    # the new batch is counted with the known words
     assert ("c", "rare") in by_words(root)
     assert ("a", "rare") not in by_words(root)
 
@@ -269,7 +269,7 @@ def test_ranks_are_those_of_one_count_and_the_matrix_is_the_same(
     with hold_lock(root, "update") as lock:
         compact(spark, root, lock)
     before = list(counts(root))
-    # several blocks a batch
+    # several blocks per batch
     monkeypatch.setattr(reranking, "NONZEROS_PER_BLOCK", 200)
     followed = rank_anew(spark, root)
     assert len([name for name in followed.files if "/rows-" in name]) > 20
@@ -279,9 +279,9 @@ def test_ranks_are_those_of_one_count_and_the_matrix_is_the_same(
     assert folders(root) == sorted(
         {*(b.folder for b in followed.ledger.batches.values()), followed.ledger.lexicon}
     )
-    # again there is nothing to do
+    # the second time, there is nothing to do
     assert rank_anew(spark, root).ledger == followed.ledger
-    # batches can still be taken out and added
+    # batches can still be removed and added
     remove(root, "2026-11-04")
     add(spark, root, days / "2026-11-04.txt", "2026-11-04")
     assert by_words(root) == at_once[0]
@@ -422,7 +422,7 @@ def test_the_command_line(spark, root, days, capsys):
     assert main(["update", *options, *text, "--skip-existing"]) == 0
     said = capsys.readouterr().err
     assert "batch 2026-11-02 was already added, skipped" in said
-    # the last line sums up
+    # the last line is a summary
     assert re.search(r" update: done in \d+\.\d s; 2 batches, [\d,]+ tokens\n$", said)
     assert open_dataset(root / "cooccurrence").facts["batches"]["sum"] is not None
     assert main(["update", "--output", root.path, "--remove", "2026-11-01"]) == 0
@@ -452,7 +452,7 @@ def by_places(blocks):
 
 
 def weighted(spark, days, tmp_path):
-    """The matrix with each day's counts halved for three days of age, from a count for each."""
+    """The matrix in which the counts of a day are halved for every three days of age."""
     total = {}
     for file in sorted(days.iterdir()):
         root = Location.of(tmp_path / f"alone-{file.stem}")

@@ -119,7 +119,7 @@ def test_unknown_words_become_one_word_that_is_ranked(count):
     found, facts = count(FIVE, min_count=4, unk="keep")
     assert list(found.items()) == [("<unk>", 6), ("a", 5), ("b", 4)]
     assert facts["vocabulary_size"] == 3
-    # equal counts: by code point, and '<' comes before letters
+    # equal counts are ordered by code point, and '<' comes before letters
     assert list(count("a a a b b b c c d", min_count=3, unk="keep")[0]) == ["<unk>", "a", "b"]
     assert list(count("! ! ! a a a c c d", min_count=3, unk="keep")[0]) == ["!", "<unk>", "a"]
 

@@ -38,12 +38,12 @@ def symmetric_counts(size):
 COUNTS = symmetric_counts(ALL_WORDS)
 
 PAPER = {"unobserved": 0.0, "biases": "trained"}
-"""The paper's objective, in which biases start where they were."""
+"""The objective of the paper, in which biases start from the earlier model."""
 
 
 @pytest.fixture
 def blocks_of(spark, publish_matrix):
-    """Make the datasets up to blocks of some of the words, in the given order."""
+    """Make the datasets up to blocks, for some of the words, in the given order."""
 
     def make(folder, order, num_blocks, *, symmetric=True):
         root = Location.of(folder)
@@ -109,7 +109,7 @@ def test_adam_goes_on_with_its_moments(spark, tmp_path, blocks_of):
     for side in SIDES:
         before, start, after = by_word(earlier, side), by_word(model, side, 0), by_word(model, side)
         assert all(same(before[word], start[word]) for word in before)
-        # the last number of a word's state is the number of its steps
+        # the last number of the state of a word is its number of steps
         assert all(before[word][2][-1] > 0 for word in before)
         assert all(after[word][2][-1] > start[word][2][-1] for word in start)
         assert start[f"word{OLD_WORDS}"][2][-1] == 0
@@ -199,7 +199,7 @@ def test_a_run_that_dies_resumes_with_the_same_bytes(
     with dying_rounds(3) as rounds:
         run_stage(MODEL, spark, wanted, root)
     resumed = run_stage(MODEL, spark, wanted, root)
-    # one of three epochs was whole, an epoch has two rounds
+    # one of three epochs was complete, and an epoch has two rounds
     assert len(rounds) == 4
     for name, state in undisturbed.manifest.files.items():
         if name.endswith((".arrow", ".parquet")):
@@ -289,7 +289,7 @@ def test_a_model_names_its_words_itself(tmp_path, earlier):
     root = earlier.location.parent
     words = [f"word{k}" for k in range(OLD_WORDS)]
     assert pq.read_table((earlier.location / "words.parquet").path)["word"].to_pylist() == words
-    # the vocabulary grows, is counted anew, or is not there at all
+    # the vocabulary grows, is counted again, or does not exist
     (root / "vocabulary.manifest.json").delete()
     np.testing.assert_array_equal(counts_beside(root, ["word1", "whale"]), [OLD_WORDS - 1, 0])
     assert WordVectors.read(open_vectors(root, side="word")).words == words

@@ -1,4 +1,4 @@
-"""What tests of several modules share."""
+"""Fixtures of several modules."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""Adam: the published formula, lazily; a planted model is found; what it cannot be with."""
+"""Adam: the published formula, only for words in the batch; a planted model; conflicts."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def test_words_that_are_not_met_keep_their_moments():
 
 
 def one_batch(logs: np.ndarray, present: np.ndarray, kind: str) -> BatchedCell:
-    """Make one batch of all nonzeros by hand: the leaf rule would not make one that stale."""
+    """Make one batch of all nonzeros by hand: the rule for leaves would not make such a batch."""
     size = len(logs)
     rows, columns = np.nonzero(present)
     words = np.arange(size, dtype=np.int32)

@@ -1,4 +1,4 @@
-"""What may import what. Every import counts, also those inside functions and for type checkers."""
+"""Which modules may import which. Imports in functions and for type checkers count too."""
 
 import ast
 import subprocess
@@ -35,7 +35,7 @@ LAYERS = (
     "python_daemon",
     "cli",
 )
-"""From the ground up: a module imports from its own subpackage and those before it."""
+"""In order of dependency: a module imports from its own subpackage and those before it."""
 
 WITHOUT_SPARK = (
     "kernels",
@@ -61,7 +61,7 @@ FILES = {module_name(file): file for file in sorted(PACKAGE.rglob("*.py"))}
 
 
 def imports_of(file):
-    """Yield the dotted names of what a file imports, modules of ours as far as they are files."""
+    """Yield the dotted names of the imports of a file; for our own, those of modules."""
     for node in ast.walk(ast.parse(file.read_text("utf-8"))):
         if isinstance(node, ast.Import):
             yield from (name.name for name in node.names)
@@ -79,7 +79,7 @@ def ours(file):
 
 
 def layer_of(module):
-    # the package's face is above all that it hands on
+    # the package itself is above the modules whose names it exports
     return len(LAYERS) if module == "glove_spark" else LAYERS.index(module.split(".")[1])
 
 
@@ -99,7 +99,7 @@ def test_no_import_runs_upwards(module):
 
 
 def test_no_files_import_each_other_in_a_circle():
-    # a package's face imports what it hands on, and is no part of the circle
+    # a package imports the names that it exports, which is not a circular import
     arrows = {
         module: {name for name in ours(file) if FILES[name].name != "__init__.py"} - {module}
         for module, file in FILES.items()
@@ -162,7 +162,7 @@ def test_the_face_of_the_package_needs_nothing():
 
 
 def test_no_job_hides_a_module_of_the_standard_library():
-    # spark-submit puts the job's folder first on the path
+    # spark-submit puts the folder of the job first on the path
     jobs = {file.stem for file in (PACKAGE.parent / "jobs").glob("*.py")}
     stages = {f"glove_{stage}" for stage in STAGE_COMMANDS}
     assert jobs == {"glove_pipeline", "glove_update", "glove_publish", *stages}

@@ -1,4 +1,4 @@
-"""The average vector of a document, beside a loop that says what it is."""
+"""The average vector of a document, compared with a simple loop."""
 
 import numpy as np
 import pyarrow as pa

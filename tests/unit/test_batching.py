@@ -14,7 +14,7 @@ from glove_spark.kernels.blocks.packing import pack_leaves
 
 
 def random_cell(seed: int, rows: int, cols: int, density: float):
-    """Make a cell whose nonzeros thin out towards high ids, sorted by row and column."""
+    """Make a cell with fewer nonzeros for higher ids, sorted by row and column."""
     rng = np.random.default_rng(seed)
     rank = np.add.outer(np.arange(rows), np.arange(cols))
     chosen = rng.random((rows, cols)) < density / (1 + rank / 10)
@@ -81,7 +81,7 @@ def test_tiles_visited_with_their_transposes_share_no_row_and_no_column(monkeypa
         joint = set(batch.row_ids.tolist()) == set(batch.col_ids.tolist())
         joint &= (batch.row_ids != batch.col_ids).all()
         once, twice = once + joint, twice + transposed
-    # batches with a tile on the diagonal, of which one triangle is there, are visited twice always
+    # batches with a tile on the diagonal, with one stored triangle, are always visited twice
     assert twice > 0
     assert (once > 0) == (joint_places > 0)
     places = [(i, j) for row, col, _ in cell.nonzeros() for i, j in zip(row, col, strict=True)]
@@ -134,7 +134,7 @@ def test_leaves_of_a_batch_share_no_row_and_no_column(coo, max_staleness, batch_
     for batch in range(batches.max() + 1):
         members = np.flatnonzero(batches == batch)
         assert len(set(leaves.level[members])) == len(set(kind[members])) == 1
-        # as many parts as the load needs, cut evenly, so that none is above a batch and a leaf
+        # as many parts as needed, divided evenly, so that none exceeds a batch and a leaf
         load = leaves.nnz[members] / batch_nnz
         assert load.sum() <= 1 + load.max()
         for corner in (leaves.row, leaves.col):

@@ -1,4 +1,4 @@
-"""The pure parts of the benchmarks: samples, fits, the model on paper, and its document."""
+"""The pure functions of the benchmarks: samples, fits, the cost model, and its page."""
 
 import gzip
 import json
@@ -210,7 +210,7 @@ def test_more_executors_shorten_the_cores_work_and_lengthen_the_rounds(sweep):
     )
     assert many["cooccurrence"].compute < few["cooccurrence"].compute / 8
     assert many["train"].driver > 16 * few["train"].driver
-    # the parameters travel once a round, and there are as many rounds as cores
+    # parameters are moved once per round, and there are as many rounds as cores
     assert many["train"].network > 8 * few["train"].network
 
 
@@ -229,7 +229,7 @@ def test_what_rounds_and_merges_move_by_hand():
     one = epoch_with(row_tasks=1)
     # a row block is read and written in every round, a column block by each of its 16 tasks
     assert one.round_bytes == 2 * (4 + 16) * side
-    # of each of 4 merges: the base and the result of 16 blocks, and of each 4 replicas, read twice
+    # each of 4 merges: the base and the result of 16 blocks, and 4 replicas of each, read twice
     written = 4 * 4 * weights
     assert one.merge_bytes == 4 * 2 * side + 2 * 4 * 4 * (side + weights) + written
     assert (one.tasks, one.merged_blocks) == (16, 16)
@@ -239,7 +239,7 @@ def test_row_tasks_train_more_at_once_and_merge_rows_as_well():
     one, four = (epoch_with(row_tasks) for row_tasks in (1, 4))
     assert (four.at_once, four.merged_blocks) == (4 * one.at_once, 2 * one.merged_blocks)
     assert four.merge_bytes == 2 * one.merge_bytes
-    # more tasks for a block than it visits blocks in a round there are not
+    # a row block has at most as many tasks as it visits column blocks in a round
     assert epoch_with(row_tasks=16).tasks == 16 * 4
 
 
@@ -328,7 +328,7 @@ def test_tables_replace_what_stands_between_their_marks(sweep):
 
 
 def test_cost_table_tells_growth_from_fixed_cost(sweep):
-    row = next(line for line in cost_table(sweep) if line.startswith("vocabulary, us a token"))
+    row = next(line for line in cost_table(sweep) if line.startswith("vocabulary, us per token"))
     assert row.split()[-1] in ("(+0%)", "(-0%)")
     assert float(row.split()[-3]) == pytest.approx(0.5)
 
@@ -344,7 +344,7 @@ def test_comparison_divides_medians():
 
 @pytest.fixture
 def questions(tmp_path):
-    """Reference data of one analogy and of word pairs."""
+    """Reference data with one analogy and word pairs."""
     analogies, similarity = tmp_path / "eval" / "analogy", tmp_path / "eval" / "similarity"
     analogies.mkdir(parents=True)
     similarity.mkdir()

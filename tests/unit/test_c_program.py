@@ -1,4 +1,4 @@
-"""The C program's files: from its own and from made ones into datasets and back."""
+"""Files of the C program, real and generated ones: to datasets and back."""
 
 from __future__ import annotations
 
@@ -254,7 +254,7 @@ def test_exports_that_are_there_are_kept_unless_told(made):
         export_c(out, parameters="s3://bucket/p.bin", overwrite=True)
 
 
-# what the program itself made
+# files of the program itself
 
 
 @pytest.mark.parametrize("name", ["symmetric-harmonic", "symmetric-flat", "left-harmonic"])

@@ -1,4 +1,4 @@
-"""Cells that were tampered with are told apart from those that may be trained."""
+"""Invalid cells are distinguished from valid ones."""
 
 from dataclasses import replace
 

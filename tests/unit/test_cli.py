@@ -1,5 +1,7 @@
 """The command line: flags from the options, flags over TOML, exit codes."""
 
+import re
+
 import pytest
 
 from glove_spark.cli import main
@@ -68,10 +70,20 @@ def test_errors_have_a_message_and_an_exit_code_and_no_traceback(capsys, argumen
     assert "Traceback" not in error
 
 
-def test_unknown_flag_exits_with_2(capsys):
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["run", "--windowsize", "3"], "run: error: .* did you mean --window-size?"),
+        (["run", "--zzz"], "run: error: unrecognized arguments: --zzz\n"),
+        (["neighbours"], "unknown command 'neighbours'; did you mean neighbors?"),
+        (["xyzzy"], "unknown command 'xyzzy'; glove-spark --help lists them"),
+    ],
+)
+def test_unknown_flags_and_commands_exit_with_2_and_a_suggestion(capsys, arguments, message):
     with pytest.raises(SystemExit) as stopped:
-        main(["run", "--windowsize", "3"])
+        main(arguments)
     assert stopped.value.code == 2
+    assert re.search(message.replace("?", r"\?"), capsys.readouterr().err)
 
 
 def test_an_interrupt_is_one_however_it_surfaces(monkeypatch, capsys):

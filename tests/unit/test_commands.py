@@ -1,4 +1,4 @@
-"""The commands beside the stages, from their flags to what they print and write."""
+"""The commands other than stages, from their flags to their output."""
 
 import json
 import re
@@ -105,7 +105,7 @@ def test_the_c_programs_work_goes_there_and_back(capsys, tmp_path):
     np.testing.assert_array_equal(found["b"], [12, 13, 14])
     assert main(["convert", f"{out}/model", str(tmp_path / "x.npy")]) == 3
     assert "model is not a dataset of vectors; name an output folder" in capsys.readouterr().err
-    # the three sides beside each other
+    # the three sides in one table
     (tmp_path / "pairs.txt").write_text("a b 1\na a 2\n")
     capsys.readouterr()
     arguments = ["--similarity", str(tmp_path / "pairs.txt"), "--sides", "word", "context"]

@@ -1,4 +1,4 @@
-"""Completion in the shells that it is for."""
+"""Completion in the supported shells."""
 
 import os
 import shutil

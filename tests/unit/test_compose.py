@@ -1,8 +1,10 @@
 """The files of the cluster: compose file, image, settings, versions."""
 
 import re
+import shutil
 import subprocess
 import sys
+from importlib import metadata
 from pathlib import Path
 
 import pytest
@@ -23,6 +25,10 @@ PROJECT = Path(__file__).parents[2]
 COMPOSE = PROJECT / "docker-compose.yml"
 START = PROJECT / "conf" / "docker" / "start"
 IMAGE_START = "/opt/glove_spark/conf/docker/start"
+ROLES = {
+    *("master", "worker", "history", "submit", "notebook", "airflow", "storage"),
+    *("driver", "executor", "secret", "credentials", "copy", "healthy"),
+}
 
 
 @pytest.fixture(scope="module")
@@ -69,7 +75,7 @@ def test_services_are_those_of_a_cluster(services):
 
 def test_commands_are_roles_of_the_start_script(services):
     roles = set(re.findall(r"^    (\w+)\)$", START.read_text("utf-8"), re.MULTILINE))
-    assert roles == {"secret", "master", "worker", "history", "submit", "healthy"}
+    assert roles == ROLES
     for name, service in services.items():
         words = [*service.get("entrypoint", [IMAGE_START]), *service["command"]]
         assert words[0] == IMAGE_START
@@ -136,8 +142,7 @@ def test_image_has_python_java_17_and_no_root(dockerfile, project, services):
     assert {source for source, _ in stages} <= {"${PYTHON_IMAGE}", *(name for _, name in stages)}
     assert any("openjdk-17-jre-headless" in value for value in values(dockerfile, "RUN"))
     assert all(int(user) > 0 for user in values(dockerfile, "USER"))
-    last = [line["instruction"] for line in dockerfile][-1]
-    assert last == "ENTRYPOINT"
+    assert values(dockerfile, "ENTRYPOINT") == [f'["{IMAGE_START}"]'] * 2
 
 
 def test_image_copies_files_that_are_there_and_not_ignored(dockerfile):
@@ -153,12 +158,23 @@ def test_image_copies_files_that_are_there_and_not_ignored(dockerfile):
             assert source.split("/")[0] in kept
 
 
+def needs_of_the_image(texts):
+    """Parse those requirements that Python 3.11 on Linux has, without extras."""
+    found = [Requirement(text) for text in texts]
+    where = {"python_version": "3.11", "sys_platform": "linux", "extra": ""}
+    return [each for each in found if each.marker is None or each.marker.evaluate(where)]
+
+
 def test_versions_of_the_image_are_exact_and_allowed(pins, project):
-    needed = [Requirement(text) for text in project["dependencies"]]
-    for requirement in needed:
-        if requirement.marker is None:
-            assert Version(pins[requirement.name]) in requirement.specifier
-    assert set(pins) == {item.name for item in needed if item.marker is None} | {"py4j"}
+    """The list holds what pyproject.toml needs and what that needs, and no more."""
+    waiting, reached = needs_of_the_image(project["dependencies"]), set()
+    while waiting:
+        requirement = waiting.pop()
+        assert Version(pins[requirement.name]) in requirement.specifier
+        if requirement.name not in reached:
+            reached.add(requirement.name)
+            waiting += needs_of_the_image(metadata.requires(requirement.name) or [])
+    assert set(pins) == reached
 
 
 def settings_and_reasons():
@@ -192,6 +208,7 @@ def test_start_refuses_other_roles():
     found = subprocess.run([START, "manager"], capture_output=True, text=True)
     assert found.returncode == 2
     assert "start: manager is none of master, worker, history, submit" in found.stderr
+    assert set(found.stderr.strip().partition(" is none of ")[2].split(", ")) == ROLES
 
 
 def test_start_refuses_to_go_without_a_secret(tmp_path):
@@ -245,7 +262,11 @@ def environment_like_the_images(tmp_path):
         "pyspark/jars/rocksdbjni-9.8.4.jar": False,
         "pyspark/jars/spark-core_2.13-4.3.0.jar": True,
         "pyspark/jars/kubernetes-client-7.6.1.jar": True,
+        "pyspark/jars/netty-tcnative-boringssl-static-2.0.76.Final-osx-x86_64.jar": False,
+        "pyspark/jars/netty-tcnative-boringssl-static-2.0.76.Final-linux-x86_64.jar": True,
         "pyspark/examples/src/pi.py": False,
+        "pyarrow/libarrow_flight.so.2600": False,
+        "pyarrow/libarrow_dataset.so.2600": True,
         "scipy/stats/tests/test_stats.py": False,
         "glove_spark/tests/ours.py": True,
     }
@@ -261,7 +282,37 @@ def test_slim_takes_out_what_nothing_uses_and_no_more(environment_like_the_image
     assert {file: file.exists() for file in files} == files
 
 
-def test_constraints_name_the_script_that_makes_them():
-    head = (PROJECT / "conf" / "docker" / "constraints.txt").read_text("utf-8").splitlines()[:2]
-    assert head[1] == "#    scripts/constraints.sh"
-    assert (PROJECT / "scripts" / "constraints.sh").stat().st_mode & 0o111
+CONSTRAINTS = PROJECT / "scripts" / "constraints.sh"
+LISTS = ("conf/docker/constraints.txt", "conf/docker/notebook.txt", "conf/airflow/constraints.txt")
+
+
+@pytest.mark.parametrize("file", LISTS)
+def test_constraints_name_the_script_that_makes_them(file):
+    head, *pins = (PROJECT / file).read_text("utf-8").splitlines()[1:]
+    assert head == "#    scripts/constraints.sh"
+    assert all(re.fullmatch(r"[\w.-]+==[\w.]+", pin) for pin in pins)
+    assert f":{file}" in CONSTRAINTS.read_text("utf-8")
+
+
+@pytest.mark.slow
+def test_constraints_are_current():
+    found = subprocess.run([CONSTRAINTS, "--check"], capture_output=True, text=True)
+    if found.returncode == 6:
+        pytest.skip(f"no index of packages answers: {found.stderr[-300:]}")
+    assert found.returncode == 0, found.stdout
+
+
+@pytest.mark.slow
+def test_constraints_that_are_not_current_are_told(tmp_path):
+    (tmp_path / "scripts").mkdir()
+    (tmp_path / ".venv").symlink_to(PROJECT / ".venv")
+    shutil.copytree(PROJECT / "conf", tmp_path / "conf")
+    shutil.copy(CONSTRAINTS, tmp_path / "scripts")
+    text = (PROJECT / "pyproject.toml").read_text("utf-8")
+    (tmp_path / "pyproject.toml").write_text(re.sub(r'"tabulate>=[\d.]+",', "", text, count=1))
+    script = tmp_path / "scripts" / "constraints.sh"
+    found = subprocess.run([script, "--check"], capture_output=True, text=True)
+    if found.returncode == 6:
+        pytest.skip(f"no index of packages answers: {found.stderr[-300:]}")
+    assert found.returncode == 1
+    assert re.search("^-tabulate==", found.stdout, re.MULTILINE)

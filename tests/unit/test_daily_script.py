@@ -1,4 +1,4 @@
-"""scripts/daily.sh: which commands it runs, with which options, and where it stops."""
+"""scripts/daily.sh: its commands, their options, and where it stops."""
 
 import configparser
 import re
@@ -17,7 +17,7 @@ DAY = "2026-11-20"
 
 @pytest.fixture
 def run(tmp_path):
-    """Run the script with a glove-spark that writes down how it was called."""
+    """Run the script with a glove-spark that records its calls."""
     bin = tmp_path / "bin"
     bin.mkdir()
     fake = bin / "glove-spark"
@@ -25,7 +25,7 @@ def run(tmp_path):
     fake.chmod(0o755)
     script = tmp_path / "scripts" / "daily.sh"
     script.parent.mkdir()
-    # a copy: the checkout's environment would come before the one of this test
+    # a copy, because the environment of the checkout would come before that of this test
     script.write_bytes((PROJECT / "scripts" / "daily.sh").read_bytes())
     script.chmod(0o755)
 
@@ -62,7 +62,7 @@ def test_the_first_day(run):
         f"publish --output out --version {DAY} --keep 7 --margin 1",
     ]
     for call in calls:
-        # every option is one that the command has
+        # the command has every option
         build_parser().parse_args(call.split())
 
 
@@ -100,7 +100,7 @@ def test_the_service_does_not_try_again_what_stays_as_it_is():
     service.optionxform = str
     service.read(PROJECT / "conf" / "systemd" / "glove-daily.service")
     final = {int(code) for code in service["Service"]["RestartPreventExitStatus"].split()}
-    # a defect, a folder in use or full, and Spark not starting are tried again
+    # after a bug, a folder in use or full, or a failed start of Spark, the command is repeated
     codes = {kind.exit_code for kind in GloveSparkError.__subclasses__()}
     assert codes - final == {4, 6}
     assert (

@@ -1,4 +1,4 @@
-"""What documents and docstrings name is there: files, modules, commands; examples hold."""
+"""Files, modules and commands named in documents and docstrings exist; examples are right."""
 
 import doctest
 import importlib
@@ -40,7 +40,7 @@ def test_files_that_are_named_exist(file):
     text = re.sub(r"```.*?```", "", file.read_text("utf-8"), flags=re.DOTALL)
     for name in re.findall(r"`([\w./-]+\.(?:py|sh|toml|jsonl|css|js))`", text):
         if name.rpartition("/")[2] == "metrics.jsonl":
-            # what a run writes
+            # files that a run writes
             continue
         reports = PROJECT / "tests" / "reports"
         places = [PROJECT, PACKAGE, PROJECT / "benchmarks", reports, *PACKAGE.rglob("*/")]

@@ -1,4 +1,4 @@
-"""Drift: rotations are none, planted movements are found, new words are listed."""
+"""Drift: a rotation is no drift, planted movements are found, new words are listed."""
 
 import json
 
@@ -8,7 +8,7 @@ import pytest
 from glove_spark.cli import main
 from glove_spark.errors import ConfigurationError, InputError
 from glove_spark.report.build import make_page
-from glove_spark.settings.commands import PageSettings
+from glove_spark.settings.vectors import PageSettings
 from glove_spark.store.location import Location
 from glove_spark.vectors import drift
 from glove_spark.vectors.drift import counts_beside, measure_drift
@@ -35,7 +35,7 @@ def rotation(rng):
 
 @pytest.fixture
 def moved(old, rotation, rng):
-    """The old vectors rotated, in another order, three of them turned round, two words new."""
+    """The old vectors rotated, in another order, three of them reversed, with two new words."""
     vectors = old.vectors @ rotation
     vectors[list(MOVED)] *= -1
     vectors = np.vstack([vectors, vectors[5] + 0.01, vectors[6] + 0.01])
@@ -62,7 +62,7 @@ def test_planted_movements_come_first_and_new_words_are_named(old, moved, monkey
     assert found.moved[0].after == moved.most_similar(found.moved[0].word, topn=3)
     assert {word: near[0][0] for word, near in found.new} == {"near5": "w5", "near6": "w6"}
     assert (found.num_common, found.num_new, found.num_gone) == (300, 2, 0)
-    # three of 300 words are as far as can be, all others where they were
+    # three of 300 words have the largest distance, all others have none
     assert found.mean == pytest.approx(6 / 300, rel=0.1)
 
 

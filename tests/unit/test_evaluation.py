@@ -25,7 +25,7 @@ from glove_spark.kernels.analogies import (
 )
 from glove_spark.vectors.word_vectors import WordVectors
 
-# gensim calls what it calls deprecated
+# gensim calls functions that it declares deprecated
 pytestmark = pytest.mark.filterwarnings("ignore:Call to deprecated:DeprecationWarning")
 
 
@@ -185,7 +185,7 @@ def test_the_table_and_json_say_coverage_and_the_rule(royals, family, tmp_path):
 
 @pytest.fixture
 def both(tmp_path):
-    """Planted analogies in noise, with words beyond the vocabulary; and the files."""
+    """Planted analogies in noise, with unknown words, and the files."""
     models = pytest.importorskip("gensim.models", reason="gensim is not installed")
     rng = np.random.default_rng(6)
     pairs, size = 40, 8
@@ -199,7 +199,7 @@ def both(tmp_path):
     (tmp_path / "q.txt").write_text(
         "\n".join([": first", *lines[:900], ": gram-second", *lines[900:]]) + "\n"
     )
-    # no pair twice and no word beside itself: equal cosines would be ranked by rounding
+    # no repeated pair and no word with itself: rounding would rank equal cosines
     some = rng.permutation([(a, b) for a in range(80) for b in range(a)])[:200]
     judged = [f"{words[a]} {words[b]} {rng.integers(0, 20)}" for a, b in some] + ["a1 none 3"] * 9
     (tmp_path / "pairs.txt").write_text("\n".join(judged).replace(" ", "\t") + "\n")
@@ -225,7 +225,7 @@ def test_analogies_are_gensims(both, missing):
 
 def test_3cosmul_is_gensims(both):
     ours, theirs, folder = both
-    # gensim's evaluation takes no other method than the sum, so it is asked question by question
+    # gensim's evaluation has only the sum, so this asks question by question
     questions = [row for row in read_analogies(folder / "q.txt")["first"] if row[0] < "a4"][:200]
     known = [row for row in questions if all(word in ours for word in row)]
     right = sum(theirs.most_similar_cosmul([b, c], [a], topn=1)[0][0] == d for a, b, c, d in known)

@@ -1,4 +1,4 @@
-"""Every format: the same contract, then each one's own mishaps."""
+"""Every format: the common contract, then errors of each format."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ PACKED = [(name, FORMATS[name].suffix + ".gz") for name in FORMATS if FORMATS[na
 
 
 def some_vectors(words, size=3, seed=1):
-    """Floats of many magnitudes, so that a lost digit shows."""
+    """Floats of many magnitudes, so that a lost digit is detected."""
     rng = np.random.default_rng(seed)
     scale = 10.0 ** rng.integers(-30, 30, (len(words), 1))
     return WordVectors(words, (rng.standard_normal((len(words), size)) * scale).astype("f4"))
@@ -198,9 +198,9 @@ def test_any_words_survive_or_one_is_refused_by_name(name, suffix, words):
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (b"", "holds no vectors"),
-        (b"\n", "holds no vectors"),
-        (b"0 0\n", "holds no vectors"),
+        (b"", "contains no vectors; name another file"),
+        (b"\n", "contains no vectors; name another file"),
+        (b"0 0\n", "contains no vectors; name another file"),
         (b"word\n", "line 1: a line must be a word and its numbers"),
         (b"a 1 2\nb 1\n", "line 2: 1 numbers, but the vectors of the file have 2; .* cut short"),
         (b"a 1 2\nb 1\nc 1 2\n", "line 2: 1 numbers, but the vectors of the file have 2; correct"),
@@ -386,7 +386,7 @@ def test_wrong_safetensors_are_refused(tmp_path, content, message):
         ({"word": ["a", None], "vector": [[1.0], [2.0]]}, "a word or a number is missing"),
         (
             {"word": [], "vector": pa.array([], pa.list_(pa.float32()))},
-            "must have|holds no vectors",
+            "must have|contains no vectors",
         ),
     ],
 )

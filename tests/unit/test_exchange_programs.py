@@ -1,4 +1,4 @@
-"""The programs that our files are for read them, and we read theirs."""
+"""Other programs read our files, and we read theirs."""
 
 import numpy as np
 import pytest
@@ -8,7 +8,7 @@ from glove_spark.vectors.word_vectors import WordVectors
 
 @pytest.fixture
 def interchanged():
-    """Words that every program must give back, and their vectors."""
+    """Words that every program must return, and their vectors."""
     words = ["<unk>", "naïve", "東京", "🙂", '"', ",", "#", "'s", "1", "1.5", "a\u00a0b", "nan"]
     rng = np.random.default_rng(2)
     return WordVectors(words, rng.standard_normal((len(words), 5)).astype("f4"))
@@ -25,7 +25,7 @@ def test_gensim_reads_ours_and_we_read_gensims(tmp_path, interchanged, suffix, b
     found.save_word2vec_format(theirs, binary=binary)
     back = WordVectors.load(theirs)
     assert sorted(back.words) == sorted(interchanged.words)
-    # gensim writes text by Python's str of float32: the same floats
+    # gensim writes str(float32): the same floats
     np.testing.assert_array_equal(back[interchanged.words], interchanged.vectors)
 
 

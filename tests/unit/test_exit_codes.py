@@ -1,4 +1,4 @@
-"""Exit codes: what the errors, the help and the README say is the same."""
+"""Exit codes are the same in the errors, the help and the README."""
 
 import re
 from pathlib import Path
@@ -10,7 +10,7 @@ README = Path(__file__).parents[2] / "README.md"
 
 
 def listed(text):
-    """Meaning by code, of "0 done, 1 a defect"."""
+    """Return the meaning by code, from a text such as "0 done, 1 a bug"."""
     text = " ".join(text.split())
     return {int(code): meaning.strip() for code, meaning in re.findall(r"(\d+) ([^,;.]+)", text)}
 

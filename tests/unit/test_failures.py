@@ -1,10 +1,13 @@
-"""A failed task's own error comes out of Spark's wrapping."""
+"""The error of a failed task is extracted from Spark's error."""
+
+from types import SimpleNamespace
 
 import pytest
-from py4j.protocol import Py4JNetworkError
+from py4j.protocol import Py4JError, Py4JNetworkError
 from pyspark.errors import PySparkRuntimeError
 
 from glove_spark.errors import DatasetError, OutputError, SetupError
+from glove_spark.spark.collecting import collected
 from glove_spark.spark.failures import task_errors
 
 WRAPPED = """Job aborted due to stage failure: Task 0 in stage 3.0 failed 1 times
@@ -35,19 +38,47 @@ def test_other_failures_stay_what_they_are():
         fail("ZeroDivisionError: division by zero")
 
 
-@pytest.mark.parametrize("error", [Py4JNetworkError("gone"), ConnectionRefusedError(111, "no")])
+@pytest.mark.parametrize(
+    "error",
+    [
+        Py4JNetworkError("gone"),
+        ConnectionRefusedError(111, "no"),
+        Py4JError("An error occurred while calling z:org.apache.spark.PythonRDD.readRDDFromFile"),
+        Py4JError("PythonRDD does not exist in the JVM"),
+    ],
+)
 def test_a_java_that_died_is_said_with_the_remedy(error):
     with pytest.raises(SetupError, match=r"Java process ended .* spark\.driver\.memory=4g"):
         with_error(error)
 
 
-def test_an_error_whose_text_is_gone_with_java_is_still_handled():
+def test_an_error_whose_text_is_gone_with_java_says_so_too():
     class Silent(PySparkRuntimeError):
         def __str__(self):
             raise Py4JNetworkError("gone")
 
-    with pytest.raises(Silent):
+    with pytest.raises(SetupError, match="Java process ended"):
         with_error(Silent("x"))
+
+
+def test_an_error_that_java_answered_is_not_java_that_died():
+    with pytest.raises(Py4JError, match="Trace"):
+        with_error(Py4JError("An error occurred while calling o7.fail. Trace:\nclass missing"))
+
+
+def test_results_cut_short_by_java_that_died_are_not_taken_for_all():
+    class Dead:
+        def sc(self):
+            raise Py4JError("An error occurred while calling o15.sc")
+
+    class Results:
+        context = SimpleNamespace(_jsc=Dead())
+
+        def collect(self):
+            return [1, 2]
+
+    with pytest.raises(SetupError, match="Java process ended"), task_errors():
+        collected(Results())
 
 
 def with_error(error):

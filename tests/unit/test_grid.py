@@ -1,4 +1,4 @@
-"""The grid deals every nonzero to one cell, and the strata share no row or column."""
+"""The grid assigns every nonzero to one cell, and strata share no row or column."""
 
 from __future__ import annotations
 

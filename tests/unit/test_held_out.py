@@ -1,4 +1,4 @@
-"""Held-out nonzeros: chosen by their ids alone, and their cost as the dense objective has it."""
+"""Held-out nonzeros are chosen only by their ids; their cost is that of the dense objective."""
 
 import numpy as np
 import pytest
@@ -17,7 +17,7 @@ def test_the_choice_is_a_function_of_the_ids():
     assert abs(chosen.mean() - 0.1) < 0.003
     order = rng.permutation(len(rows))
     np.testing.assert_array_equal(is_held_out(rows[order], cols[order], 0.1), chosen[order])
-    # a larger share holds a smaller one
+    # a larger share contains a smaller one
     assert (is_held_out(rows, cols, 0.2) | ~chosen).all()
     assert not is_held_out(rows, cols, 0.0).any()
 

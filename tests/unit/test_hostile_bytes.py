@@ -1,8 +1,7 @@
-"""Readers of every format on damaged, forged and random bytes: a result, or an error of ours.
+"""Readers of every format on damaged, forged and random bytes: a result, or one of our errors.
 
-A file of the right kind is made first; hypothesis then flips, cuts, repeats and replaces bytes of
-it. Nothing that a reader is given may raise anything but `GloveSparkError`, or take the process
-down.
+A valid file is made first; then hypothesis flips, cuts, repeats and replaces bytes of it. No
+input may raise anything but `GloveSparkError`, or end the process.
 """
 
 from __future__ import annotations
@@ -44,12 +43,12 @@ from glove_spark.training.checkpoints import EpochRecord, commit_epoch, committe
 
 WORDS = ["the", "of", "Ünïcode", "<unk>", "a", "whale"]
 FEWER = settings(max_examples=max(20, settings.default.max_examples // 4))
-"""In every run of the tests; `make fuzz` looks longer, with a profile of its own."""
+"""Examples per run of the tests; `make fuzz` tries more, with its own profile."""
 
 
 @st.composite
 def damages(draw):
-    """Draw a function from the bytes of a whole file to those of a damaged one."""
+    """Draw a function from the bytes of a valid file to those of a damaged one."""
     kind = draw(st.sampled_from(["flip", "cut", "replace", "repeat", "insert", "random"]))
     place = draw(st.floats(0, 1, exclude_max=True))
     length = draw(st.integers(1, 16))
@@ -287,7 +286,7 @@ READERS = {
 
 def survives(read, folder, file, content):
     file.write_bytes(content)
-    # numpy may warn of the numbers that it finds
+    # numpy may warn of the numbers
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)
         try:
@@ -329,7 +328,7 @@ def test_readers_of_vectors_raise_errors_of_ours_only(tmp_path_factory, name, da
 
 @pytest.mark.parametrize("name", ["vocabulary", "lexicon", "vectors"])
 def test_words_that_are_not_utf8_are_refused(tmp_path, name):
-    # by somebody who writes whole Parquet
+    # forged as valid Parquet
     folder = Location.of(tmp_path) / "data"
     words = pa.array([b"whale", b"\xffwhal"]).view(pa.string())
     columns = {
@@ -362,7 +361,7 @@ def test_words_that_are_not_utf8_are_refused(tmp_path, name):
     member=st.sampled_from(["files", "facts", "settings", "inputs", "lineage", "format_version"]),
 )
 def test_forged_manifests_raise_errors_of_ours_only(tmp_path_factory, content, member):
-    # by somebody who knows how the checksum is made
+    # forged with a valid checksum
     folder = Location.of(tmp_path_factory.mktemp("hostile")) / "data"
     file = write_manifest(folder)
     forged = json.loads(file.read_bytes()) | {member: content}

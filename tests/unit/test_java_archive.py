@@ -1,4 +1,4 @@
-"""Where an archive of Java's classes lies, and when it is used."""
+"""The path of the class-data archive, and when it is used."""
 
 import pytest
 
@@ -11,7 +11,7 @@ from glove_spark.spark.session import _driver_settings
 
 @pytest.fixture
 def java(tmp_path, monkeypatch):
-    """A Java that makes no archive, and says why."""
+    """A Java that writes no archive, and prints the reason."""
     program = tmp_path / "home" / "bin" / "java"
     program.parent.mkdir(parents=True)
     program.write_text("#!/bin/sh\necho 'no such thing' >&2\nexit 1\n")

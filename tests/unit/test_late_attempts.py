@@ -1,4 +1,4 @@
-"""A task's attempt that another overtook goes on for seconds: what it leaves is no part of us."""
+"""The slower of two attempts of a task continues for seconds; its files are ignored."""
 
 from glove_spark.datasets.model import SIDES, block_file, write_parameters
 from glove_spark.kernels.training.parameters import initial_parameters

@@ -1,4 +1,4 @@
-"""Words that wait, enter, keep their ids and are forgotten; ledgers that are read back."""
+"""Words that are too rare, join, keep their ids and are removed; ledgers that are read again."""
 
 import numpy as np
 import pyarrow as pa
@@ -51,7 +51,7 @@ def test_ids_are_stable_and_words_enter_when_they_are_frequent(batches, min_coun
 def test_ranks_are_those_of_the_pipeline(batches, min_count):
     lexicon = Lexicon.empty()
     for counts in batches:
-        # words enter early, and some of them are too rare for the ranking
+        # words join early, and some of them are too rare for the ranking
         lexicon = lexicon.plus(table(counts)).grown(Rules(max(1, min_count - 2)), table(counts))
     before = lexicon.vocabulary()
     total = {word: count for word, (count, _, _) in state(lexicon).items()}
@@ -149,7 +149,7 @@ def test_a_ledger_is_read_back():
     "content", [1, {}, {"batches": {"a": {}}}, {"batches": {}, "sum": 3, "revision": 0}]
 )
 def test_what_is_no_ledger_is_refused(content):
-    with pytest.raises(DatasetError, match="the ledger of batches cannot be read"):
+    with pytest.raises(DatasetError, match="the list of batches cannot be read"):
         Ledger.of({"batches": content})
 
 

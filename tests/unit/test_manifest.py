@@ -1,4 +1,4 @@
-"""Manifests: what was written is what is read, and changes are noticed."""
+"""Manifests are read as they were written, and changes are detected."""
 
 import hashlib
 import json
@@ -56,7 +56,7 @@ def test_what_is_no_manifest_is_refused(dataset, content):
 
 
 def rewritten(dataset, **changes):
-    """Change the manifest as somebody would who knows how its checksum is made."""
+    """Change the manifest, with a valid checksum."""
     location = Manifest.location(dataset)
     content = json.loads(location.read_bytes()) | changes
     del content["checksum"]
@@ -212,7 +212,7 @@ def test_what_follows_a_corpus_is_not_made_at_once(tmp_path):
 
 def test_a_fingerprint_that_is_not_the_recipes_is_refused(dataset):
     rewritten(dataset, settings={"window_size": 6})
-    with pytest.raises(DatasetError, match="its fingerprint is not that of its recipe"):
+    with pytest.raises(DatasetError, match="its fingerprint does not match its content"):
         Manifest.read(dataset)
 
 

@@ -1,4 +1,4 @@
-"""Sums over rows and columns, as a dense matrix gives them, and the anchors made of them."""
+"""Sums over rows and columns, compared with a dense matrix, and the anchors from them."""
 
 import numpy as np
 import pytest
@@ -62,7 +62,7 @@ def test_anchors_are_the_logarithms_of_the_published_formula():
     smoothed = columns**0.75
     z = smoothed * 50 / smoothed.sum()
     np.testing.assert_allclose(c, np.log(z) - 0.5 * np.log(50), rtol=1e-6)
-    # without smoothing what is left of ln X is pointwise mutual information
+    # without smoothing, the rest of ln X is pointwise mutual information
     b, c = anchors(rows, columns, 1.0)
     np.testing.assert_allclose(b[0] + c[1], np.log(40 * 10 / 50), rtol=1e-6)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from functools import partial
 
 import numpy as np
@@ -104,7 +105,7 @@ def test_in_between_it_is_the_published_formula(base):
 
 def test_what_one_replica_moved_or_none_keeps_its_bytes(base):
     first, second = moved(base, 0.1, 1.0), moved(base, 0.7, 3.0)
-    # anchored biases stay, and each word has one replica that moved it
+    # anchored biases do not change, and each word was moved by one replica
     first.biases[:], second.biases[:] = base.biases, base.biases
     first.vectors[1:], second.vectors[0] = base.vectors[1:], base.vectors[0]
     weights = weighing(2.0, 0.0, 0.0), weighing(0.0, 5.0, 1e-3)
@@ -128,7 +129,7 @@ def test_never_further_than_the_furthest_optimum(replicas):
         end = base.copy()
         end.vectors[:] = end.biases[:] = movement
         parts.append(Replica(end, ReplicaWeight(*np.full((2, 1), weight))))
-        # of an approach at the rate x; accumulators stay 1
+        # of an approach at the rate x; accumulators remain 1
         optima.append(end.biases[0] / -np.expm1(-RATE * weight))
     merged = merge(base, parts)
     for value in (merged.vectors[0, 0], merged.biases[0]):
@@ -136,14 +137,14 @@ def test_never_further_than_the_furthest_optimum(replicas):
 
 
 class Halves:
-    """A planted model: words are given, and each half of them draws the contexts by itself."""
+    """A planted model: words are fixed, and each half of them pulls the contexts separately."""
 
     def __init__(self, largest_f: float) -> None:
         rng = np.random.default_rng(3)
         self.words, contexts = (rng.normal(size=(n, 2)).astype(np.float32) for n in (64, 5))
         self.logs = self.words @ contexts.T + np.float32(2)
         x_max = float(np.exp(self.logs.max()) / largest_f)
-        # where f is not tiny all have the same
+        # where f is not tiny, all have the same
         alpha = 1.0 if largest_f < 1 else 0.0
         self.objective = Objective(x_max, alpha, anchored=True)
         self.base = initial_parameters(5, 2, rng)
@@ -206,7 +207,7 @@ def test_pairs_that_never_met_draw_a_replica_without_a_nonzero():
     np.testing.assert_allclose(weight.curvature, expected, rtol=1e-6)
     assert weight.contributes
     assert not weight.f.any()
-    # the first of eight is frequent and drawn in every visit, the others in one of four
+    # the first of eight is frequent and pulled in every visit, the others in one of four
     shares = shares[0], np.ones(2, np.float32)
     for draws, factors in ((Draws(1, 1, 4), [1, 4]), (Draws(1, 0, 4), [1, 0])):
         some = column_weights(
@@ -237,21 +238,38 @@ def test_nothing_is_mutated(base):
         np.testing.assert_array_equal(was.vector_gradsq, now.vector_gradsq)
 
 
-def test_replicas_are_held_one_at_a_time(base):
-    alive = []
+class Files:
+    """Replicas that are made when they are read, as files are."""
 
-    class Files:
-        def __iter__(self):
-            for by in (1.0, 2.0, 3.0):
-                parameters = moved(base, by, 1.0)
-                alive.append(parameters)
-                yield Replica(parameters, weighing(1, 1, 1))
+    def __init__(self, base: Parameters, number: int) -> None:
+        self.base, self.number, self.opened = base, number, 0
 
-    merged = merge(base, Files())
-    # twice three, and none but those of one pass are needed to have the same
-    assert len(alive) == 6
-    again = merge(base, [Replica(p, weighing(1, 1, 1)) for p in alive[:3]])
-    assert merged.vectors.tobytes() == again.vectors.tobytes()
+    def __iter__(self):
+        for by in range(1, self.number + 1):
+            self.opened += 1
+            weight = weighing(*np.ones(len(self.base.biases)))
+            yield Replica(moved(self.base, by, 1.0), weight)
+
+
+def test_replicas_that_are_read_twice_give_the_same_bytes(base):
+    files = Files(base, 3)
+    merged = merge(base, files)
+    assert files.opened == 6
+    assert merged.vectors.tobytes() == merge(base, list(files)).vectors.tobytes()
+
+
+def test_memory_of_a_merge_is_bounded_whatever_the_number_of_replicas():
+    words, size = 4000, 100
+    base = initial_parameters(words, size, np.random.default_rng(1))
+    peaks = []
+    for number in (2, 12):
+        tracemalloc.start()
+        merge(base, Files(base, number))
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+    # docs/SCALE.md; the base, 4 bytes a number, was there before
+    assert peaks[0] < (28 - 4) * words * (size + 3) * 1.05
+    assert peaks[1] < peaks[0] * 1.02
 
 
 def test_a_replica_of_another_block_is_refused(base):

@@ -1,4 +1,4 @@
-"""The Params of the Estimator beside the one definition of our options; no JVM."""
+"""The Params of the Estimator agree with the definition of the options; no JVM."""
 
 import inspect
 import json
@@ -98,7 +98,7 @@ def test_getters_and_setters_are_there(name):
 
 
 def _another(name):
-    """A value that is allowed and not the default."""
+    """Return a valid value that is not the default."""
     spec = option_params()[name][1]
     if spec.rule is not None and spec.rule.choices:
         return next(choice for choice in spec.rule.choices if choice != spec.default)
@@ -216,7 +216,7 @@ def test_metadata_name_the_public_class_and_hold_json():
 def test_nothing_else_imports_the_estimator():
     package = Path(glove_spark.__file__).parent
     for file in package.rglob("*.py"):
-        # the package's face hands it on to who asks for it
+        # the package exports the name
         if file.parent.name != "ml" and file != package / "__init__.py":
             assert "glove_spark.ml" not in file.read_text("utf-8"), file
 

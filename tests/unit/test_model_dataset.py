@@ -1,4 +1,4 @@
-"""A model on disk: parameters gathered by id, and words of its own."""
+"""A model on disk: parameters gathered by id, and its own words."""
 
 import numpy as np
 import pytest

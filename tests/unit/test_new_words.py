@@ -1,4 +1,4 @@
-"""New words start from the average of their contexts, against the same sums written out."""
+"""New words start from the average of their contexts, compared with explicit sums."""
 
 import numpy as np
 import pytest
@@ -13,7 +13,7 @@ OBJECTIVE = Objective(X_MAX, ALPHA)
 
 
 def averages(counts, is_new, is_known, own, other):
-    """Vectors and biases by the formulas, of a dense matrix whose rows are the block's words."""
+    """Vectors and biases by the formulas, for a dense matrix; its rows are the block's words."""
     f = np.where(counts > 0, np.minimum(1, (counts / X_MAX) ** ALPHA), 0)[is_new][:, is_known]
     log = np.log(np.maximum(counts, 1))[is_new][:, is_known]
     vectors = f @ own.vectors[is_known] / f.sum(axis=1, keepdims=True)
@@ -28,7 +28,7 @@ def test_vectors_and_biases_are_those_of_the_formulas(density, transposed):
     counts = rng.integers(1, 40, (70, 45)) * (rng.random((70, 45)) < density)
     own, other = (initial_parameters(45, SIZE, rng) for _ in range(2))
     is_new, is_known = rng.random(70) < 0.3, rng.random(45) < 0.7
-    # what is not known must not be looked at
+    # unknown words must not be used
     for parameters in (own, other):
         parameters.vectors[~is_known] = np.nan
         parameters.biases[~is_known] = np.nan

@@ -1,4 +1,4 @@
-"""Cutting texts at lines and tables at columns, as tasks of an object store's corpus do."""
+"""Division of texts into lines and tables into columns, as in tasks that read object stores."""
 
 import bz2
 import gzip
@@ -11,9 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pyarrow import orc
 
-from glove_spark.corpus import python_source as object_store
-from glove_spark.corpus.files import codec_by_name
-from glove_spark.corpus.python_source import Part, _parts, _Reader, _values
+from glove_spark.corpus import python_source, values
+from glove_spark.corpus.formats import codec_by_name
+from glove_spark.corpus.python_source import _parts, _Reader
+from glove_spark.corpus.values import Part, read_part
 from glove_spark.errors import ConfigurationError, InputError
 from glove_spark.store.location import Location
 
@@ -23,7 +24,7 @@ def read(parts):
     return [
         value
         for part in parts
-        for values in _values(part)
+        for values in read_part(part)
         for value in values.view(pa.binary()).to_pylist()
     ]
 
@@ -53,8 +54,8 @@ def test_lines_are_those_of_the_whole_text_wherever_it_is_cut(
 
 
 def test_large_texts_are_several_tasks_and_compressed_ones_are_not(tmp_path, monkeypatch):
-    monkeypatch.setattr(object_store, "BYTES_PER_TASK", 100)
-    monkeypatch.setattr(object_store, "_CHUNK", 64)
+    monkeypatch.setattr(python_source, "BYTES_PER_TASK", 100)
+    monkeypatch.setattr(values, "_CHUNK", 64)
     text = b"".join(b"line %d\n" % number for number in range(100))
     (tmp_path / "a.txt").write_bytes(text)
     (tmp_path / "a.txt.gz").write_bytes(gzip.compress(text))

@@ -1,4 +1,4 @@
-"""Options: defined once, checked when made."""
+"""Options are defined once, and checked when they are made."""
 
 from dataclasses import dataclass
 from pathlib import Path

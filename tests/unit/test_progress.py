@@ -1,4 +1,4 @@
-"""How far a stage is, and how that is shown: bars, lines, JSON."""
+"""The progress of a stage, and its display: bars, lines, JSON."""
 
 import fcntl
 import io
@@ -33,7 +33,7 @@ def progress():
 
 @pytest.fixture
 def terminal(monkeypatch):
-    """Make standard error a terminal; pytest puts its own there after the fixtures."""
+    """Make standard error a terminal; pytest replaces it after the fixtures."""
 
     class Terminal(io.StringIO):
         def isatty(self):
@@ -86,7 +86,7 @@ def test_reported_work_goes_on_through_the_jobs_that_it_takes(progress):
 
 
 def everything_from(terminal):
-    """Read until the other end is closed: the kernel passes on in pieces what was written."""
+    """Read until the other end is closed: the system passes on the text in pieces."""
     content = b""
     with open(terminal, "rb", buffering=0) as source:
         while True:
@@ -126,7 +126,7 @@ def test_lines_stand_above_the_bar(terminal):
         bar.refresh()
         console.write("a line\n")
         before, _, after = shown.getvalue().partition("a line\n")
-        # the bar was cleared for the line, and drawn again below it
+        # the bar was cleared for the line, and is drawn again below it
         assert before.endswith("\r")
         assert "half" in before
         assert "half" in after

@@ -1,4 +1,4 @@
-"""Metrics: read back by Prometheus's own parser, after good runs and bad ones."""
+"""Metrics are read by Prometheus's own parser, after successful and failed runs."""
 
 import math
 
@@ -16,7 +16,7 @@ from glove_spark.store.versions import Judgement
 
 
 def samples_of(text):
-    """Value by name without prefix, and by the labels beside command and output."""
+    """Return values by name without prefix, and by labels other than command and output."""
     found = {}
     for family in text_string_to_metric_families(text):
         assert family.type == "gauge"
@@ -32,7 +32,7 @@ def samples_of(text):
     value=st.one_of(st.integers(-(2**53), 2**53), st.floats()),
 )
 def test_whatever_a_label_holds_is_read_back(text, value):
-    # the parser takes lines by splitting at newlines only, as Prometheus does
+    # the parser splits lines only at newlines, as Prometheus does
     (family,) = text_string_to_metric_families(as_text([("cost", {"set": text}, value)]).decode())
     (sample,) = family.samples
     assert sample.labels == {"set": text}

@@ -1,4 +1,4 @@
-"""Workers' sockets send at once; what was imported is no garbage to look through."""
+"""Sockets of workers send at once; imported objects are excluded from garbage collection."""
 
 import gc
 import socket
@@ -78,7 +78,7 @@ def test_what_was_imported_is_set_aside_once_and_no_garbage_with_it(monkeypatch,
             assert frozen > 0
             assert Cycle.alive == 0
             run(near, True)
-            # some of what is set aside may be gone by now, and nothing has come
+            # some excluded objects may be freed by now, and none was added
             assert gc.get_freeze_count() <= frozen
             assert Cycle.alive == 1
     finally:

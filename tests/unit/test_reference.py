@@ -1,4 +1,4 @@
-"""The oracle itself: by hand, and against what the reference program in C wrote."""
+"""The reference implementation, compared with hand calculation and the program in C."""
 
 from __future__ import annotations
 
@@ -86,8 +86,8 @@ def test_counts_equal_the_golden_matrix(shared_data, name, symmetric, harmonic):
             records["row"].tolist(), records["col"].tolist(), records["count"].tolist(), strict=True
         )
     }
-    # The golden files hold twice the count of the most frequent word beside itself, their first
-    # record, in every mode; all other records, diagonal ones among them, follow the rules.
+    # In the golden files, the first record (the most frequent word next to itself) is doubled in
+    # every mode; all other records, also diagonal ones, follow the rules.
     assert expected.pop((0, 0)) == pytest.approx(2 * counts.pop((0, 0)), rel=1e-9)
     assert counts.keys() == expected.keys()
     assert all(math.isclose(counts[key], expected[key], rel_tol=1e-9) for key in expected)

@@ -1,4 +1,4 @@
-"""The weight of a replica: sums over each column, as a dense matrix gives them."""
+"""The weight of a replica: sums over each column, compared with a dense matrix."""
 
 import numpy as np
 import pytest

@@ -24,7 +24,7 @@ from glove_spark.report.word_map import (
     principal_components,
     telling_words,
 )
-from glove_spark.settings.commands import PageSettings
+from glove_spark.settings.vectors import PageSettings
 from glove_spark.store.location import Location
 from glove_spark.store.manifest import Manifest
 from glove_spark.vectors.word_vectors import WordVectors

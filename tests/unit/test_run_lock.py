@@ -1,4 +1,4 @@
-"""Locks: one run at a time, living and dead ones told apart, whatever happens to a run."""
+"""Locks: one run at a time; live and dead locks are distinguished."""
 
 import json
 import os
@@ -30,7 +30,7 @@ def locks(root):
 
 
 def leave_lock(root, **holder):
-    """Leave the lock of a process that is not this one."""
+    """Write the lock of another process."""
     with hold_lock(root, "train") as lock:
         content = json.loads(lock._file.read_bytes())
     file = root / f"{PREFIX}other.lock"
@@ -60,7 +60,7 @@ def test_the_lock_of_a_dead_process_is_taken_away(root, log_lines):
     leave_lock(root, pid=ended.pid)
     with hold_lock(root, "train"):
         assert len(locks(root)) == 1
-    assert any("the lock of a dead run is removed: process" in line for line in log_lines)
+    assert any("removed the lock of a run that has ended: process" in line for line in log_lines)
 
 
 def test_a_number_that_went_to_another_process_does_not_live_on(root):
@@ -110,7 +110,7 @@ def test_a_run_that_was_taken_for_dead_publishes_nothing(root, monkeypatch):
         lock.check()
         lock._file.delete()
         time.sleep(0.1)
-        # it does not come back
+        # it does not reappear
         assert locks(root) == []
         with pytest.raises(OutputError, match="was taken over by another run"):
             lock.check()

@@ -1,4 +1,4 @@
-"""Java at the door, with made-up Javas; the settings of a driver that we start."""
+"""The check of Java, with fake Javas; the settings of a driver that we start."""
 
 import os
 from types import SimpleNamespace
@@ -17,7 +17,7 @@ from glove_spark.spark.session import (
 
 @pytest.fixture
 def java(tmp_path, monkeypatch):
-    """Put a Java on the PATH that prints what it is told."""
+    """Put a Java on the PATH that prints the given text."""
 
     def make(text, code=0):
         script = tmp_path / "java"
@@ -138,7 +138,7 @@ def test_java_is_never_given_two_collectors(defaults, monkeypatch):
 
 
 class FakeContext:
-    """What `cores` asks of a SparkContext, with somebody's parallelism of 200."""
+    """A SparkContext for `cores`, with a parallelism of 200 set by the user."""
 
     defaultParallelism = 200
 

@@ -92,7 +92,7 @@ def test_unfinished_work_is_handed_on_to_the_same_recipe_only(root):
             run_stage(stage(build, resumable=resumable), None, Sample(text), root)
         except KeyboardInterrupt:
             continue
-    # the run of "b" threw the work of "a" away
+    # the run of "b" deleted the work of "a"
     assert found == [[], ["a"], [], []]
     assert names(root) == ["thing", "thing.manifest.json"]
 
@@ -151,7 +151,7 @@ def test_a_damaged_dataset_is_refused_or_redone(root, log_lines):
     (root / "thing" / "data").write_bytes(b"x")
     with pytest.raises(DatasetError, match=r"is not up to date: data missing or changed\. G"):
         run_stage(stage(), None, Sample(), root)
-    # of the same size, and nobody asked for more
+    # the size is the same, and checksums are not verified
     assert run_stage(stage(), None, Sample(), root, verify=False).name == "thing"
     run_stage(stage(), None, Sample(), root, overwrite=True)
     assert (root / "thing" / "data").read_bytes() == b"a"

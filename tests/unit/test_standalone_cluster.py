@@ -1,4 +1,4 @@
-"""The cluster without containers: the commands and variables are those of docker-compose.yml."""
+"""The cluster without containers has the commands and variables of docker-compose.yml."""
 
 import subprocess
 from pathlib import Path

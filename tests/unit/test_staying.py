@@ -32,7 +32,7 @@ def test_the_step_is_the_exact_minimiser_of_its_quadratic(rate, mu, seed):
     def gradient(w):
         return 2 * mu * (w - reference) + (w - old) / rate
 
-    # the quadratic's gradient is 0 there, by the scale of its curvature
+    # the gradient is 0 there, relative to the curvature
     np.testing.assert_allclose(
         gradient(stepped.astype(np.float64)) / (2 * mu + 1 / rate), 0, atol=1e-5
     )

@@ -140,7 +140,7 @@ def test_databricks_paths_are_those_of_its_mount(monkeypatch):
 
 
 class Away:
-    """A file system that answers every call as an object store does that is not there."""
+    """A file system that answers every call like an object store that cannot be reached."""
 
     def __getattr__(self, name):
         def refuse(*arguments, **settings):

@@ -1,4 +1,4 @@
-"""Subsampling of tokens: word2vec's shares, and a draw that depends on the document alone."""
+"""Subsampling of tokens: the shares of word2vec; the draw depends only on the document."""
 
 import numpy as np
 import pytest
@@ -23,7 +23,7 @@ def test_as_many_are_kept_as_the_share_says(share):
     words, lengths = documents([500] * 400)
     kept = kept_tokens(words, lengths, np.full(len(words), share), seed=1)
     assert kept.mean() == pytest.approx(share, abs=0.004)
-    # nor does it depend on the place in the document
+    # it does not depend on the position in the document either
     by_place = kept.reshape(400, 500).mean(axis=0)
     assert np.abs(by_place - share).max() < 0.13
 

@@ -1,4 +1,4 @@
-"""The line by which a run is judged."""
+"""The summary line of a run."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""The term of pairs that never met: exact steps, gradients, a planted truth, and odd cases."""
+"""The term of unobserved pairs: exact steps, gradients, a planted model, special cases."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ def test_the_step_overshoots_with_no_rate(rate, d, seed):
     shrink(stepped, (rate * g).astype(np.float32), gram)
     basis = np.linalg.eigh(gram.astype(np.float64))[1]
     before, after = w @ basis, stepped @ basis
-    # every direction is shorter than it was, and none has turned about
+    # every direction is shorter than before, and none is reversed
     slack = 1e-4 * np.abs(before).max()
     assert (np.abs(after) <= np.abs(before) + slack).all()
     assert (after * before >= -slack * np.abs(before)).all()
@@ -152,7 +152,7 @@ def cell_of(counts: np.ndarray):
 
 
 def start(counts: np.ndarray, d: int, goal: Objective) -> tuple[list[Parameters], list[WordTerms]]:
-    """Return fresh parameters with anchored biases, and the terms, of a matrix that is one cell."""
+    """Return initial parameters with anchored biases, and the terms, for a matrix of one cell."""
     cell = cell_of(counts)
     margins = [
         row_margins(cell, size, goal, transposed=turned)
@@ -179,7 +179,7 @@ def full_cost(counts: np.ndarray, sides: list[Parameters], goal: Objective) -> f
 
 @pytest.mark.parametrize("nu", [0.0, 0.5, 3.0])
 def test_training_finds_the_minimum_that_descent_finds(nu):
-    """An oracle in double precision: plain gradient descent with a line search on both terms."""
+    """A reference in double precision: gradient descent with a line search on both terms."""
     from scipy.optimize import minimize
 
     counts, d = dense_matrix(30, 20, 2, 0.7), 2
@@ -222,7 +222,7 @@ def test_training_finds_the_minimum_that_descent_finds(nu):
 
 
 def test_words_that_never_meet_are_drawn_to_independence():
-    """Two topics, whose words meet inside a topic only: nu tells the topics apart."""
+    """Two topics whose words co-occur only within a topic; nu separates the topics."""
     block = np.full((10, 10), 8.0)
     counts = np.block([[block, 0 * block], [0 * block, block]])
     across = {}
@@ -285,7 +285,7 @@ def test_every_word_is_drawn_with_all_of_nu_an_epoch_whatever_the_number_of_bloc
         epochs = range(max(1, blocks // OTHER_DRAWS))
         visits = [draws_of(blocks, 100, row, c, epoch) for epoch in epochs for c in range(blocks)]
         assert all(visit.frequent >= 1 and visit.others <= visit.frequent for visit in visits)
-        # a step of the others stands for several visits, and is taken in as many fewer
+        # a step of the others represents several visits, and is taken in one of them
         others = sum(visit.visits for visit in visits if visit.others)
         assert others == len(epochs) * blocks
         steps = sum(visit.others for visit in visits) / len(epochs)

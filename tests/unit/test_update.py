@@ -1,4 +1,4 @@
-"""The fast update: equal to the oracle on one nonzero, bounded, and it finds planted models."""
+"""The fast update: equal to the reference on one nonzero, bounded, and it finds planted models."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ OBJECTIVE = [field.name for field in fields(Objective)]
 
 
 def update_settings(**given) -> StepSettings:
-    """Take the usual constants where the test does not care."""
+    """Use the usual constants unless the test sets them."""
     usual = {"x_max": 10.0, "alpha": 0.75}
     terms = {name: given.pop(name) for name in OBJECTIVE if name in given}
     step = {"learning_rate": 0.5, "damping": 0.1, "adagrad": "row"}
@@ -70,7 +70,7 @@ def joined(vectors: np.ndarray, biases: np.ndarray) -> np.ndarray:
 
 @pytest.mark.parametrize("count", [0.3, 2.0, 40.0])
 def test_one_nonzero_equals_the_oracle_without_damping(count):
-    # At eta = 1 the oracle's biases, which know no eta, step as ours do.
+    # At eta = 1, the biases of the reference, which do not use eta, take the same steps as ours.
     rng = np.random.default_rng(4)
     rows, columns = (initial_parameters(3, 5, rng, "element") for _ in range(2))
     oracle = [
@@ -92,7 +92,7 @@ def test_one_nonzero_equals_the_oracle_without_damping(count):
 
 
 def one_batch(log_counts: np.ndarray, present: np.ndarray, kind: str) -> BatchedCell:
-    """Make one batch of all nonzeros by hand: the leaf rule would not make one that stale."""
+    """Make one batch of all nonzeros by hand: the rule for leaves would not make such a batch."""
     n, m = log_counts.shape
     i, j = np.nonzero(present)
     fields = {
@@ -103,7 +103,7 @@ def one_batch(log_counts: np.ndarray, present: np.ndarray, kind: str) -> Batched
         "log_count": log_counts[i, j].astype(np.float32),
     }
     if kind == "tiles":
-        # two tiles of 8 x 8, of which the second is the last, lies beyond the words and is empty
+        # two tiles of 8 x 8; the second is beyond the words and empty
         tiles = np.full((2, 8, 8), ABSENT)
         tiles[0, :n, :m] = np.where(present, log_counts, ABSENT)
         fields |= dict.fromkeys(("row_ids", "col_ids"), np.arange(2, dtype=np.int32))

@@ -1,4 +1,4 @@
-"""`verify`: every dataset is read, every damage named, and what is whole is said to be."""
+"""`verify` reads every dataset, names every damaged one, and reports the others as correct."""
 
 import pytest
 
@@ -9,7 +9,7 @@ from glove_spark.store.verification import verify_folder
 
 
 def test_a_whole_folder(trained_folder, log_lines):
-    # the fixture wrote over what the manifests of the matrix described
+    # the fixture overwrote the files that the manifest of the matrix describes
     names = {"vocabulary", "model", "vectors", "cooccurrence"}
     assert set(verify_folder(trained_folder)) == names
     assert sum(", checksums correct (" in line for line in log_lines) == len(names)

@@ -1,4 +1,4 @@
-"""Versions: which is current, in one step; refused when worse; pruned."""
+"""Versions: one is current, it changes in one step, worse ones are refused, old ones deleted."""
 
 import os
 import threading
@@ -47,7 +47,7 @@ def root(tmp_path):
 
 @pytest.fixture
 def pairs(tmp_path):
-    """Judged pairs, on which GOOD is better than BAD."""
+    """Scored pairs, on which GOOD is better than BAD."""
     file = tmp_path / "pairs.txt"
     file.write_text("man king 9\nwoman queen 8\nman woman 1\nking woman 2\n")
     return str(file)
@@ -118,7 +118,7 @@ def test_a_worse_version_is_refused_and_the_current_one_stays(root, make, questi
         publish_version(root, "b", questions, margin=1)
     assert current_version(root) == "a"
     assert Judgement.read(root / "versions/b").published is None
-    # what is allowed to fall so far is published
+    # with a large enough margin it is published
     publish_version(root, "b", questions, margin=200)
     assert current_version(root) == "b"
     assert Judgement.read(root / "versions/b").published
@@ -154,7 +154,7 @@ def test_the_current_version_is_asked_again_only_when_the_questions_changed(
     assert questions_fingerprint(others) != questions_fingerprint(questions)
     publish_version(root, "c", others, margin=1)
     assert asked == ["a", "b", "c", "b"]
-    # what was known of its publication is kept
+    # the record of its publication is kept
     assert Judgement.read(root / "versions/b").published
 
 
@@ -209,7 +209,7 @@ def test_a_current_that_is_no_pointer_is_not_replaced(root, make, what, tmp_path
 
 
 def test_a_reader_never_misses_the_pointer_nor_mixes_versions(root, make):
-    """While versions take turns, every reading is of the one or the other, whole."""
+    """While versions alternate, every reader gets one complete version."""
     make("a", GOOD)
     make("b", BAD)
     make_current(root, "a")
@@ -323,7 +323,7 @@ def test_a_current_version_that_somebody_deleted_is_replaced(root, make, questio
     (root / "versions/a").delete()
     make("b", BAD)
     publish_version(root, "b", questions, margin=1)
-    assert "publish: the current version a has no vectors any more" in log_lines
+    assert any("the current version a no longer has vectors" in line for line in log_lines)
     assert current_version(root) == "b"
 
 

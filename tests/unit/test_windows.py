@@ -1,4 +1,4 @@
-"""Windowed counting and sorted runs: equal to an oracle of plain loops, whatever the cuts."""
+"""Windowed counting and sorted runs equal a reference with plain loops, for any division."""
 
 from __future__ import annotations
 
@@ -249,12 +249,12 @@ def test_a_stack_holds_few_runs_however_many_arrive(monkeypatch):
     stack = RunStack()
     size = 20_000
     for number in range(256):
-        # runs without a cell in common: the worst case
+        # runs without a common entry: the worst case
         cols = np.arange(number * 64, number * 64 + 64, dtype=np.int32)
         stack.push(run_of(np.zeros(64, np.int32), cols, np.ones(64, np.int64), size))
         assert len(stack._runs) <= 10
     assert stack.merged().nnz == 256 * 64
-    # a merge of every arrival with all before it would move 128 times the result
+    # merging every new run with all earlier ones would move 128 times the result
     assert sum(moved) <= 10 * 256 * 64
 
 

@@ -1,4 +1,4 @@
-"""Vectors to work with: answers that are obvious, and gensim's on the same vectors."""
+"""Word vectors: obvious answers, and those of gensim on the same vectors."""
 
 import subprocess
 import sys
@@ -10,7 +10,7 @@ from glove_spark.errors import InputError, UnknownWordError
 from glove_spark.vectors.spelling import near_spellings
 from glove_spark.vectors.word_vectors import WordVectors
 
-# gensim calls what it calls deprecated
+# gensim calls functions that it declares deprecated
 pytestmark = pytest.mark.filterwarnings("ignore:Call to deprecated:DeprecationWarning")
 
 
@@ -144,7 +144,7 @@ def test_near_spellings_are_those_of_the_definition():
 
 @pytest.fixture
 def both():
-    """The same random vectors, with gensim and with us."""
+    """The same random vectors in gensim and in glove_spark."""
     models = pytest.importorskip("gensim.models", reason="gensim is not installed")
     rng = np.random.default_rng(4)
     words = [f"w{k}" for k in range(200)]
@@ -164,7 +164,7 @@ def test_answers_are_gensims(both, ask):
         {"positive": ["w1"], "restrict_vocab": 50},
     ):
         if ask == "most_similar_cosmul" and "restrict_vocab" in arguments:
-            continue  # gensim takes the argument there and pays no heed to it
+            continue  # gensim accepts the argument there and ignores it
         found, expected = getattr(ours, ask)(**arguments), getattr(theirs, ask)(**arguments)
         assert [word for word, _ in found] == [word for word, _ in expected]
         np.testing.assert_allclose(

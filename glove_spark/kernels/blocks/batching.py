@@ -1,8 +1,8 @@
-"""Cut the nonzeros of one cell into batches, once, before training.
+"""Divide the nonzeros of one cell into batches, once, before training.
 
-The nonzeros are grouped by large squares, those cut into leaves, the leaves packed into batches;
-then every nonzero is written to its place. Nothing is sorted: places are found by counting, so the
-result does not depend on the order in which the nonzeros come.
+The nonzeros are grouped by large squares, the squares are divided into leaves, and the leaves are
+packed into batches. Then every nonzero is written to its position. Nothing is sorted: positions are
+found by counting, so the result does not depend on the order of the nonzeros.
 """
 
 from __future__ import annotations
@@ -26,20 +26,20 @@ DEFAULT_MAX_STALENESS = 16.0
 DEFAULT_BATCH_NNZ = 20_000
 
 LARGEST_BATCH_NNZ = 1 << 15
-"""With a largest leaf's columns on top, the columns of a batch still have 16-bit numbers."""
+"""Together with the columns of a largest leaf, the columns of a batch still fit 16 bits."""
 
 BATCH_PLACES = 1 << 17
-"""Places in a batch of tiles, filled or not: a few arrays of so many float32 stay in cache."""
+"""Entries in a batch of tiles: a few arrays of so many float32 stay in the cache."""
 
 SMALLEST_TILE = 8
-"""Side of a tile; products of smaller ones would be all overhead."""
+"""The smallest side of a tile; products of smaller ones would be mostly overhead."""
 
 TILE_DENSITY = 1 / 10
-"""From here on a leaf is a tile. A place in a tile takes a tenth of a sparse nonzero's time, and 4
-bytes on disk, a sparse nonzero some 7."""
+"""The density from which a leaf is a tile. An entry of a tile takes a tenth of the time of a sparse
+nonzero, and 4 bytes on disk instead of about 7."""
 
 PIECE_NNZ = 1 << 18
-"""Nonzeros placed at a time, so that what is derived from them stays in cache."""
+"""Nonzeros placed at a time, so that derived arrays stay in the cache."""
 
 
 def batch_cell(
@@ -51,22 +51,22 @@ def batch_cell(
     max_staleness: float = DEFAULT_MAX_STALENESS,
     batch_nnz: int = DEFAULT_BATCH_NNZ,
 ) -> BatchedCell:
-    """Cut the nonzeros of one cell into batches.
+    """Divide the nonzeros of one cell into batches.
 
     Parameters
     ----------
     rows, cols
-        (nnz,), local ids, no pair twice, in any order.
+        (nnz,), local ids without repeated pairs, in any order.
     log_counts
         float32 (nnz,), ln X_ij.
     triangle
-        The cell lies on the diagonal of a symmetric matrix, and of each two nonzeros (i, j) and
-        (j, i) one is given. Batches then are mirrored, those of diagonal nonzeros excepted.
+        The cell is on the diagonal of a symmetric matrix, and one of each two nonzeros (i, j) and
+        (j, i) is given. Then batches are mirrored, except those of diagonal nonzeros.
     max_staleness
-        Bound of a leaf's mean ``min(n_i, n_j)``, see `leaves`. Larger is faster, smaller closer to
-        one nonzero at a time.
+        The bound on the mean ``min(n_i, n_j)`` of a leaf, see `leaves`. Larger values are faster,
+        smaller ones are closer to training one nonzero at a time.
     batch_nnz
-        Nonzeros to pack into a batch at most; only a single large leaf exceeds it by much.
+        The largest number of nonzeros of a batch; only a single large leaf exceeds it by much.
 
     Raises
     ------
@@ -92,16 +92,16 @@ def batch_cell(
 
 
 class _Cut(NamedTuple):
-    """The nonzeros of a cell, their leaves, and what becomes of each leaf.
+    """The nonzeros of a cell, their leaves, and the batch of each leaf.
 
     Attributes
     ----------
     row, col
-        int64 (L,): first row and column of each leaf, counted from those of its root.
+        int64 (L,): the first row and column of each leaf, relative to its root.
     dense
         bool (L,): whether the leaf is a tile.
     batch
-        int64 (L,): the batch that it is in.
+        int64 (L,): the batch of each leaf.
     """
 
     roots: Roots
@@ -181,7 +181,7 @@ def _packed(cut: _Cut) -> BatchedCell:
 
 
 def _place_tiles(cut: _Cut, length: Int64, log_count: Float32) -> Int64:
-    """Write the nonzeros of dense leaves to their places; return the numbers of the others.
+    """Write the nonzeros of dense leaves to their positions; return the numbers of the others.
 
     Nonzero (r, c) of a root goes to ``start + (r - first row) * side + c - first column``.
     """
@@ -213,11 +213,11 @@ class _Lines(NamedTuple):
     Attributes
     ----------
     ids
-        int64 (n,): local ids, ascending in a batch; batch after batch.
+        int64 (n,): local ids, ascending within a batch, batch after batch.
     batch
-        int64 (n,): the batch of each.
+        int64 (n,): the batch of each line.
     number
-        int32 (nnz,): which of them each nonzero is in.
+        int32 (nnz,): the line of each nonzero.
     """
 
     ids: Int64
@@ -226,7 +226,7 @@ class _Lines(NamedTuple):
 
 
 def _order_sparse(cut: _Cut, rest: Int64) -> tuple[_Lines, _Lines, Any]:
-    """Return rows, columns and the matrix, sorted by both, of the nonzeros outside tiles."""
+    """Return rows, columns and matrix of the nonzeros outside tiles, sorted by both."""
     roots, leaves = cut.roots, cut.leaves
     place, leaf = roots.place[rest], leaves.leaf_of[rest]
     rows = _lines(cut, leaves.row, cut.row, leaf, place >> roots.level)
@@ -234,17 +234,17 @@ def _order_sparse(cut: _Cut, rest: Int64) -> tuple[_Lines, _Lines, Any]:
     entries = coo_array(
         (roots.values[rest], (rows.number, cols.number)), shape=(len(rows.ids), len(cols.ids))
     )
-    # no pair occurs twice, so that neither conversion need look for any: both deal by counting
+    # no pair occurs twice, so neither conversion needs to merge any: both only count
     entries.has_canonical_format = True
     return rows, cols, entries.tocsc().tocsr()
 
 
 def _lines(cut: _Cut, square: Int64, first: Int64, leaf: Int32, line: Int32) -> _Lines:
-    """Enumerate the lines with nonzeros; `square` and `first` place a leaf in cell and root."""
+    """Enumerate the lines with nonzeros; `square` and `first` locate a leaf in cell and root."""
     level = cut.leaves.level
     leaves = np.flatnonzero(~cut.dense)
     leaves = leaves[np.lexsort((square[leaves] << level[leaves], cut.batch[leaves]))]
-    # a slot for every line of every leaf, taken or not
+    # a slot for every line of every leaf, used or not
     width = 1 << level[leaves]
     starts = np.cumsum(width) - width
     start_of = np.zeros(len(level), dtype=np.int64)
@@ -261,7 +261,7 @@ def _lines(cut: _Cut, square: Int64, first: Int64, leaf: Int32, line: Int32) -> 
 
 
 def _ids(tile: Int64, batch_of_tile: Int64, lines: _Lines, num_batches: int) -> Lists:
-    """Put together the ids of tiles and of sparse lines; a batch has either."""
+    """Combine the ids of tiles and of sparse lines; a batch has one kind."""
     batch = np.concatenate([batch_of_tile, lines.batch])
     ids = np.concatenate([tile, lines.ids])[np.argsort(batch, kind="stable")]
     found = Lists.of_lengths(np.bincount(batch, minlength=num_batches), np.int32)

@@ -1,7 +1,7 @@
 """Check that the indices of a cell are valid, before compiled code uses them.
 
-The update hands indices to compiled code that does not look whether they lie inside. A file whose
-checksum fits may still have been made by somebody else.
+The update passes indices to compiled code that does not check bounds. A file with a valid checksum
+may still have been made by another program.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from glove_spark.kernels.blocks.cells import LARGEST_TILE, BatchedCell, Lists
 
 
 def cell_problem(cell: BatchedCell, num_rows: int, num_cols: int) -> str | None:
-    """Look through all indices of a cell.
+    """Check all indices of a cell.
 
     Parameters
     ----------
@@ -23,7 +23,7 @@ def cell_problem(cell: BatchedCell, num_rows: int, num_cols: int) -> str | None:
     Returns
     -------
     str or None
-        What is wrong with it, to stand after the name of its file; None where nothing is.
+        What is wrong, for a message after the name of the file; None if the cell is valid.
     """
     lists = (cell.row_ids, cell.col_ids, cell.row_ptr, cell.col_index, cell.log_count)
     if any(not _is_sound(part, cell.num_batches) for part in lists):
@@ -60,11 +60,11 @@ def _is_sound(part: Lists, batches: int) -> bool:
 
 
 def _extremes(part: Lists) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Return the least and the largest value of each list, 0 where it is empty."""
+    """Return the least and the largest value of each list, 0 if it is empty."""
     filled = np.flatnonzero(np.diff(part.offsets))
     found = np.zeros((2, len(part.offsets) - 1), np.int64)
     if len(filled):
-        # between the starts of two filled lists there is the first of them and nothing else
+        # between the starts of two non-empty lists there is only the first of them
         values = part.values[: part.offsets[-1]]
         for row, reduce in zip(found, (np.minimum.reduceat, np.maximum.reduceat), strict=True):
             row[filled] = reduce(values, part.offsets[filled])
@@ -74,7 +74,7 @@ def _extremes(part: Lists) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
 def _pointers_are_sound(
     cell: BatchedCell, nonzeros: NDArray[np.int64], sparse: NDArray[np.bool_]
 ) -> bool:
-    """Tell whether every `row_ptr` rises from 0 to its batch's number of nonzeros."""
+    """Return whether every `row_ptr` increases from 0 to the number of nonzeros of its batch."""
     starts, ends = cell.row_ptr.offsets[:-1][sparse], cell.row_ptr.offsets[1:][sparse]
     if not len(starts):
         return True
@@ -83,6 +83,6 @@ def _pointers_are_sound(
     return bool(
         np.all(values[starts] == 0)
         and np.all(values[ends - 1] == nonzeros[sparse])
-        # from one batch to the next it falls back to 0
+        # at the start of a batch it is 0 again
         and np.all(np.isin(falls, starts))
     )

@@ -1,7 +1,8 @@
 """The nonzeros of one cell in batches, made once and used in every epoch.
 
-A batch holds leaves that share no row and no column. Where leaves are dense, the batch is a stack
-of *tiles*, small dense matrices; elsewhere it is one CSR matrix over rows and columns of its own.
+A batch consists of leaves that share no row and no column. If the leaves are dense, the batch is a
+stack of *tiles*, small dense matrices; otherwise it is one CSR matrix over its own rows and
+columns.
 """
 
 from __future__ import annotations
@@ -18,14 +19,15 @@ Int64 = NDArray[np.int64]
 Float32 = NDArray[np.float32]
 
 ABSENT = np.float32(-1e30)
-"""``ln x`` of a place in a tile without a nonzero: f of it is 0, and 0 times its residual too."""
+"""``ln x`` of an entry without a nonzero: its f is 0, and also 0 times its residual."""
 
 LARGEST_TILE = 256
-"""Rows and columns of a tile at most, a power of two."""
+"""The largest side of a tile, a power of two."""
 
 JOINT_PLACES = 1 << 16
-"""Places, at most, of a mirrored batch of tiles that is visited together with its transpose. Any
-visit takes 50 microseconds, however little there is to do; larger ones would fall out of cache."""
+"""The largest number of entries of a mirrored batch of tiles that is visited together with its
+transpose. Every visit takes at least 50 microseconds; larger batches would not stay in the
+cache."""
 
 
 class Tiles(NamedTuple):
@@ -34,10 +36,10 @@ class Tiles(NamedTuple):
     Attributes
     ----------
     row_ids, col_ids
-        int32 (T,): tile t has the local rows from ``row_ids[t] * s`` on, and columns alike. The
-        last of them may lie beyond the block; nothing is present there.
+        int32 (T,): tile t has the local rows from ``row_ids[t] * s`` on, and similarly columns. The
+        last ones may be beyond the block; they have no nonzeros.
     log_count
-        float32 (T, s, s): natural logarithms of counts, `ABSENT` where there is no nonzero.
+        float32 (T, s, s): natural logarithms of counts, `ABSENT` for entries without a nonzero.
     """
 
     row_ids: Int32
@@ -71,9 +73,9 @@ class Sparse(NamedTuple):
     row_ids, col_ids
         int32 (n,) and (m,): local rows and columns, m at most 65,536.
     row_ptr
-        int32 (n + 1,), from 0.
+        int32 (n + 1,), begins with 0.
     col_index
-        uint16 (nnz,): position of each nonzero's column in `col_ids`, ascending in a row.
+        uint16 (nnz,): the position of each nonzero's column in `col_ids`, ascending within a row.
     log_count
         float32 (nnz,): natural logarithms of counts.
     """
@@ -95,14 +97,14 @@ Batch = Tiles | Sparse
 
 @dataclass(frozen=True)
 class Lists:
-    """Arrays of different lengths, one per batch, end to end: `offsets` int64 (batches + 1,)."""
+    """Concatenated arrays of different lengths, one per batch: `offsets` int64 (batches + 1,)."""
 
     offsets: Int64
     values: NDArray[Any]
 
     @classmethod
     def of_lengths(cls, lengths: Int64, dtype: type[np.generic]) -> Lists:
-        """Make arrays of these lengths, contents undefined."""
+        """Return arrays of these lengths with undefined contents."""
         offsets = np.concatenate([[0], np.cumsum(lengths, dtype=np.int64)])
         return cls(offsets, np.empty(offsets[-1], dtype=dtype))
 
@@ -129,10 +131,10 @@ class BatchedCell:
     nnz
         int32 (batches,): nonzeros.
     mirrored
-        bool (batches,): whether the batch stands for its transpose too, as in a cell on the
-        diagonal of a symmetric matrix, of which one triangle is kept.
+        bool (batches,): whether the batch also represents its transpose, as in a cell on the
+        diagonal of a symmetric matrix, of which one triangle is stored.
     row_ids, col_ids, row_ptr, col_index, log_count
-        What `Tiles` and `Sparse` hold, batch after batch; tiles have no `row_ptr` and `col_index`.
+        The arrays of `Tiles` and `Sparse`, batch after batch; tiles have no `row_ptr`, `col_index`.
     """
 
     side: Int32
@@ -146,7 +148,7 @@ class BatchedCell:
 
     @classmethod
     def empty(cls) -> BatchedCell:
-        """Make a cell without a nonzero."""
+        """Return a cell without nonzeros."""
         no = np.zeros(0, dtype=np.int64)
         kinds = (np.int32, np.int32, np.int32, np.uint16, np.float32)
         return cls(
@@ -157,7 +159,7 @@ class BatchedCell:
         )
 
     def as_mirrored(self) -> BatchedCell:
-        """Return the cell with every batch standing for its transpose too."""
+        """Return the cell with every batch mirrored."""
         return replace(self, mirrored=np.ones(self.num_batches, dtype=np.bool_))
 
     def followed_by(self, other: BatchedCell) -> BatchedCell:
@@ -177,7 +179,7 @@ class BatchedCell:
 
     @property
     def total_nnz(self) -> int:
-        """Number of nonzeros, those of mirrored batches twice."""
+        """The number of nonzeros; those of mirrored batches count twice."""
         return int(self.nnz.sum(dtype=np.int64) + self.nnz[self.mirrored].sum(dtype=np.int64))
 
     def batch(self, k: int) -> Batch:
@@ -189,10 +191,10 @@ class BatchedCell:
         return Sparse(row_ids, col_ids, self.row_ptr[k], self.col_index[k], log_count)
 
     def visits(self, rng: np.random.Generator | None = None) -> Iterator[tuple[Batch, bool]]:
-        """Yield every batch and whether it is to be taken as its transpose.
+        """Yield every batch and whether its transpose is meant.
 
         A mirrored batch is visited twice, or once together with its transpose. `rng` draws the
-        order; None keeps that of the file.
+        order; None keeps the order of the file.
         """
         joint = self._joint()
         again = np.flatnonzero(self.mirrored & ~joint)
@@ -206,14 +208,14 @@ class BatchedCell:
 
     @property
     def num_visits(self) -> int:
-        """How many batches `visits` yields."""
+        """The number of batches that `visits` yields."""
         return self.num_batches + int(np.count_nonzero(self.mirrored & ~self._joint()))
 
     def _joint(self) -> NDArray[np.bool_]:
-        """Tell which mirrored batches are visited together with their transposes.
+        """Return which mirrored batches are visited together with their transposes.
 
-        Those of few tiles that have no tile's rows among their columns: as itself and as its
-        transpose such a batch has no parameter in common, so one visit is the same as two.
+        They are small batches of tiles in which no tile's rows are columns of another: such a batch
+        and its transpose have no parameter in common, so one visit is the same as two.
         """
         few = np.diff(self.log_count.offsets) <= JOINT_PLACES
         joint = self.mirrored & (self.side > 0) & few

@@ -13,10 +13,10 @@ Cell = tuple[int, int]
 
 @dataclass(frozen=True)
 class BlockGrid:
-    """Deal the V x V matrix into P x P cells by id modulo P.
+    """Divide the V x V matrix into P x P cells by id modulo P.
 
-    Ids are frequency ranks, so every block gets its share of frequent words and stays in frequency
-    order inside. V need not divide by P; with P > V some blocks are empty.
+    Ids are frequency ranks, so every block gets a share of the frequent words, and is in the order
+    of frequency inside. V need not be a multiple of P; if P > V, some blocks are empty.
 
     Parameters
     ----------
@@ -30,7 +30,7 @@ class BlockGrid:
     >>> grid = BlockGrid(vocabulary_size=5, num_blocks=2)
     >>> grid.locate(row_id=4, col_id=1)        # cell (0, 1), local (2, 0)
     ((0, 1), (2, 0))
-    >>> list(grid.strata())                    # no row or column shared inside
+    >>> list(grid.strata())                    # no shared row or column in a stratum
     [[(0, 0), (1, 1)], [(0, 1), (1, 0)]]
     >>> [grid.block_size(block) for block in range(2)]
     [3, 2]
@@ -67,28 +67,28 @@ class BlockGrid:
         return np.asarray(ids, dtype=np.int64) % self.num_blocks
 
     def local_of(self, ids: ArrayLike) -> NDArray[np.int64]:
-        """Return each id's position inside its block, int64, shape of `ids`."""
+        """Return the position of each id in its block, int64, shape of `ids`."""
         return np.asarray(ids, dtype=np.int64) // self.num_blocks
 
     def block_size(self, block: int) -> int:
-        """Return the number of words in a block, 0 where P > V leaves it empty."""
+        """Return the number of words in a block; 0 for an empty block if P > V."""
         self._check_block(block)
         return len(range(block, self.vocabulary_size, self.num_blocks))
 
     def global_ids(self, block: int) -> NDArray[np.int64]:
-        """Return the ids of a block's words by local position, int64 (block_size,), ascending."""
+        """Return the ids of a block by local position, int64 (block_size,), ascending."""
         self._check_block(block)
         return np.arange(block, self.vocabulary_size, self.num_blocks, dtype=np.int64)
 
     def strata(self) -> Iterator[list[Cell]]:
-        """Yield P strata of P cells: together all cells, in each no row or column block twice."""
+        """Yield P strata of P cells: together all cells, each without a shared block."""
         for shift in range(self.num_blocks):
             yield [(p, (p + shift) % self.num_blocks) for p in range(self.num_blocks)]
 
     def stored_cells(self, *, symmetric: bool) -> list[Cell]:
-        """List the cells that need storing: of a symmetric matrix, those with p <= q.
+        """List the cells that are stored: for a symmetric matrix, those with p <= q.
 
-        Those off the diagonal come first: of a symmetric matrix they hold twice as much.
+        Cells off the diagonal come first, because in a symmetric matrix they are twice as large.
 
         >>> BlockGrid(vocabulary_size=5, num_blocks=2).stored_cells(symmetric=True)
         [(0, 1), (0, 0), (1, 1)]

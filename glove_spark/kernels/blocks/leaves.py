@@ -1,12 +1,12 @@
-"""Cut a cell into leaves: squares in which few nonzeros compete for the same parameters.
+"""Divide a cell into leaves: squares in which few nonzeros compete for the same parameters.
 
-Inside a batch all parameters are frozen, so a nonzero (i, j) is fitted in ignorance of what the
-other nonzeros of row i and of column j do at the same time. Where both have many, both sides
-correct the same residuals and overshoot; where either has few, as in a star of one frequent word
-and many rare ones, the frequent side's own damping sees to it. So the *staleness* of a nonzero is
-``min(n_i, n_j)``, with n_i the nonzeros of its row in the leaf and n_j those of its column, and a
-leaf is a largest square, of the quadtree over (row, column), whose mean staleness is bounded. The
-bound means the same in a dense corner and in the sparse tail, and for any number of blocks.
+All nonzeros of a batch use the parameters from before the batch, so a nonzero (i, j) ignores what
+the other nonzeros of row i and column j do at the same time. If both have many, both sides correct
+the same residuals and overshoot. If one of them has few, as in a star of one frequent word and many
+rare ones, the damping of the frequent side is enough. So the *staleness* of a nonzero is ``min(n_i,
+n_j)``, where n_i are the nonzeros of its row in the leaf and n_j those of its column. A leaf is a
+largest square, of the quadtree over (row, column), whose mean staleness is bounded. The bound has
+the same meaning in dense and sparse parts, and for any number of blocks.
 """
 
 from __future__ import annotations
@@ -22,27 +22,28 @@ Int64 = NDArray[np.int64]
 Int32 = NDArray[np.int32]
 
 LARGEST_LEVEL = 11
-"""Sides end at ``2**11``: a bound on n_i that does not depend on the number of blocks."""
+"""The largest side is ``2**11``: a bound on n_i that does not depend on the number of blocks."""
 
 SIDES_PER_STALENESS = 8
-"""A cell of n words per side also bounds staleness by n / 8: tiny vocabularies need steps too."""
+"""In a cell of n words per side, n / 8 also bounds staleness, so that tiny vocabularies take many
+steps."""
 
 
 class Roots(NamedTuple):
-    """The nonzeros of a cell, grouped by the squares of the top level that they are in.
+    """The nonzeros of a cell, grouped by squares of the top level.
 
     Attributes
     ----------
     level
-        Of the squares: their side is ``2**level``.
+        The level of the squares: their side is ``2**level``.
     per_side
-        Squares a side of the cell; square (i, j) has number ``i * per_side + j``.
+        Squares per side of the cell; square (i, j) has the number ``i * per_side + j``.
     ptr
-        int64 (per_side**2 + 1,): where the nonzeros of each square begin.
+        int64 (per_side**2 + 1,): the start of the nonzeros of each square.
     place
-        int32 (nnz,): row inside the square times its side, plus the column.
+        int32 (nnz,): the row in the square times its side, plus the column.
     values
-        (nnz,), what else is known of each nonzero.
+        (nnz,), another value of each nonzero.
     """
 
     level: int
@@ -75,14 +76,14 @@ class Leaves:
 def group_by_root(
     rows: NDArray[np.integer[Any]], cols: NDArray[np.integer[Any]], values: NDArray[Any]
 ) -> Roots:
-    """Group the nonzeros of a cell, at least one, by squares of the top level.
+    """Group the nonzeros of a cell, of at least one, by squares of the top level.
 
     Parameters
     ----------
     rows, cols
         (nnz,), local ids.
     values
-        (nnz,), carried along.
+        (nnz,), values that are grouped with them.
     """
     size = int(max(rows.max(), cols.max())) + 1
     level = min(LARGEST_LEVEL, (size - 1).bit_length())
@@ -93,7 +94,7 @@ def group_by_root(
     entries = coo_array(
         (values, (number, place)), shape=(per_side * per_side, 1 << (2 * level)), copy=False
     )
-    # no pair occurs twice, so that tocsr need not look for any: it deals by counting
+    # no pair occurs twice, so tocsr does not need to merge any: it only counts
     entries.has_canonical_format = True
     grouped = entries.tocsr()
     return Roots(
@@ -106,16 +107,16 @@ def group_by_root(
 
 
 def cut_leaves(roots: Roots, size: int, max_staleness: float) -> Leaves:
-    """Cut the nonzeros of a cell into leaves.
+    """Divide the nonzeros of a cell into leaves.
 
     Parameters
     ----------
     roots
-        The nonzeros; no pair twice.
+        The nonzeros, without repeated pairs.
     size
-        Largest row or column of a nonzero, plus 1.
+        The largest row or column of a nonzero, plus 1.
     max_staleness
-        Bound of the mean over a leaf's nonzeros of ``min(n_i, n_j)``.
+        The bound on the mean of ``min(n_i, n_j)`` over the nonzeros of a leaf.
     """
     bound = min(max_staleness, size / SIDES_PER_STALENESS)
     leaf_of = np.empty(len(roots.place), dtype=np.int32)
@@ -135,7 +136,7 @@ def cut_leaves(roots: Roots, size: int, max_staleness: float) -> Leaves:
 def _cut_root(
     place: Int32, top: int, bound: float, corner: tuple[int, int]
 ) -> tuple[Int32, Int64, Int64, Int64, Int64]:
-    """Cut one root; return the leaf of each nonzero, and level, row, column and nnz of leaves."""
+    """Divide one root; return the leaf of each nonzero, and level, row, column, nnz of leaves."""
     side = 1 << top
     rows, cols = place >> top, place & (side - 1)
     if len(place) <= _most(bound, side) and (
@@ -145,11 +146,11 @@ def _cut_root(
         one = (np.array([value], dtype=np.int64) for value in (top, *corner, len(place)))
         level, row, col, nnz = one
         return np.zeros(len(place), dtype=np.int32), level, row, col, nnz
-    # no n_i in a square is above its side, so squares of this level keep the bound for certain
+    # no n_i in a square exceeds its side, so squares of this level always satisfy the bound
     floor = max(0, int(bound).bit_length() - 1)
     squares = side >> floor
     levels = _levels(rows, cols, top, floor, bound)
-    # every finest square, by the finest square that is the first of its leaf
+    # for every finest square, the first finest square of its leaf
     shift = levels.astype(np.int64) - floor
     first_row, first_col = ((axis >> shift) << shift for axis in np.ogrid[:squares, :squares])
     first = (first_row * squares + first_col).ravel()
@@ -165,10 +166,10 @@ def _cut_root(
 
 
 def _levels(rows: Int32, cols: Int32, top: int, floor: int, bound: float) -> NDArray[np.int8]:
-    """Return the level of the leaf that each square of level `floor` is in, a square array.
+    """Return the level of the leaf of each square of level `floor`, a square array.
 
-    Works down the quadtree from below `top`. Nonzeros of every row, and of every column, in squares
-    of a level are sums of those of the level below it.
+    It goes down the quadtree from below `top`. The numbers of nonzeros of rows and columns in the
+    squares of a level are sums of those of the level below.
     """
     squares = 1 << (top - floor)
     in_rows = [np.bincount(rows * squares + (cols >> floor), minlength=squares << top)]
@@ -208,9 +209,9 @@ def _levels(rows: Int32, cols: Int32, top: int, floor: int, bound: float) -> NDA
 
 
 def _most(bound: float, side: int) -> float:
-    """Return the most nonzeros that a square can hold within the bound.
+    """Return the largest number of nonzeros of a square within the bound.
 
     ``min(a, b) >= 1 / (1/a + 1/b)``, and the mean of 1/n_i over k nonzeros is the number of rows
-    that have any, by k. So, by Jensen's inequality, their mean staleness is at least k / 2s.
+    with nonzeros divided by k. So, by Jensen's inequality, their mean staleness is at least k / 2s.
     """
     return 2 * bound * side

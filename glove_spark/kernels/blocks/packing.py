@@ -13,9 +13,9 @@ Int64 = NDArray[np.int64]
 def pack_leaves(leaves: Leaves, kind: NDArray[np.bool_], load: NDArray[np.float64]) -> Int64:
     """Return the batch of each leaf, int64 (L,), numbered from 0 without gaps.
 
-    A batch holds leaves of one level and kind. Of those, the leaves on a diagonal,
-    ``(row + col) mod M``, share no row and no column when no row of squares spans more than M
-    columns of them, and no column of squares more than M rows::
+    A batch has leaves of one level and kind. Leaves on one diagonal, ``(row + col) mod M``, share
+    no row and no column if no row of squares spans more than M columns, and no column of squares
+    more than M rows::
 
         leaves     diagonals, M = 4
         x x x x    0 1 2 3
@@ -23,19 +23,18 @@ def pack_leaves(leaves: Leaves, kind: NDArray[np.bool_], load: NDArray[np.float6
         x x        2 3
         x          3
 
-    Words are ranked by frequency, so the leaves of a level lie in bands without large gaps, and the
-    diagonals are about as few as any packing could have: all leaves of one row need batches of
-    their own.
+    Words are ranked by frequency, so the leaves of a level form bands without large gaps. All
+    leaves of one row need separate batches, so no other packing could have many fewer batches.
 
     Parameters
     ----------
     leaves
         The leaves of one cell.
     kind
-        bool (L,); batches do not mix kinds.
+        bool (L,); a batch has leaves of one kind.
     load
         float64 (L,), the share of a full batch that each leaf takes. A diagonal of more than one
-        batch is cut evenly, and only a leaf larger than a batch makes a larger batch.
+        batch is divided evenly, and only a leaf larger than a batch makes a larger batch.
     """
     group = leaves.level * 2 + kind
     diagonal = np.empty(len(group), dtype=np.int64)
@@ -61,18 +60,18 @@ def _widest(line: Int64, across: Int64) -> int:
 
 
 def _parts(load: NDArray[np.float64], starts: Int64) -> Int64:
-    """Enumerate the parts, of at most about 1, that runs of leaves from `starts` are cut into."""
+    """Enumerate the parts, of at most about 1, of the runs of leaves from `starts`."""
     lengths = np.diff(starts, append=len(load))
     before = np.cumsum(load) - load
     before -= np.repeat(before[starts], lengths)
     total = np.repeat(np.add.reduceat(load, starts), lengths)
-    # halfway into a leaf decides, so that rounding at an edge does not
+    # the middle of a leaf decides, so that rounding at an edge has no effect
     part: Int64 = np.floor((before + load / 2) / total * np.ceil(total)).astype(np.int64)
     return part
 
 
 def _changes(values: NDArray[np.int64]) -> NDArray[np.bool_]:
-    """Mark where a run of equal values starts."""
+    """Mark the starts of runs of equal values."""
     result = np.ones(len(values), dtype=np.bool_)
     np.not_equal(values[1:], values[:-1], out=result[1:])
     return result

@@ -1,1 +1,1 @@
-"""Counting co-occurrences in windows, and adding the counts up."""
+"""Counting co-occurrences in windows, and adding the counts."""

@@ -1,9 +1,9 @@
 """Sorted runs of co-occurrence counts, and how they are merged.
 
-A run is a sparse matrix of exact integers in the layout of compressed rows, each row's columns
-ascending. Two runs merge by one linear pass. A `RunStack` gathers any number: it merges runs of
-like size only, as a binary counter carries, so every nonzero is moved a logarithmic number of
-times however many runs arrive.
+A run is a sparse matrix of exact integers in compressed rows, with ascending columns in each row.
+Two runs are merged in one linear pass. A `RunStack` collects any number of runs. It merges only
+runs of similar size, like the carries of a binary counter, so every nonzero is moved a logarithmic
+number of times.
 """
 
 from __future__ import annotations
@@ -17,20 +17,20 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
 COUNT_BINS = 128
-"""Groups of words of like frequency in the estimate of the nonzeros of a row."""
+"""Groups of words of similar frequency in the estimate of the nonzeros of a row."""
 
 
 class Run(NamedTuple):
-    """Counts of some consecutive rows, by row and then by column.
+    """Counts of consecutive rows, by row and then by column.
 
     Attributes
     ----------
     indptr
-        int64[rows + 1], where each row begins; the first is 0.
+        int64[rows + 1], the start of each row; the first is 0.
     cols
-        int32[nnz], word ids, ascending in a row.
+        int32[nnz], word ids, ascending within a row.
     units
-        Integers[nnz], the counts in units; int32 where they fit, to travel lighter.
+        Integers[nnz], the counts in units; int32 if they fit, to send fewer bytes.
     """
 
     indptr: NDArray[np.int64]
@@ -39,12 +39,12 @@ class Run(NamedTuple):
 
     @property
     def nnz(self) -> int:
-        """Nonzeros."""
+        """The number of nonzeros."""
         return len(self.cols)
 
     @property
     def rows(self) -> NDArray[np.int32]:
-        """int32[nnz], the row of every nonzero, counted from the run's first."""
+        """int32[nnz], the row of every nonzero, relative to the first row."""
         return np.repeat(np.arange(len(self.indptr) - 1, dtype=np.int32), np.diff(self.indptr))
 
 
@@ -54,28 +54,28 @@ def add_up(
     units: NDArray[np.int64],
     num_cols: int,
 ) -> Run:
-    """Add up the entries of each row that name the same column, and order them.
+    """Add the entries of each row with the same column, and sort them.
 
-    No comparison sort: duplicates of a row meet in a dense row of sums, and two transpositions by
-    counting bring the columns in order.
+    There is no comparison sort: duplicates of a row are added in a dense row of sums, and two
+    counting transpositions sort the columns.
 
     Parameters
     ----------
     indptr
-        int64[rows + 1], where each row's entries begin; the first is 0.
+        int64[rows + 1], the start of the entries of each row; the first is 0.
     cols, units
-        The entries of one row after another, in any order within it.
+        The entries, row after row, in any order within a row.
     """
     shape = (len(indptr) - 1, num_cols)
     entries = csr_array((units, cols, indptr.astype(np.int32)), shape=shape)
-    # adding nothing: the compiled sum takes rows with duplicates, and makes them without
+    # add nothing: the compiled sum accepts rows with duplicates, and returns rows without
     sums = entries + csr_array(shape, dtype=np.int64)
     ordered = sums.tocsc().T.tocsc().T
     return Run(ordered.indptr.astype(np.int64), ordered.indices, ordered.data)
 
 
 def stack_rows(runs: Sequence[Run]) -> Run:
-    """Set runs of consecutive rows one below the other, in the smallest type of units."""
+    """Concatenate runs of consecutive rows, in the smallest type of units."""
     lengths = np.concatenate([[0], *(np.diff(run.indptr) for run in runs)])
     units = np.concatenate([run.units for run in runs])
     if not len(units) or units.max() <= np.iinfo(np.int32).max:
@@ -92,9 +92,9 @@ def merge_two(first: Run, second: Run) -> Run:
 
 
 class RunStack:
-    """Runs of the same rows, to be added.
+    """Runs of the same rows that are added.
 
-    Merging two stacks is associative and commutative in what `merged` returns, so it can be the
+    Merging two stacks is associative and commutative in the result of `merged`, so it can be the
     function of a reduce.
     """
 
@@ -104,7 +104,7 @@ class RunStack:
             self.push(run)
 
     def push(self, run: Run) -> None:
-        """Add a run; merge while the last two are of like size."""
+        """Add a run; merge while the last two have similar sizes."""
         self._runs.append(run)
         while len(self._runs) > 1 and self._runs[-2].nnz < 2 * self._runs[-1].nnz:
             last = self._runs.pop()
@@ -117,7 +117,7 @@ class RunStack:
         return self
 
     def merged(self) -> Run:
-        """Merge all into one run, which the stack then holds."""
+        """Merge all runs into one, which replaces them in the stack."""
         while len(self._runs) > 1:
             last = self._runs.pop()
             self._runs.append(merge_two(self._runs.pop(), last))
@@ -127,18 +127,18 @@ class RunStack:
 def cut_rows(
     counts: NDArray[np.int64], window_size: int, *, symmetric: bool, target: int
 ) -> NDArray[np.int64]:
-    """Cut the rows into blocks of about ``target`` expected nonzeros.
+    """Divide the rows into blocks of about ``target`` expected nonzeros.
 
-    Where words fell at random, words i and j would meet about
-    ``m_ij = neighbours * c_i * c_j / N`` times, and ``min(1, m_ij)`` bounds the expectation of
-    their nonzero from above. Real text has fewer nonzeros, for words meet the same words again.
-    The result depends on the vocabulary and the settings alone, to the last bit: only additions
-    in a fixed order, multiplications and comparisons.
+    If words occurred at random, words i and j would co-occur about ``m_ij = neighbours * c_i * c_j
+    / N`` times, and ``min(1, m_ij)`` is an upper bound on the expected number of their nonzeros.
+    Real text has fewer, because words co-occur with the same words again. The result depends only
+    on the vocabulary and the settings, exactly: there are only additions in a fixed order,
+    multiplications and comparisons.
 
     Parameters
     ----------
     counts
-        int64[V], how often each word occurs, descending.
+        int64[V], the count of each word, descending.
 
     Returns
     -------
@@ -157,7 +157,7 @@ def cut_rows(
     for start, stop in itertools.pairwise(edges):
         middle = float(counts[(start + stop) // 2])
         meetings = np.minimum(1.0, counts * (neighbors * middle / total))
-        # of a symmetric matrix row i has the columns from i on
+        # in a symmetric matrix, row i has the columns from i on
         columns = np.clip(stop - np.maximum(rows, start), 0, None) if symmetric else stop - start
         expected += meetings * columns
     filled = np.cumsum(expected)
@@ -167,7 +167,7 @@ def cut_rows(
 
 
 def _geometric(size: int, steps: int) -> list[int]:
-    """Ranks from 1 to ``size`` that grow by a constant factor, in whole numbers only."""
+    """Return ranks from 1 to ``size`` that grow by a constant factor, with integers only."""
     ranks, rank = [], 1
     while rank < size:
         ranks.append(rank)
@@ -186,7 +186,7 @@ def _as_csr(run: Run) -> csr_array:
         shape=(len(run.indptr) - 1, np.iinfo(np.int32).max),
         copy=False,
     )
-    # runs are sorted and without duplicates by construction; checking costs a pass
+    # runs are sorted and without duplicates by construction; a check would read them again
     matrix.has_sorted_indices = True
     matrix.has_canonical_format = True
     return matrix

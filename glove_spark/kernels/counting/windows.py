@@ -1,16 +1,15 @@
 """Count co-occurrences in windows of word ids, without a loop over tokens.
 
-Counts are integers in a *unit*: a pair at distance d weighs ``lcm(1..window) / d`` units (1 where
-weights are flat) and one division at the very end makes the count. Sums of integers are exact in
-any order, so the matrix does not depend on how the corpus was cut.
+Counts are integers in a *unit*: a pair at distance d weighs ``lcm(1..window) / d`` units (1 if
+weights are flat), and one division at the end gives the count. Sums of integers are exact in any
+order, so the matrix does not depend on how the corpus was divided.
 
-Two tokens make one pair. In the symmetric case it is stored once, with the smaller id as the
-row, and stands for both (i, j) and (j, i); on the diagonal, where these are the same cell, it
-counts twice. With left context only, the row is the word on the left and the column the word on
-the right.
+Two tokens make one pair. In the symmetric case it is stored once, with the smaller id as the row,
+and represents both (i, j) and (j, i); on the diagonal, where these are the same entry, it counts
+twice. With only left context, the row is the word on the left and the column the word on the right.
 
-Counting goes by rows: the places of a word are looked up, and its neighbours at all of them. So a
-row is complete at once, in memory that the text and one block of rows bound.
+Counting is done by rows: the positions of a word are looked up, and then its neighbours at all of
+them. So a row is complete at once, and the memory is that of the text and one block of rows.
 
 >>> text = lay_out(np.array([0, 1, 0, 2], np.int32), np.array([4]), window_size=2)   # a b a c
 >>> text.tolist()
@@ -36,21 +35,21 @@ from scipy.sparse import csr_array
 from glove_spark.kernels.counting.runs import Run, RunStack, add_up, stack_rows
 
 NEIGHBORS_AT_ONCE = 1 << 20
-"""Neighbours looked up at once: arrays of some 20 MB, small enough for a core's caches."""
+"""Neighbours looked up at once: arrays of about 20 MB, small enough for the caches of a core."""
 
 NEIGHBORS_PER_WORD = 4
-"""Where the vocabulary is large, at least so many at once for each of its words, since adding up
-has a cost for every word."""
+"""With a large vocabulary, at least this many neighbours at once per word, because adding has a
+cost per word."""
 
 LARGEST_SUM = 1 << 62
-"""What no sum of weights may exceed: half of int64, for the doubled diagonal."""
+"""The largest sum of weights: half of int64, because the diagonal is doubled."""
 
 FINEST_FRACTION = 40
-"""Bits after the point of weights that are rounded, where the counts leave room for them."""
+"""The largest number of fraction bits of rounded weights, if the counts allow it."""
 
 
 class Weights(NamedTuple):
-    """What a pair counts, by distance.
+    """The weight of a pair by distance.
 
     Attributes
     ----------
@@ -68,19 +67,19 @@ class Weights(NamedTuple):
 
 
 def distance_weights(window_size: int, weighting: str, most_frequent_count: int) -> Weights:
-    """Choose the unit, and weigh every distance in it.
+    """Choose the unit, and compute the weight of every distance in it.
 
-    The unit is ``lcm(1..window)`` while sums in it surely fit int64. Where they may not (windows
-    beyond 22 or so), it is a power of two of at most ``2**FINEST_FRACTION``, and a weight is 1/d
-    rounded to the nearest unit: off by at most half a unit, ``window / 2**41`` of itself.
+    The unit is ``lcm(1..window)`` if sums in it certainly fit int64. If they may not (windows of
+    more than about 22), it is a power of two of at most ``2**FINEST_FRACTION``, and a weight is 1/d
+    rounded to the nearest unit. The error is at most half a unit, a share of ``window / 2**41``.
 
     Parameters
     ----------
     weighting
         ``"harmonic"`` (1/d) or ``"flat"`` (1).
     most_frequent_count
-        How often the most frequent word occurs. It bounds every sum: a word has at most
-        ``2 * window`` neighbours each time.
+        The count of the most frequent word. It bounds every sum, because a word has at most
+        ``2 * window`` neighbours per occurrence.
 
     >>> weights = distance_weights(3, "harmonic", 100)
     >>> weights.units.tolist(), weights.unit
@@ -89,7 +88,7 @@ def distance_weights(window_size: int, weighting: str, most_frequent_count: int)
     distances = range(1, window_size + 1)
     if weighting == "flat":
         return Weights(np.ones(window_size, np.int64), 1, True)
-    # in counts, not units: both sides, and the diagonal counts double
+    # in counts, not units: both sides, and the diagonal is doubled
     largest_count = math.ceil(4 * most_frequent_count * sum(1 / d for d in distances))
     unit = math.lcm(*distances)
     if unit * largest_count <= LARGEST_SUM:
@@ -99,21 +98,21 @@ def distance_weights(window_size: int, weighting: str, most_frequent_count: int)
 
 
 def gap(window_size: int) -> NDArray[np.int32]:
-    """Return what keeps documents apart: int32[window], places without a word."""
+    """Return the gap between documents: int32[window], positions without a word."""
     return np.full(window_size, -1, np.int32)
 
 
 def lay_out(
     ids: NDArray[np.int32], lengths: NDArray[np.int64], window_size: int
 ) -> NDArray[np.int32]:
-    """Set documents one after another with a gap after each, so that no window spans two.
+    """Concatenate documents with a gap after each, so that no window spans two.
 
     Parameters
     ----------
     ids
-        int32[n], word ids, document after document; -1 keeps a place that pairs with nothing.
+        int32[n], word ids, document after document; -1 is a position that pairs with nothing.
     lengths
-        int64[documents], tokens of each; they add up to n.
+        int64[documents], the number of tokens of each; their sum is n.
 
     Returns
     -------
@@ -134,21 +133,21 @@ def count_windows(
     symmetric: bool,
     neighbors_at_once: int = NEIGHBORS_AT_ONCE,
 ) -> Iterator[Run]:
-    """Count the pairs of a stretch of text that are at most a window apart.
+    """Count the pairs in a piece of text that are at most a window apart.
 
-    The first and the last ``window`` places of the text serve as neighbours only. So a text cut
-    into stretches that overlap by two windows has every pair counted as often as in one piece.
+    The first and the last ``window`` positions of the text are only neighbours. So if a text is
+    divided into pieces that overlap by two windows, every pair is counted as often as in one piece.
 
     Parameters
     ----------
     text
-        int32[n], two windows at least; word ids, and -1 for a place that pairs with nothing.
+        int32[n], at least two windows; word ids, and -1 for a position that pairs with nothing.
     weights
-        What a pair counts; there are as many as the window is wide.
+        The weights of pairs; their number is the window size.
     edges
         int64[blocks + 1], the first row of every block of rows, and V.
     neighbors_at_once
-        About how many are looked up at once; it changes no result.
+        The approximate number of neighbours looked up at once; it does not change the result.
 
     Yields
     ------
@@ -156,11 +155,11 @@ def count_windows(
         The counts of a block of rows; every block, in order.
     """
     window = len(weights.units)
-    # one place more, so that even a text without a word has a window to look through
+    # one position more, so that a text without words still has a window
     text = np.append(text, np.int32(-1))
     places, starts = _places_by_word(text[window : -window - 1], int(edges[-1]))
     if symmetric:
-        # both sides of a place; the weight of the place itself is never read
+        # both sides of a position; the weight of the position itself is never read
         spans = sliding_window_view(text, 2 * window + 1)
         span_units = np.concatenate([weights.units[::-1], [0], weights.units])
     else:
@@ -170,7 +169,7 @@ def count_windows(
     units = np.tile(span_units, at_once)
 
     def count_words(first: int, last: int) -> Run:
-        """Count the rows of words ``first`` to ``last``: all at once, or one by parts."""
+        """Count the rows of words ``first`` to ``last``: all at once, or one row in parts."""
         stack = RunStack()
         of_words, ends = places[starts[first] : starts[last]], starts[first : last + 1]
         for begin in range(0, max(len(of_words), 1), at_once):
@@ -194,9 +193,9 @@ def count_windows(
 
 
 def pair_counts(text: NDArray[np.int32], window_size: int) -> NDArray[np.int64]:
-    """Count the pairs at every distance: int64[window]. Weighted, they sum to the matrix.
+    """Count the pairs at every distance: int64[window]. Their weighted sum is that of the matrix.
 
-    A pair belongs to the stretch that its left word does not only neighbour.
+    A pair belongs to the piece in which its left word is not only a neighbour.
     """
     known = text >= 0
     left, last = known[window_size : len(text) - window_size], len(text) - window_size
@@ -210,12 +209,12 @@ def pair_counts(text: NDArray[np.int32], window_size: int) -> NDArray[np.int64]:
 def _places_by_word(
     text: NDArray[np.int32], vocabulary_size: int
 ) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
-    """Sort the places of a text by their words, by counting.
+    """Sort the positions of a text by their words, by counting.
 
     Returns
     -------
     tuple
-        int32, the places of word 0, of word 1, ...; and int64[V + 1], where each word's begin.
+        int32, the positions of word 0, of word 1, ...; and int64[V + 1], the start of each word's.
     """
     places = np.flatnonzero(text >= 0).astype(np.int32)
     entries = np.arange(len(places) + 1, dtype=np.int32)
@@ -227,7 +226,7 @@ def _places_by_word(
 def _cut_words(
     starts: NDArray[np.int64], first: int, last: int, at_once: int
 ) -> Iterator[tuple[int, int]]:
-    """Cut words ``first`` to ``last`` where their places are ``at_once``, or a word has more."""
+    """Divide words ``first`` to ``last`` into groups of ``at_once`` positions, or of one word."""
     while first < last:
         fitting = int(np.searchsorted(starts, starts[first] + at_once, side="right")) - 1
         stop = min(max(fitting, first + 1), last)

@@ -1,12 +1,12 @@
-"""Adam (Kingma and Ba 2015) for the words of a batch, in the place of bounded AdaGrad.
+"""Adam (Kingma and Ba 2015) for the words of a batch, instead of bounded AdaGrad.
 
-Of a coordinate with gradient g in the word's step number t::
+For a coordinate with gradient g in step t of its word::
 
     m = beta_1 m + (1 - beta_1) g          v = beta_2 v + (1 - beta_2) g^2
     w -= eta (m / (1 - beta_1^t)) / (sqrt(v / (1 - beta_2^t)) + epsilon)
 
-Moments and steps are of the words that a batch has nonzeros of, "lazily": others keep theirs. So a
-rare word's moments are of its own gradients, and not of zeros in between.
+Only words with nonzeros in the batch update their moments and steps ("lazy" Adam). So the moments
+of a rare word come from its own gradients, without zeros in between.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ from numpy.typing import NDArray
 Float32 = NDArray[np.float32]
 
 BETA_1, BETA_2, EPSILON = 0.9, 0.999, 1e-8
-"""The paper's."""
+"""The values in the paper."""
 
 
 def adam_step(
     state: Float32, gradient: Float32, is_met: NDArray[np.bool_], learning_rate: float
 ) -> Float32:
-    """Return what is to be taken from some words' vectors and biases; change their state.
+    """Return the steps to subtract from vectors and biases of words; update their state.
 
     Parameters
     ----------
@@ -32,7 +32,7 @@ def adam_step(
     gradient
         float32 (n, k).
     is_met
-        bool (n,), which words have a nonzero in the batch; the others take no step.
+        bool (n,), which words have a nonzero in the batch; other words take no step.
     learning_rate
         eta.
     """

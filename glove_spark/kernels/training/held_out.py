@@ -12,11 +12,11 @@ from glove_spark.kernels.training.objective import NO_TERMS, Objective, WordTerm
 from glove_spark.kernels.training.parameters import Parameters
 
 PIECE_FLOATS = 1 << 22
-"""Numbers gathered at a time for each side, 16 MB."""
+"""Numbers gathered at once for each side, 16 MB."""
 
 
 class HeldOut(NamedTuple):
-    """The nonzeros of one cell that are kept out of training.
+    """The held-out nonzeros of one cell.
 
     Attributes
     ----------
@@ -35,16 +35,16 @@ class HeldOut(NamedTuple):
         return HeldOut(self.cols, self.rows, self.log_counts)
 
     def chosen(self, mask: NDArray[np.bool_]) -> HeldOut:
-        """Return some of them."""
+        """Return some of the nonzeros."""
         return HeldOut(self.rows[mask], self.cols[mask], self.log_counts[mask])
 
 
 def is_held_out(
     row_ids: NDArray[np.integer[Any]], col_ids: NDArray[np.integer[Any]], share: float
 ) -> NDArray[np.bool_]:
-    """Choose about `share` of the nonzeros, by a hash of their ids alone (that of SplitMix64).
+    """Choose about `share` of the nonzeros by a hash of their ids (SplitMix64).
 
-    The choice depends on neither the partitions nor the blocks nor the seed of training.
+    The choice does not depend on partitions, blocks or the seed of training.
 
     >>> is_held_out(np.arange(10), np.arange(10), 0.3).sum()
     np.int64(6)
@@ -54,14 +54,14 @@ def is_held_out(
 
 
 class HeldOutCost(NamedTuple):
-    """What held-out nonzeros cost.
+    """The cost of held-out nonzeros.
 
     Attributes
     ----------
     observed
         ``sum 0.5 f r^2``.
     unobserved
-        ``sum 0.5 nu g_i g_j / G (w_i . u_j)^2``, what the second term has of these pairs.
+        ``sum 0.5 nu g_i g_j / G (w_i . u_j)^2``, the second term over these pairs.
     """
 
     observed: float
@@ -76,7 +76,7 @@ def cost_of(
     row_terms: WordTerms = NO_TERMS,
     col_terms: WordTerms = NO_TERMS,
 ) -> HeldOutCost:
-    """Return both terms' sums over the nonzeros; `row_terms` and the like as in `train_cell`."""
+    """Return the sums of both terms over the nonzeros; the arguments are as in `train_cell`."""
     observed = unobserved = 0.0
     piece = max(1, PIECE_FLOATS // rows.vectors.shape[1])
     for start in range(0, len(held_out.rows), piece):

@@ -1,12 +1,12 @@
-"""Sums over the rows and columns of the whole matrix, and the anchors that follow from them.
+"""Sums over the rows and columns of the whole matrix, and the anchors computed from them.
 
-With X_i the sums of rows, Y_j those of columns and N the sum of all::
+X_i are the sums of rows, Y_j those of columns, and N is the sum of the matrix::
 
     b_i = ln X_i - 1/2 ln N        c_j = ln Z_j - 1/2 ln N        Z_j = Y_j^s N / sum Y^s
 
-so that ``ln X_ij - b_i - c_j`` is the pair's pointwise mutual information, and with s below 1 that
-of contexts whose frequencies are smoothed (Levy, Goldberg, Dagan 2015). A word without a nonzero
-has the anchor of the smallest sum there is.
+so that ``ln X_ij - b_i - c_j`` is the pointwise mutual information of the pair; if s is below 1,
+with smoothed context frequencies (Levy, Goldberg, Dagan 2015). A word without nonzeros gets the
+anchor of the smallest sum.
 """
 
 from __future__ import annotations
@@ -30,14 +30,14 @@ class Margins(NamedTuple):
     Attributes
     ----------
     counts, weights
-        float64 (n,), sums of X and of f, 0 for a word without a nonzero.
+        float64 (n,), sums of X and of f, 0 for a word without nonzeros.
     """
 
     counts: Float64
     weights: Float64
 
     def plus(self, other: Margins) -> Margins:
-        """Add what other cells have of the same words."""
+        """Add the sums of other cells for the same words."""
         return Margins(self.counts + other.counts, self.weights + other.weights)
 
 
@@ -50,12 +50,12 @@ def row_margins(
     *,
     transposed: bool = False,
 ) -> Margins:
-    """Return the sums over each row of a cell; what is given is given as to `train_cell`.
+    """Return the sums over each row of a cell; the arguments are as in `train_cell`.
 
     Parameters
     ----------
     num_rows
-        Of the cell that is meant: the columns of what `cell` holds, where it is its transpose.
+        The rows of the requested cell; the columns of `cell`, if `cell` is its transpose.
     """
     counts, weights = np.zeros(num_rows), np.zeros(num_rows)
     for batch, mirrored in cell.visits():
@@ -76,11 +76,11 @@ def anchors(rows: Float64, columns: Float64, smoothing: float) -> tuple[Float32,
     Parameters
     ----------
     rows, columns
-        float64 (V,), sums of rows and of columns; some of them above 0.
+        float64 (V,), sums of rows and of columns; at least one is above 0.
     smoothing
         s.
     """
-    # a count that is not finite makes the cost so, which training tells
+    # a count that is not finite gives a cost that is not finite, which training reports
     with np.errstate(over="ignore", invalid="ignore"):
         half = 0.5 * np.log(rows.sum())
         log_rows, log_columns = (np.log(_positive(sums)) for sums in (rows, columns))
@@ -96,7 +96,7 @@ def shares(rows: Float64, columns: Float64) -> tuple[Float32, Float32]:
 
 
 def added_up(parts: Iterable[Margins], num_words: int) -> Margins:
-    """Add the margins of one block's words over the cells that have them, in the given order."""
+    """Add the sums of the words of a block over its cells, in the given order."""
     total = Margins(np.zeros(num_words), np.zeros(num_words))
     for part in parts:
         total = total.plus(part)
@@ -104,13 +104,13 @@ def added_up(parts: Iterable[Margins], num_words: int) -> Margins:
 
 
 def _positive(sums: Float64) -> Float64:
-    """Return the sums, the smallest positive one instead of 0."""
+    """Return the sums, with the smallest positive one instead of 0."""
     present = sums[sums > 0]
     return np.where(sums > 0, sums, present.min() if len(present) else 1.0)
 
 
 def words_of(batch: Batch, swapped: bool) -> tuple[NDArray[np.integer], NDArray[np.integer]]:
-    """Return the local ids of what are rows and columns of a visit, one each word."""
+    """Return the local ids of the row words and column words of a visit."""
     found = []
     for ids in (batch.row_ids, batch.col_ids):
         if isinstance(batch, Tiles):
@@ -122,9 +122,9 @@ def words_of(batch: Batch, swapped: bool) -> tuple[NDArray[np.integer], NDArray[
 
 
 def row_sums(batch: Batch, values: Float32, swapped: bool) -> Float64:
-    """Return sums over the rows of a visit, float64, one each of `words_of`."""
+    """Return sums over the rows of a visit, float64, one per word of `words_of`."""
     if isinstance(batch, Tiles):
-        # a place without a nonzero has the count 0 and the weight 0
+        # an entry without a nonzero has count 0 and weight 0
         sums: Float64 = values.sum(axis=1 if swapped else 2, dtype=np.float64)
         return sums.ravel()
     if swapped:
@@ -135,7 +135,7 @@ def row_sums(batch: Batch, values: Float32, swapped: bool) -> Float64:
 
 
 def at_places(batch: Batch, of_rows: Float32, of_cols: Float32) -> Float32:
-    """Return at every place of the batch the sum of its row's and its column's number."""
+    """Return, for every entry of the batch, the sum of the numbers of its row and column."""
     if isinstance(batch, Tiles):
         count, side, _ = batch.log_count.shape
         places: Float32 = of_rows.reshape(count, side, 1) + of_cols.reshape(count, 1, side)
@@ -145,11 +145,11 @@ def at_places(batch: Batch, of_rows: Float32, of_cols: Float32) -> Float32:
 
 
 def kept(log_keep: Float32, ids: NDArray[np.integer]) -> Float32:
-    """Return the numbers of words; the last tile may reach beyond the block."""
+    """Return the numbers of words; the last tile may extend beyond the block."""
     return log_keep.take(ids, mode="clip")
 
 
 def add_to(sums: Float64, ids: NDArray[np.integer], values: Float64) -> None:
-    """Add values at ids, of which no two are the same; those beyond the block are 0."""
+    """Add values at distinct ids; values beyond the block are 0."""
     inside = ids < len(sums)
     sums[ids[inside]] += values[inside]

@@ -1,18 +1,18 @@
-"""Merging the replicas of one parameter block that the tasks of a round return.
+"""Merge the replicas of one parameter block that the tasks of a round return.
 
-A replica of a word is drawn towards the optimum O_r of the nonzeros that its task has, at a rate
-``x_r``, and arrives by the share ``1 - e^-x_r`` of its way: ``D_r = (1 - e^-x_r) O_r``. Trained on
-the nonzeros of all tasks one after another, the word would arrive by ``1 - e^-X``, with X the sum
-of the rates, at the mean of their optima weighted by the rates. So::
+A task pulls its replica of a word towards the optimum O_r of its nonzeros, at a rate ``x_r``. The
+replica covers the share ``1 - e^-x_r`` of the way: ``D_r = (1 - e^-x_r) O_r``. If the word were
+trained on the nonzeros of all tasks one after another, it would cover the share ``1 - e^-X`` of the
+way to the mean of the optima, weighted by the rates, where X is the sum of the rates. So::
 
     D = sum_r [ (1 - e^-X) / X ] [ x_r / (1 - e^-x_r) ] D_r
 
-Where rates are small, as of rare words, that is the sum of the movements; where they are large it
-is their mean, weighted by the rates. In between it is never further than the furthest O_r.
+If rates are small, as for rare words, this is the sum of the movements. If they are large, it is
+their mean, weighted by the rates. It is never further away than the furthest O_r.
 
-A rate is step size times curvature: ``x = c eta q / (d sqrt(G))`` of a vector, with q the trace of
-the curvature that `replica_weight` measures and G the accumulator with the increments of all
-replicas, and ``x = c eta h / sqrt(G)`` of a bias, with h the sum of f.
+A rate is step size times curvature. For a vector, ``x = c eta q / (d sqrt(G))``, where q is the
+trace of the curvature from `replica_weight`, and G the accumulator with the increments of all
+replicas. For a bias, ``x = c eta h / sqrt(G)``, where h is the sum of f.
 """
 
 from __future__ import annotations
@@ -30,11 +30,11 @@ Float64 = NDArray[np.float64]
 
 
 ARRIVAL = 2.0
-"""c: of 1, 2 and 4 the one with the best analogies and similarities (docs/ALGORITHM.md)."""
+"""The constant c: of 1, 2 and 4, it has the best scores (docs/ALGORITHM.md)."""
 
 
 class Replica(NamedTuple):
-    """What one task made of a block: its parameters, and how strongly each word was drawn."""
+    """The block of one task: its parameters, and how strongly each word was pulled."""
 
     parameters: Parameters
     weight: ReplicaWeight
@@ -48,28 +48,28 @@ def merge_replicas(
 ) -> Parameters:
     """Merge replicas of one block into the block of the next round.
 
-    A word's vector and bias move by the damped sum of the replicas' movements; its accumulators
-    become the base's plus every replica's increment. A block with a single contributor is returned
-    as it is, the same object and so the same bytes, and so are a word's numbers where one replica
-    alone moved it.
+    The vector and bias of a word move by the damped sum of the movements of its replicas. Its
+    accumulators become those of the base plus the increments of all replicas. If only one replica
+    contributes, it is returned unchanged, with the same bytes; similarly, if only one replica moved
+    a word, the word's numbers are unchanged.
 
     Parameters
     ----------
     base
-        The block that every replica started from; not mutated.
+        The block from which every replica started; not changed.
     replicas
-        What the tasks returned, not mutated; one that was drawn nowhere does not contribute. They
-        are gone through twice, one at a time, so that an iterable may read each when it is asked
-        for it: besides `base` and one replica, sums in float64 are all that is held.
+        The results of the tasks, not changed. A replica whose words were not pulled does not
+        contribute. They are read twice, one at a time, so an iterable may load each when needed: in
+        memory are only `base`, one replica, and sums in float64.
     learning_rate
         eta of the round.
     arrival
-        c, above 0: how fast a word arrives, as a multiple of its rate.
+        The constant c, above 0, a factor of all rates.
 
     Returns
     -------
     `Parameters`
-        A new block, or `base` or a replica itself where nothing is to be merged.
+        A new block; or `base` or a replica itself, if there is nothing to merge.
     """
     totals = _Totals(base)
     only = None
@@ -103,7 +103,8 @@ def merge_replicas(
                 totals.rate_of_biases(replica.weight, rate),
             ),
         ):
-            # one where the replica is a word's only one, and 0 what none moved: those keep bytes
+            # 1 if the word has only one replica, and 0 if none moved it: these words keep their
+            # bytes
             movement = end.astype(np.float64)
             movement -= start
             movement *= mean_step(total) / mean_step(own)
@@ -117,13 +118,13 @@ def merge_replicas(
 
 
 def mean_step(rate: Float64) -> Float64:
-    """Return ``(1 - e^-x) / x``, 1 at 0: how much of a movement is left of one without damping."""
+    """Return ``(1 - e^-x) / x``, 1 at 0: the share of an undamped movement."""
     safe = np.where(rate > 0, rate, 1.0)
     return np.where(rate > 0, -np.expm1(-safe) / safe, 1.0)
 
 
 class _Totals:
-    """The sums over all replicas that every rate depends on."""
+    """The sums over all replicas, on which every rate depends."""
 
     def __init__(self, base: Parameters) -> None:
         self.base, self.contributors = base, 0
@@ -132,7 +133,7 @@ class _Totals:
         self.bias_gradsq = base.bias_gradsq.astype(np.float64)
 
     def count(self, replica: Replica) -> bool:
-        """Add what a replica contributes; tell whether it does."""
+        """Add the contribution of a replica; return whether it has one."""
         parameters, base = replica.parameters, self.base
         if parameters.vectors.shape != base.vectors.shape:
             raise ValueError(
@@ -148,7 +149,7 @@ class _Totals:
         return True
 
     def rate_of_vectors(self, weight: ReplicaWeight, rate: float) -> Float64:
-        """Return x of vectors: (n, d) with an accumulator per coordinate, else (n, 1)."""
+        """Return x of vectors: (n, d) with one accumulator per coordinate, otherwise (n, 1)."""
         size = self.base.vectors.shape[1]
         gradsq = self.vector_gradsq.reshape(len(self.vector_gradsq), -1)
         rates: Float64 = (rate / size * weight.curvature)[:, np.newaxis] / np.sqrt(gradsq)

@@ -1,13 +1,13 @@
 """Initialize words that the other model does not have with the average of their contexts.
 
-The parameters of words that are known stay as they are. A new word's vector is the mean of the
-vectors of the words it occurs with, of its own side, weighted by f(x); its bias is the one that
-fits its nonzeros best with that vector::
+The parameters of known words do not change. The vector of a new word is the mean of the vectors, on
+its own side, of the words with which it co-occurs, weighted by f(x). Its bias is the one that fits
+its nonzeros best with this vector::
 
     w = sum f w_j / sum f        b = sum f (ln x - w . u_j - c_j) / sum f
 
-over the known contexts j, whose own-side vectors are ``w_j``, and whose vectors and biases of the
-other side are ``u_j`` and ``c_j``.
+The sums are over known contexts j. Their vectors on the same side are ``w_j``; their vectors and
+biases on the other side are ``u_j`` and ``c_j``.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ Flags = NDArray[np.bool_]
 
 
 class ContextAverage:
-    """Sums over the contexts of a block's new words, cell by cell.
+    """Sums over the contexts of the new words of a block, cell by cell.
 
     Parameters
     ----------
@@ -34,7 +34,7 @@ class ContextAverage:
     vector_size
         d.
     objective
-        Whose weight f is meant.
+        The objective, for its weight f.
     """
 
     def __init__(self, is_new: Flags, vector_size: int, objective: Objective) -> None:
@@ -56,17 +56,17 @@ class ContextAverage:
         *,
         transposed: bool,
     ) -> None:
-        """Add what a cell has of the new words.
+        """Add the contexts of new words in a cell.
 
         Parameters
         ----------
         cell
-            Its rows are the block's words; ``transposed``, its columns are.
+            A cell whose rows are the words of the block, or its columns if ``transposed``.
         is_known
-            bool (m,), which words of the other dimension are known.
+            bool (m,), which words of the other axis are known.
         own, other
-            Their parameters, of the new words' side and of the other one; those of words that are
-            not known are not looked at.
+            Their parameters on the side of the new words and on the other side; those of unknown
+            words are not used.
         """
         for batch, mirrored in cell.visits():
             swapped = mirrored != transposed
@@ -86,7 +86,7 @@ class ContextAverage:
             self._logs += np.bincount(words, weight * (log - other.biases[contexts]), shape[0])
 
     def apply(self, parameters: Parameters) -> None:
-        """Set vectors and biases of the new words; those without a known context stay."""
+        """Set vectors and biases of the new words; words without a known context do not change."""
         found = self._weight > 0
         weight = self._weight[found]
         vectors = self._vectors[found] / weight[:, None]
@@ -102,6 +102,6 @@ def _ids_in(batch: Batch, size: int, swapped: bool) -> NDArray[np.integer]:
     if isinstance(batch, Tiles):
         side = batch.log_count.shape[1]
         ids = (ids[:, None].astype(np.int64) * side + np.arange(side)).ravel()
-        # the last tile may reach beyond the block
+        # the last tile may extend beyond the block
         ids = ids[ids < size]
     return ids

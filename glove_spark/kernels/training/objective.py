@@ -5,11 +5,11 @@ For every nonzero count X_ij (Pennington et al. 2014, equations 8 and 9)::
     r_ij = w_i . u_j + b_i + c_j - ln X_ij
     cost = sum 0.5 f(X_ij) r_ij^2            f(x) = min(1, (x / x_max)^alpha)
 
-and over all pairs, met or not, ``0.5 nu g_i g_j / G (w_i . u_j)^2`` with ``g_i = sum_j f_ij`` of
-rows, the like of columns, and their sum G (see `unobserved`).
+and, over all pairs, observed or not, ``0.5 nu g_i g_j / G (w_i . u_j)^2``, where g are the sums of
+f over rows and columns (``g_i = sum_j f_ij``), and G is their total (see `unobserved`).
 
-Published costs are means: each term's sum divided by the number of nonzeros, measured before the
-update that it causes, as the reference C program prints them.
+Published costs are means: the sum of each term divided by the number of nonzeros, measured before
+the update that it causes, as printed by the reference program in C.
 """
 
 from __future__ import annotations
@@ -28,20 +28,20 @@ Float32 = NDArray[np.float32]
 
 @dataclass(frozen=True)
 class Objective:
-    """What is minimised; one object that every part of training is given.
+    """The objective to minimise, for all parts of training.
 
     Parameters
     ----------
     x_max, alpha
-        Of the weight ``f(x) = min(1, (x / x_max)^alpha)`` of an observed pair.
+        Parameters of the weight ``f(x) = min(1, (x / x_max)^alpha)`` of an observed pair.
     unobserved
-        nu, the weight of the second term, at least 0; 0 leaves the term out.
+        nu, the weight of the second term, at least 0; 0 omits the term.
     anchored
         Whether biases are fixed at their anchors (see `margins`); otherwise they are trained.
     context_smoothing
-        s, the exponent of the column sums in the context words' anchors.
+        s, the exponent of the column sums in the anchors of context words.
     stay
-        mu, the weight at which words are kept near reference vectors (see `staying`); 0 is off.
+        mu, the weight that keeps words near reference vectors (see `staying`); 0 is off.
 
     Without the last four it is the paper's objective.
     """
@@ -55,12 +55,12 @@ class Objective:
 
     @property
     def needs_margins(self) -> bool:
-        """Whether it asks for sums over the rows and columns of the whole matrix."""
+        """Whether it needs sums over the rows and columns of the whole matrix."""
         return self.anchored or self.unobserved > 0
 
     @property
     def exponent(self) -> np.float32:
-        """Return alpha, above 0: by 0 tiles would weigh what is absent as what is there."""
+        """Return alpha, above 0: with 0, entries without a nonzero would have a weight in tiles."""
         return np.float32(max(self.alpha, 1e-20))
 
     def weights(self, log_counts: Float32) -> Float32:
@@ -78,11 +78,11 @@ class References(NamedTuple):
     Attributes
     ----------
     places
-        int64 (k,), which words of the block have one, increasing.
+        int64 (k,), the words of the block that have one, ascending.
     vectors
         float32 (k, d).
     visit_share
-        What part of mu one visit of a cell takes: 1 divided by an epoch's visits of the block.
+        The share of mu for one visit of a cell: 1 divided by the visits of the block per epoch.
     """
 
     places: NDArray[np.int64]
@@ -91,16 +91,16 @@ class References(NamedTuple):
 
 
 class WordTerms(NamedTuple):
-    """What the objective knows of the n words of a block, on one side of the matrix.
+    """The terms of the objective for the n words of a block, on one side of the matrix.
 
     Attributes
     ----------
     log_keep
-        float32 (n,), ``ln k`` (`log_keep_factors`); None where every word is kept in full.
+        float32 (n,), ``ln k`` (`log_keep_factors`); None without subsampling.
     share
         float32 (n,), ``g / sqrt(G)`` (`margins`); None without the second term.
     references
-        None where no word is kept near any.
+        The reference vectors; None if no word is kept near one.
     """
 
     log_keep: Float32 | None = None
@@ -112,29 +112,29 @@ NO_TERMS = WordTerms()
 
 
 def log_keep_factors(counts: NDArray[np.int64], subsample: float) -> Float32:
-    """Return ln k of each word, by which f takes frequent words' counts as smaller than they are.
+    """Return ln k of each word, with which f treats counts of frequent words as smaller.
 
     ``k = min(1, sqrt(t / p) + t / p)``, where p is the word's share of all tokens and t is
-    `subsample`: the expected share of a word's tokens that word2vec's subsampling keeps. Using
-    ``f(X_ij k_i k_j)`` weights as subsampling would; what it would do to ln X_ij itself is the
-    additive ``ln k_i + ln k_j``, which the biases absorb.
+    `subsample`: the expected share of a word's tokens that word2vec's subsampling keeps. The weight
+    ``f(X_ij k_i k_j)`` is that of subsampled counts. Subsampling would also add ``ln k_i + ln k_j``
+    to ln X_ij, which the biases absorb.
 
     Parameters
     ----------
     counts
         int64 (V,), tokens of each word in the corpus.
     subsample
-        t, usually 1e-4; 0 keeps every word in full. A word of average frequency is always kept in
-        full: t is at least 1 / V.
+        t, usually 1e-4; 0 is no subsampling. Words of average frequency are never subsampled,
+        because t is at least 1 / V.
 
     Returns
     -------
     NDArray
-        float32 (V,), natural logarithms, 0 for words that are kept in full.
+        float32 (V,), natural logarithms; 0 for words that are not subsampled.
     """
     if subsample == 0:
         return np.zeros(len(counts), dtype=np.float32)
-    # in a vocabulary of a few hundred words all are frequent, and none is too frequent
+    # in a vocabulary of a few hundred words, all are frequent, and none is too frequent
     keep = kept_shares(counts, max(subsample, 1 / len(counts)))
     log_keep: Float32 = np.log(keep).astype(np.float32)
     return log_keep
@@ -143,7 +143,7 @@ def log_keep_factors(counts: NDArray[np.int64], subsample: float) -> Float32:
 def residuals(
     vectors: Float, biases: Float, context: Float, context_biases: Float, log_counts: Float
 ) -> Float:
-    """Return r of a dense matrix, (n, m), from vectors (n, d) and context vectors (m, d)."""
+    """Return r for a dense matrix, (n, m), from vectors (n, d) and context vectors (m, d)."""
     return vectors @ context.T + biases[:, np.newaxis] + context_biases - log_counts
 
 
@@ -155,7 +155,7 @@ def dense_cost(
     log_counts: Float,
     f: Float,
 ) -> float:
-    """Return the cost, a sum, over a dense matrix; f (n, m) is 0 where there is no nonzero."""
+    """Return the cost, a sum, over a dense matrix; f (n, m) is 0 for entries without a nonzero."""
     r = residuals(vectors, biases, context, context_biases, log_counts)
     return float(0.5 * np.sum(f * r * r))
 
@@ -168,7 +168,7 @@ def dense_gradients(
     log_counts: Float,
     f: Float,
 ) -> tuple[Float, Float, Float, Float]:
-    """Return the gradients of `dense_cost` by its first four arguments, in their shapes."""
+    """Return the gradients of `dense_cost` with respect to its first four arguments."""
     e = f * residuals(vectors, biases, context, context_biases, log_counts)
     return e @ context, e.sum(axis=1), e.T @ vectors, e.sum(axis=0)
 
@@ -187,6 +187,6 @@ def dense_unobserved_cost(vectors: Float, context: Float, share: Float, col_shar
 def dense_unobserved_gradients(
     vectors: Float, context: Float, share: Float, col_share: Float
 ) -> tuple[Float, Float]:
-    """Return the gradients of `dense_unobserved_cost` by its first two arguments."""
+    """Return the gradients of `dense_unobserved_cost` with respect to its first two arguments."""
     e = share[:, np.newaxis] * (vectors @ context.T) * col_share
     return e @ context, e.T @ vectors

@@ -1,4 +1,4 @@
-"""The parameters and accumulators of one side's block of words."""
+"""The parameters and accumulators of a block of words on one side."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ Accumulators = Literal["row", "element", "adam"]
 
 
 def adam_size(vector_size: int) -> int:
-    """Return the length of a word's state for Adam: two moments of vector and bias, and its steps.
+    """Return the size of a word's state for Adam: two moments of vector and bias, and steps.
 
     >>> adam_size(50)
     103
@@ -37,7 +37,7 @@ class Parameters:
 
     @property
     def accumulators(self) -> Accumulators:
-        """What `vector_gradsq` holds."""
+        """The kind of `vector_gradsq`."""
         if self.vector_gradsq.ndim == 1:
             return "row"
         same = self.vector_gradsq.shape[1] == self.vectors.shape[1]
@@ -59,7 +59,7 @@ def initial_parameters(
     rng: np.random.Generator,
     adagrad: Accumulators = "row",
 ) -> Parameters:
-    """Return fresh parameters: uniform in (-0.5, 0.5) / d, accumulators 1, as the reference's.
+    """Return initial parameters: uniform in (-0.5, 0.5) / d, accumulators 1, as in the reference.
 
     Adam's state starts at 0.
     """
@@ -75,7 +75,7 @@ def initial_parameters(
 
 
 def initial_state(shape: tuple[int, int], accumulators: Accumulators) -> Float32:
-    """Return what (words, d) vectors have accumulated before their first step, by its kind."""
+    """Return the initial accumulators of (words, d) vectors, by kind."""
     num_words, vector_size = shape
     if accumulators == "adam":
         return np.zeros((num_words, adam_size(vector_size)), dtype=np.float32)

@@ -1,12 +1,13 @@
 """The matrix products of one batch with the vectors of either side, for tiles and for CSR.
 
-Both kinds offer the same products. `data` holds a number for each place of the batch: (T, s, s) of
-tiles, (nnz,) of a sparse batch. An array over words is (words, k), or (k, words) of `sums`, tile
+Both kinds have the same products. `data` has one number per entry of the batch: (T, s, s) for
+tiles, (nnz,) for a sparse batch. An array over words is (words, k), or (k, words) for `sums`, tile
 after tile.
 
-scipy's compiled kernels are called directly where this scipy has them: its public operators check
-and allocate for some 30 microseconds a product, as long as the product of a small batch takes, and
-cannot write into a given buffer. Without them the public operators serve, with the same result.
+scipy's compiled kernels are called directly if this scipy has them. The public operators check and
+allocate for about 30 microseconds per product, as long as the product of a small batch takes, and
+cannot write into a given buffer. Without the kernels, the public operators are used, with the same
+result.
 """
 
 from __future__ import annotations
@@ -33,43 +34,43 @@ HAS_COMPILED = all(hasattr(_compiled, name) for name in _NAMES)
 Float32 = NDArray[np.float32]
 
 _GATHER_FLOATS = 80_000
-"""Floats gathered at a time for each side: with the batch's words they stay in the second-level
-cache. Measured with 2 MB of it, at d = 50, 100, 300: 23, 37, 114 ns per nonzero; unbounded 35, 66,
-209."""
+"""Floats gathered at once for each side, so that they and the words of the batch stay in the
+second-level cache. Measured with a cache of 2 MB, at d = 50, 100, 300: 23, 37, 114 ns per nonzero;
+without a limit 35, 66, 209."""
 
 _DOT_WIDTH = 100
-"""From this width on a call of BLAS for each inner product is faster than to multiply a chunk of
-them and add by one call for all: at d = 50, 100, 300 5.7, 10.3, 31 ns a product so, 10.9, 9.7, 20
-by vecdot, 8.1, 14.5, 31 by einsum."""
+"""From this width on, a call of BLAS per inner product is faster than multiplying a chunk and
+adding with one call for all. At d = 50, 100, 300, the latter takes 5.7, 10.3, 31 ns per product;
+vecdot takes 10.9, 9.7, 20, and einsum 8.1, 14.5, 31."""
 
 
 class Products(Protocol):
-    """What a batch's places can be multiplied with."""
+    """The products of a batch with arrays over words."""
 
     shape: tuple[int, ...]
     num_rows: int
     num_cols: int
 
     def inner(self, a: Float32, b: Float32, out: Float32) -> None:
-        """Write ``a_i . b_j`` of every place (i, j)."""
+        """Write ``a_i . b_j`` for every entry (i, j)."""
 
     def times(self, data: Float32, b: Float32, out: Float32) -> None:
-        """Write ``sum_j data_ij b_j`` of every row."""
+        """Write ``sum_j data_ij b_j`` for every row."""
 
     def transposed_times(self, data: Float32, a: Float32, out: Float32) -> None:
-        """Write ``sum_i data_ij a_i`` of every column."""
+        """Write ``sum_i data_ij a_i`` for every column."""
 
     def sums(self, data: Float32, of_cols: Float32, out: Float32) -> None:
-        """Write ``sum_j data_ij b_kj`` of every row; few numbers per word, each in an array."""
+        """Write ``sum_j data_ij b_kj`` for every row; few numbers per word, each in an array."""
 
     def transposed_sums(self, data: Float32, of_rows: Float32, out: Float32) -> None:
-        """Write ``sum_i data_ij a_ki`` of every column."""
+        """Write ``sum_i data_ij a_ki`` for every column."""
 
     def at_rows(self, of_rows: Float32) -> Float32:
-        """Return for every place the number of its row, (rows,); may be one for many places."""
+        """Return the number of the row of every entry, (rows,); broadcastable."""
 
     def at_cols(self, of_cols: Float32) -> Float32:
-        """Return for every place the number of its column, (columns,)."""
+        """Return the number of the column of every entry, (columns,)."""
 
 
 class TileProducts:
@@ -81,31 +82,31 @@ class TileProducts:
         self.num_rows, self.num_cols = self.count * height, self.count * width
 
     def inner(self, a: Float32, b: Float32, out: Float32) -> None:
-        """Write ``a_i . b_j`` of every place (i, j)."""
+        """Write ``a_i . b_j`` for every entry (i, j)."""
         np.matmul(self._stack(a), self._stack(b).transpose(0, 2, 1), out=out)
 
     def times(self, data: Float32, b: Float32, out: Float32) -> None:
-        """Write ``sum_j data_ij b_j`` of every row."""
+        """Write ``sum_j data_ij b_j`` for every row."""
         np.matmul(data, self._stack(b), out=self._stack(out))
 
     def transposed_times(self, data: Float32, a: Float32, out: Float32) -> None:
-        """Write ``sum_i data_ij a_i`` of every column."""
+        """Write ``sum_i data_ij a_i`` for every column."""
         np.matmul(data.transpose(0, 2, 1), self._stack(a), out=self._stack(out))
 
     def sums(self, data: Float32, of_cols: Float32, out: Float32) -> None:
-        """Write ``sum_j data_ij b_kj`` of every row."""
+        """Write ``sum_j data_ij b_kj`` for every row."""
         np.matmul(data, self._columns(of_cols), out=self._columns(out))
 
     def transposed_sums(self, data: Float32, of_rows: Float32, out: Float32) -> None:
-        """Write ``sum_i data_ij a_ki`` of every column."""
+        """Write ``sum_i data_ij a_ki`` for every column."""
         np.matmul(data.transpose(0, 2, 1), self._columns(of_rows), out=self._columns(out))
 
     def at_rows(self, of_rows: Float32) -> Float32:
-        """Return for every place the number of its row, (rows,); one for all of a tile's row."""
+        """Return the number of the row of every entry, (rows,); one per row of a tile."""
         return of_rows.reshape(self.count, -1, 1)
 
     def at_cols(self, of_cols: Float32) -> Float32:
-        """Return for every place the number of its column, (columns,); one for a tile's column."""
+        """Return the number of the column of every entry, (columns,); one per column of a tile."""
         return of_cols.reshape(self.count, 1, -1)
 
     def _stack(self, words: Float32) -> Float32:
@@ -127,7 +128,7 @@ class SparseProducts:
         self.workspace = workspace
 
     def inner(self, a: Float32, b: Float32, out: Float32) -> None:
-        """Write ``a_i . b_j`` of every place (i, j), through buffers that stay in cache."""
+        """Write ``a_i . b_j`` for every entry (i, j), with buffers that stay in the cache."""
         row = np.repeat(np.arange(self.num_rows), self.row_nnz)
         width, nnz = a.shape[1], len(row)
         chunk = min(nnz, max(100, _GATHER_FLOATS // width))
@@ -145,16 +146,16 @@ class SparseProducts:
                 np.vecdot(x, y, out=out[start:stop])
 
     def times(self, data: Float32, b: Float32, out: Float32) -> None:
-        """Write ``sum_j data_ij b_j`` of every row."""
+        """Write ``sum_j data_ij b_j`` for every row."""
         if HAS_COMPILED:
-            # the kernels add to what is there
+            # the kernels add to the existing content
             out.fill(0)
             _compiled.csr_matvecs(*self._matrix(b.shape[1]), data, b.ravel(), out.ravel())
         else:
             out[...] = self._rows_by_cols(data) @ b
 
     def transposed_times(self, data: Float32, a: Float32, out: Float32) -> None:
-        """Write ``sum_i data_ij a_i`` of every column."""
+        """Write ``sum_i data_ij a_i`` for every column."""
         if HAS_COMPILED:
             out.fill(0)
             _compiled.csc_matvecs(*self._transpose(a.shape[1]), data, a.ravel(), out.ravel())
@@ -162,7 +163,7 @@ class SparseProducts:
             out[...] = self._rows_by_cols(data).T @ a
 
     def sums(self, data: Float32, of_cols: Float32, out: Float32) -> None:
-        """Write ``sum_j data_ij b_kj`` of every row."""
+        """Write ``sum_j data_ij b_kj`` for every row."""
         if HAS_COMPILED:
             out.fill(0)
             for numbers, target in zip(of_cols, out, strict=True):
@@ -171,7 +172,7 @@ class SparseProducts:
             out[...] = (self._rows_by_cols(data) @ of_cols.T).T
 
     def transposed_sums(self, data: Float32, of_rows: Float32, out: Float32) -> None:
-        """Write ``sum_i data_ij a_ki`` of every column."""
+        """Write ``sum_i data_ij a_ki`` for every column."""
         if HAS_COMPILED:
             out.fill(0)
             for numbers, target in zip(of_rows, out, strict=True):
@@ -180,11 +181,11 @@ class SparseProducts:
             out[...] = (self._rows_by_cols(data).T @ of_rows.T).T
 
     def at_rows(self, of_rows: Float32) -> Float32:
-        """Return for every place the number of its row, (rows,)."""
+        """Return the number of the row of every entry, (rows,)."""
         return np.repeat(of_rows, self.row_nnz)
 
     def at_cols(self, of_cols: Float32) -> Float32:
-        """Return for every place the number of its column, (columns,)."""
+        """Return the number of the column of every entry, (columns,)."""
         return of_cols.take(self.col)
 
     def _matrix(self, *width: int) -> tuple[Any, ...]:

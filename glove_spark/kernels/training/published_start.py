@@ -5,10 +5,10 @@ product of two words is ``s^2 r_i . r_j``. The scale minimises the objective ove
 
     sum f (a + s^2 q - t)^2 + nu s^4 sum_ij (g_i g_j / G) q_ij^2
 
-with ``q_ij = r_i . r_j`` and ``t = ln x - b_i - c_j``; the first sum is over a sample of the
-nonzeros, scaled up, and the second, over all pairs, is a product of two Gram matrices. Anchored
-biases are what they are, and a is 0. Trained ones start from the words' frequencies, and half of a
-is added to each.
+with ``q_ij = r_i . r_j`` and ``t = ln x - b_i - c_j``. The first sum is over a sample of the
+nonzeros, scaled up; the second, over all pairs, is a product of two Gram matrices. If biases are
+anchored, they are fixed and a is 0. Trained biases start from the frequencies of the words, and
+half of a is added to each.
 """
 
 from __future__ import annotations
@@ -25,8 +25,9 @@ Float32 = NDArray[np.float32]
 Float64 = NDArray[np.float64]
 
 KNOWN_GRADSQ = 3.0
-"""Accumulators of known words; new ones start at 1 and move about 1.7 times as fast. With 10, what
-five epochs leave the most frequent words with, known words learn too little (docs/ADAPT.md)."""
+"""The accumulators of known words. Those of new words start at 1, so new words move about 1.7 times
+as fast. With 10, the value of the most frequent words after five epochs, known words learn too
+little (docs/ADAPT.md)."""
 
 
 class Sample(NamedTuple):
@@ -66,14 +67,14 @@ def fit_scale(
     unobserved
         ``nu sum_ij (g_i g_j / G) q_ij^2`` over all pairs of known words.
     sample_share
-        The sample's share of the nonzeros.
+        The share of the sample in all nonzeros.
     with_intercept
         Whether a is fitted; otherwise it is 0.
 
     Returns
     -------
     `Fit` or None
-        None where the vectors' products do not rise with the counts, and no scale fits.
+        None if the products of the vectors do not increase with the counts, so that no scale fits.
     """
     f = fq = fqq = ft = fqt = 0.0
     for weights, q, t in samples:
@@ -94,7 +95,7 @@ def fit_scale(
 
 
 def frequency_biases(counts: NDArray[np.int64]) -> Float64:
-    """Return ``ln(n_i / sqrt N)`` of words that occur n_i times, N the sum: independent words'."""
+    """Return ``ln(n_i / sqrt N)`` for counts n_i with sum N: the biases of independent words."""
     found = np.maximum(counts, 1).astype(np.float64)
     logs: Float64 = np.log(found / np.sqrt(found.sum()))
     return logs
@@ -103,7 +104,7 @@ def frequency_biases(counts: NDArray[np.int64]) -> Float64:
 def published_parameters(vectors: Float32, biases: Float32, adagrad: Accumulators) -> Parameters:
     """Return the parameters of known words from their scaled vectors (n, d) and biases (n,).
 
-    Adam's moments start at 0, as those of any other word.
+    Adam's moments start at 0, as for all other words.
     """
     gradsq = initial_state(vectors.shape, adagrad)
     if adagrad != "adam":

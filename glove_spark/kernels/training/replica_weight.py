@@ -15,16 +15,16 @@ from glove_spark.kernels.training.unobserved import ONE_DRAW, Draws, num_frequen
 
 
 class ReplicaWeight(NamedTuple):
-    """What drew the n words of a block, float64 (n,) each, 0 for a word that was not touched.
+    """How strongly the n words of a block were pulled, float64 (n,) each; 0 for untouched words.
 
     Attributes
     ----------
     f
-        ``h = sum_i f_ij``, the curvature of the word's bias.
+        ``h = sum_i f_ij``, the curvature for the word's bias.
     curvature
-        ``q = sum_i f_ij |w_i|^2``, the trace of the Hessian of the word's vector, and with the
-        term of pairs that never met ``nu g_j / G sum_i g_i |w_i|^2`` more, over all words i; of a
-        word that is kept near a reference ``2 mu d`` more.
+        ``q = sum_i f_ij |w_i|^2``, the trace of the Hessian for the word's vector. The term of
+        unobserved pairs adds ``nu g_j / G sum_i g_i |w_i|^2``, over all words i. A reference vector
+        adds ``2 mu d``.
     """
 
     f: NDArray[np.float64]
@@ -32,16 +32,16 @@ class ReplicaWeight(NamedTuple):
 
     @classmethod
     def nothing(cls, num_words: int) -> ReplicaWeight:
-        """Make that of words that were not touched."""
+        """Return the weights of untouched words."""
         return cls(np.zeros(num_words), np.zeros(num_words))
 
     @property
     def contributes(self) -> bool:
-        """Whether any word was drawn."""
+        """Whether any word was pulled."""
         return bool(self.f.any() or self.curvature.any())
 
     def plus(self, other: ReplicaWeight) -> ReplicaWeight:
-        """Add what drew the same words elsewhere."""
+        """Add the weights of the same words from another cell."""
         return ReplicaWeight(self.f + other.f, self.curvature + other.curvature)
 
 
@@ -56,20 +56,20 @@ def column_weights(
     draws: Draws = ONE_DRAW,
     transposed: bool = False,
 ) -> ReplicaWeight:
-    """Return what the words of a cell's rows draw those of its columns with.
+    """Return the weights with which the row words of a cell pull its column words.
 
     Parameters
     ----------
     rows
-        Where the words of the rows are; what else is given is given as to `train_cell`. For what
-        rows are drawn with, give the two sides' roles exchanged, and `transposed` inverted.
+        The parameters of the row words. The other arguments are as in `train_cell`. For the weights
+        of the row words, exchange the two sides and invert `transposed`.
     num_columns
-        Of the cell that is meant: the rows of what `cell` holds, where it is its transpose.
+        The columns of the requested cell; the rows of `cell`, if `cell` is its transpose.
     """
     squared_norms = np.vecdot(rows.vectors, rows.vectors)
     sums, curvature = np.zeros(num_columns), np.zeros(num_columns)
     for batch, mirrored in cell.visits():
-        # the columns of what is meant are the rows of its transpose
+        # the columns of the requested cell are the rows of its transpose
         swapped = mirrored == transposed
         ids, row_ids = words_of(batch, swapped)
         log_count = batch.log_count
@@ -84,7 +84,7 @@ def column_weights(
     if objective.unobserved > 0 and row_terms.share is not None and col_terms.share is not None:
         pull = objective.unobserved * np.dot(row_terms.share, squared_norms)
         drawn = pull * col_terms.share.astype(np.float64)
-        # the others are left alone in some visits, and drawn for as many in one
+        # other words take no steps in some visits, and steps for all of these in one visit
         drawn[num_frequent(num_columns) :] *= draws.visits if draws.others else 0
         curvature += drawn
     near = col_terms.references

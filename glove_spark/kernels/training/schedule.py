@@ -1,8 +1,8 @@
 """The schedule of cells: rounds of tasks, as pure functions of a seed.
 
-One epoch is a list of rounds. The tasks of a round run in parallel; a task is a row block and the
-column blocks that it visits, in order. After a round the replicas that the tasks return are merged
-(see ``merge``).
+An epoch is a list of rounds. The tasks of a round run in parallel. A task has a row block and the
+column blocks that it visits, in order. After a round, the replicas of the tasks are merged (see
+``merge``).
 """
 
 from __future__ import annotations
@@ -23,15 +23,15 @@ Round = list[Task]
 
 
 def derived_rng(seed: int, *keys: int) -> np.random.Generator:
-    """Return the generator of one place in a run, independent of every other place's.
+    """Return the random generator for one place in a run, independent of all other places.
 
     Parameters
     ----------
     seed
-        The run's seed, not negative.
+        The seed of the run, not negative.
     keys
-        What names the place, such as epoch, row block and column block; not negative. Neither the
-        number of executors nor a retry is part of it, so a repeated task draws the same numbers.
+        The keys of the place, such as epoch, row block and column block; not negative. They do not
+        contain the number of executors or the attempt, so a repeated task draws the same numbers.
 
     Examples
     --------
@@ -44,7 +44,7 @@ def derived_rng(seed: int, *keys: int) -> np.random.Generator:
 
 
 def stratified_rounds(num_blocks: int, rng: np.random.Generator) -> list[Round]:
-    """Return one epoch of P rounds of P tasks of one cell each, the strata in a random order.
+    """Return an epoch of P rounds of P tasks of one cell each: the strata in random order.
 
     Invariant: no two tasks of a round share a row block or a column block, and every cell is
     visited once. So every merge has one contributor and is exact.
@@ -68,8 +68,8 @@ def averaging_rounds(
 ) -> list[Round]:
     """Return one epoch of `syncs_per_epoch` rounds in which tasks share blocks as replicas.
 
-    A round is several strata together, as many as there are to a round: each row block visits as
-    many column blocks, and each column block has as many visitors. With P rounds they are those of
+    A round consists of several strata, P / R on average: each row block visits as many column
+    blocks, and each column block has as many visitors. With P rounds, they are those of
     `stratified_rounds`.
 
     Parameters
@@ -77,12 +77,12 @@ def averaging_rounds(
     num_blocks
         P.
     syncs_per_epoch
-        Merges in an epoch, 1 to P.
+        Merges per epoch, 1 to P.
     rng
         Draws the order of the strata.
     row_tasks
-        Among how many tasks, each with a replica of its own, the column blocks that a row block
-        visits in a round are dealt out; no more than there are.
+        The number of tasks, each with its own replica, over which the column blocks of a row block
+        are distributed in a round; at most the number of these column blocks.
     """
     _check_num_blocks(num_blocks)
     for name, value in (("syncs_per_epoch", syncs_per_epoch), ("row_tasks", row_tasks)):

@@ -1,16 +1,17 @@
 """Keep words near their reference vectors (Mittens: Dingwall and Potts 2018).
 
-Over all words i that have one, r_i, and on either side of the matrix::
+Over all words i that have a reference vector r_i, and on both sides of the matrix::
 
     mu |w_i - r_i|^2        mu |u_i - r_i|^2
 
-Mittens pulls the sum w_i + u_i. Here each side is pulled on its own: sides are in different blocks,
-which are trained apart, and the sum cannot leave twice r_i unless a side leaves r_i. A word's step
-is implicit (proximal), the minimum of its term plus ``|w - w_old|^2 / (2 rho)``::
+Mittens pulls the sum w_i + u_i. Here, each side is pulled separately, because the sides are in
+different blocks, which are trained separately, and the sum stays near 2 r_i if both sides stay near
+r_i. The step of a word is implicit (proximal), the minimum of its term plus ``|w - w_old|^2 / (2
+rho)``::
 
     w = (w_old + 2 rho mu r) / (1 + 2 rho mu)        rho = eta / sqrt(G)
 
-It lies between w_old and r whatever mu is, so it overshoots with no rate.
+For every mu, the result is between w_old and r, so the step never overshoots.
 """
 
 from __future__ import annotations
@@ -36,27 +37,27 @@ def pull(vectors: Float32, references: Float32, strength: Float32) -> Float32:
     strength
         float32 (n, 1) or (n, d), ``s = 2 rho mu``, at least 0.
     """
-    # v + (r - v) s / (1 + s) would not end at r itself for a large s
+    # v + (r - v) s / (1 + s) would not give exactly r for a large s
     share = np.float32(1) / (np.float32(1) + strength)
     stepped: Float32 = vectors * share + references * (np.float32(1) - share)
     return stepped
 
 
 class StayingNear:
-    """The pull on the words of one cell while it is trained; the words' tables change.
+    """The pull on the words of one cell during training; it changes the tables of words.
 
     Parameters
     ----------
     words
         The tables of both sides.
     terms
-        Of rows and of columns.
+        The terms of rows and of columns.
     learning_rate, stay
         eta and mu.
     steps
-        How many steps to take, spread among the batches; each has an equal part of mu.
+        The number of steps, distributed over the batches; each has an equal part of mu.
     num_visits
-        Visits of the cell's batches; a mirrored batch may have two.
+        The number of visits of the batches of the cell; a mirrored batch may have two.
     """
 
     def __init__(
@@ -79,13 +80,13 @@ class StayingNear:
         self._batches = self._taken = 0
 
     def after_batch(self) -> None:
-        """Take a step where one is due; the last one is left for the end."""
+        """Take a step if one is due; the last one is taken at the end."""
         self._batches += 1
         if self._taken < len(self._due) - 1 and self._batches >= self._due[self._taken]:
             self._step()
 
     def finish(self) -> None:
-        """Take the steps that are left."""
+        """Take the remaining steps."""
         while self._taken < len(self._due):
             self._step()
 

@@ -1,17 +1,17 @@
 """The term of unobserved pairs, which pulls all pairs of words towards independence.
 
-Over all pairs of words, met or not::
+Over all pairs of words, observed or not::
 
     0.5 nu sum_ij g_i g_j / G (w_i . u_j)^2
 
-The sum is separable: with ``A = sum_j (g_j / sqrt G) u_j u_j^T``, (d, d), it is
-``0.5 nu sum_i (g_i / sqrt G) w_i^T A w_i``. So V^2 pairs cost two Gram matrices. A word's step is
-implicit (proximal): the minimum of its part of the sum plus ``|w - w_old|^2 / (2 rho)``::
+The sum is separable: with ``A = sum_j (g_j / sqrt G) u_j u_j^T``, (d, d), it is ``0.5 nu sum_i (g_i
+/ sqrt G) w_i^T A w_i``. So V^2 pairs cost only two Gram matrices. The step of a word is implicit
+(proximal): the minimum of its part of the sum plus ``|w - w_old|^2 / (2 rho)``::
 
     w = (I + rho nu g_i / sqrt G A)^-1 w_old
 
-exact in the eigenbasis of A, ``A = Q L Q^T``. It shrinks every direction and turns none about, so
-it overshoots with no rate. Xin et al. 2018 (AllVec) train the same sum by Newton steps; the Gram
+This is exact in the eigenbasis of A, ``A = Q L Q^T``. It shrinks every direction and reverses none,
+so it never overshoots. Xin et al. 2018 (AllVec) train the same sum with Newton steps; the Gram
 matrix is that of Hu, Koren and Volinsky 2008.
 """
 
@@ -29,14 +29,14 @@ from glove_spark.kernels.training.words import CellWords, Words
 Float32 = NDArray[np.float32]
 
 FREQUENT = 8
-"""One in so many words of a block, the most frequent ones, is drawn more often than the others."""
+"""One in this many words of a block, the most frequent ones, takes more steps than the others."""
 
 FREQUENT_DRAWS, OTHER_DRAWS = 16, 4
-"""How often an epoch draws a frequent word, and any other, on either side of the matrix."""
+"""Steps per epoch of a frequent word, and of every other word, on each side of the matrix."""
 
 LARGE_VECTORS = 200
-"""From so many dimensions on, half as often: a step costs d^2 per word where batches cost d per
-nonzero, and it shrinks a vector by less, as A is spread over more directions."""
+"""From this number of dimensions on, half as many steps: a step costs d^2 per word, while batches
+cost d per nonzero, and it shrinks a vector less, because A is spread over more directions."""
 
 
 class Draws(NamedTuple):
@@ -45,11 +45,11 @@ class Draws(NamedTuple):
     Attributes
     ----------
     frequent
-        Steps of the frequent words, spread among the batches.
+        Steps of the frequent words, distributed over the batches.
     others
-        Those of them in which the other words step too; 0 in a visit that leaves them alone.
+        The number of these steps in which the other words also take part; 0 in some visits.
     visits
-        For how many visits a step of the others stands.
+        The number of visits that a step of the others represents.
     """
 
     frequent: int = 1
@@ -61,7 +61,7 @@ ONE_DRAW = Draws()
 
 
 def num_frequent(num_words: int) -> int:
-    """Return how many words of a block, its first ones, are drawn at every step."""
+    """Return how many words of a block, its first ones, take part in every step."""
     return -(-num_words // FREQUENT)
 
 
@@ -70,9 +70,10 @@ def draws_of(
 ) -> Draws:
     """Return the steps to take in a visit of a cell.
 
-    Every word is drawn about as often an epoch whatever the number of blocks P, although an epoch
-    visits each of its P cells: with many blocks the other words are drawn in some visits only, of
-    other cells the next epoch. Blocks are alike, as ids are dealt to them in turn.
+    Every word takes about the same number of steps per epoch for any number of blocks P, although
+    an epoch visits each of its P cells: with many blocks, the other words take steps only in some
+    visits, and in those of other cells in the next epoch. Blocks are similar, because ids are
+    distributed by modulo.
 
     >>> draws_of(2, 100, 0, 1, epoch=1)
     Draws(frequent=8, others=2, visits=1)
@@ -99,7 +100,7 @@ def gram_matrix(vectors: Float32, share: Float32) -> Float32:
         float32 (n,), at least 0.
     """
     scaled = vectors * np.sqrt(share)[:, np.newaxis]
-    # the product of an array with its own transpose costs BLAS half
+    # BLAS needs half the time for the product of an array with its own transpose
     gram: Float32 = scaled.T @ scaled
     return gram
 
@@ -110,14 +111,14 @@ def shrink(vectors: Float32, strength: Float32, gram: Float32) -> None:
     Parameters
     ----------
     vectors
-        float32 (n, d), changed.
+        float32 (n, d), changed in place.
     strength
         float32 (n,), ``rho_i nu g_i / sqrt G``, at least 0.
     gram
         A of the other side, symmetric, positive semidefinite.
     """
     levels, basis = np.linalg.eigh(gram)
-    # rounding may leave an eigenvalue below 0, and a step that grows
+    # rounding may give an eigenvalue below 0, and a step that grows
     np.maximum(levels, 0, out=levels)
     rotated = vectors @ basis
     rotated /= strength[:, np.newaxis] * levels + np.float32(1)
@@ -130,23 +131,23 @@ def gram_cost(rows: Float32, columns: Float32) -> float:
 
 
 class UnobservedPairs:
-    """The pairs of one cell, observed or not, while it is trained; the words' tables change.
+    """The pairs of one cell, observed or not, during training; it changes the tables of words.
 
-    Frequent words, which are the first of a block, are drawn more often: they make most of the Gram
-    matrices, and steps of all words would take longer than the batches where vectors are large.
+    Frequent words, the first of a block, take more steps: they determine most of the Gram matrices,
+    and with large vectors, steps of all words would take longer than the batches.
 
     Parameters
     ----------
     words
         The tables of both sides.
     terms
-        Of rows and of columns, with `share`.
+        The terms of rows and of columns, with `share`.
     learning_rate, unobserved
         eta and nu.
     draws
         The steps to take; those of frequent words have nu / draws.frequent each.
     num_batches
-        Batches of the cell, among which steps are spread.
+        The number of batches of the cell, over which steps are distributed.
     """
 
     def __init__(
@@ -174,22 +175,22 @@ class UnobservedPairs:
 
     @property
     def cost(self) -> float:
-        """``sum 0.5 nu g_i g_j / G (w_i . u_j)^2``, the mean over the steps, each before it."""
+        """``sum 0.5 nu g_i g_j / G (w_i . u_j)^2``, the mean of its values before each step."""
         return self._nu * self._costs / max(1, self._taken)
 
     def after_batch(self) -> None:
-        """Take a step where one is due."""
+        """Take a step if one is due."""
         self._batches += 1
         if self._taken < self._draws.frequent and self._batches >= self._due[self._taken]:
             self._step()
 
     def finish(self) -> None:
-        """Take the steps that are left: a cell of few batches has them all here."""
+        """Take the remaining steps: for a cell of few batches, all of them."""
         while self._taken < self._draws.frequent:
             self._step()
 
     def _step(self) -> None:
-        """Draw both sides, each from the other's values before the step."""
+        """Take a step on both sides, each with the other side's values from before the step."""
         self._taken += 1
         draws = self._draws
         of_all = self._taken * draws.others % draws.frequent == 0 and draws.others > 0
@@ -216,15 +217,15 @@ class _Side(NamedTuple):
     share: Float32
 
     def part(self, which: slice) -> _Side:
-        """Return some of them, as views."""
+        """Return some of the words, as views."""
         return _Side(self.words.part(which), self.vector_size, self.share[which])
 
     def gram(self) -> Float32:
-        """Return their Gram matrix."""
+        """Return the Gram matrix of the words."""
         return gram_matrix(self.words.values[:, : self.vector_size], self.share)
 
     def shrink(self, strength: float, gram: Float32) -> None:
-        """Take their step, ``strength`` being eta nu."""
+        """Take the step of the words; ``strength`` is eta nu."""
         elements = self.words.elements
         gradsq = self.words.numbers[2] if elements is None else elements.mean(axis=1)
         factor = np.float32(strength) * self.share / np.sqrt(gradsq)
@@ -232,12 +233,12 @@ class _Side(NamedTuple):
 
 
 def share_of(terms: WordTerms) -> Float32:
-    """Return the words' shares.
+    """Return the shares of the words.
 
     Raises
     ------
     ValueError
-        If there are none.
+        If there are no shares.
     """
     if terms.share is None:
         raise ValueError("unobserved > 0 needs the share of every word; give it in WordTerms")

@@ -1,20 +1,21 @@
 """Bounded block AdaGrad: train the parameters of one cell, batch by batch.
 
-For one batch, with parameters frozen, ``r = w.u + b + c - ln x`` and ``e = f(x) r``::
+For one batch, with all parameters from before it, ``r = w.u + b + c - ln x`` and ``e = f(x) r``::
 
     g_i  = sum_j e_ij u_j
     h_i  = sum_j f_ij (|u_j|^2 + 1)
     w_i -= eta g_i / max( sqrt(G_i) (1 + kappa eta h_i), eta h_i )
     G_i += eta^2 sum_j e_ij^2 |u_j|^2 / d
 
-and the same for u_j and, with accumulators of their own, for both biases. h_i bounds the largest
+and the same for u_j and, with their own accumulators, for both biases. h_i bounds the largest
 eigenvalue of the Hessian of row i's least-squares problem in the batch, so no step is longer than
-``g_i / h_i``, which cannot overshoot in any direction. A rare row (h small) takes the ordinary
-AdaGrad step. In between, kappa makes the step that of an implicit update. Where biases are anchored
-they take no step, the row's problem is in w_i alone, and ``h_i = sum_j f_ij |u_j|^2``.
+``g_i / h_i``, which cannot overshoot in any direction. A rare row (small h) takes the ordinary
+AdaGrad step. In between, kappa makes the step that of an implicit update. Anchored biases take no
+step; then row i's problem is only in w_i, and ``h_i = sum_j f_ij |u_j|^2``.
 
-Departures from the reference program, for a batch of one nonzero: the bound and the damping; biases
-use eta too, as the formula above says; gradients are not clipped, as the bound leaves no need to.
+Differences from the reference program, for a batch of one nonzero: the bound and the damping;
+biases use eta too, as in the formula above; gradients are not clipped, because the bound makes that
+unnecessary.
 """
 
 from __future__ import annotations
@@ -67,11 +68,11 @@ class StepSettings:
 class CellLoss:
     """The cost of training one cell.
 
-    `cost_sum` is ``sum 0.5 f r^2`` over the cell's nonzeros, each measured before its batch's
-    update; divided by `nnz` and added up over cells it is the published cost. `unobserved_sum` is
-    the second term's part of this cell, ``sum 0.5 nu g_i g_j / G (w_i . u_j)^2`` over all its
-    pairs, the mean of its values before each of its steps. `finite` is False where training was
-    stopped because the cost no longer was.
+    `cost_sum` is ``sum 0.5 f r^2`` over the nonzeros of the cell, each measured before the update
+    of its batch; the sum over all cells divided by that of `nnz` is the published cost.
+    `unobserved_sum` is the part of the second term in this cell, ``sum 0.5 nu g_i g_j / G (w_i .
+    u_j)^2`` over all its pairs: the mean of its values before each step. `finite` is False if
+    training was stopped because the cost was not finite.
     """
 
     cost_sum: float
@@ -98,28 +99,28 @@ def train_cell(
 ) -> CellLoss:
     """Train on every nonzero of a cell once; mutate `rows` and `columns` in place.
 
-    The steps of the pairs that never met are taken between its batches, the last one after the last
-    batch, so that a cell without a nonzero draws its words as well.
+    The steps of all pairs are taken between the batches, the last one after the last batch, so that
+    the words of a cell without nonzeros are also pulled.
 
     Parameters
     ----------
     cell
-        The cell's nonzeros in batches.
+        The nonzeros of the cell in batches.
     rows, columns
-        The parameters of the cell's row block and column block.
+        The parameters of the row block and the column block.
     settings
-        The update's constants.
+        The constants of the update.
     transposed
-        `cell` holds the transpose of what is to be trained.
+        Whether `cell` contains the transpose of the requested cell.
     rng
-        Draws the order in which batches are visited; None visits them as they are stored.
+        Draws the order of batches; None keeps the stored order.
     row_terms, col_terms
-        What the objective knows of the blocks' words.
+        The terms of the objective for the words of the blocks.
     draws
-        The steps of the pairs that never met, and of the pull towards reference vectors.
+        The steps of all pairs, and of the pull towards reference vectors.
     """
     objective = settings.objective
-    # ln of (x k_i k_j / x_max)^alpha in three parts, x_max counted with the rows
+    # ln of (x k_i k_j / x_max)^alpha in three parts; x_max is part of the rows
     all_kept = np.zeros(1, dtype=np.float32)
     of_rows = all_kept if row_terms.log_keep is None else row_terms.log_keep
     of_rows = of_rows - np.float32(np.log(objective.x_max))
@@ -146,10 +147,10 @@ def train_cell(
             draws.frequent,
             cell.num_visits,
         )
-    # the pull comes last: with a large mu words end where they are kept
+    # the pull comes last: with a large mu, words end at their reference vectors
     others = [each for each in (unobserved, staying) if each is not None]
     cost_sum = 0.0
-    # An overflow shows in the cost, which the caller is told about.
+    # An overflow shows in the cost, which is returned to the caller.
     with np.errstate(over="ignore", invalid="ignore"):
         for batch, turned in cell.visits(rng):
             cost_sum += trainer.train(batch, turned=turned != transposed)
@@ -166,7 +167,7 @@ def train_cell(
 
 
 class _Trainer:
-    """Updates batches, the words of both sides in one array, so that one call serves both."""
+    """Updates batches, with the words of both sides in one array, so that one call handles both."""
 
     def __init__(self, settings: StepSettings, words: CellWords) -> None:
         self.words, self.vector_size = words, words.vector_size
@@ -176,7 +177,7 @@ class _Trainer:
         self.workspace = Workspace()
 
     def train(self, batch: Batch, *, turned: bool) -> float:
-        """Update one batch, whose rows are of the column block if turned; return its cost."""
+        """Update one batch, whose rows are in the column block if ``turned``; return its cost."""
         products: Products = (
             TileProducts(batch)
             if isinstance(batch, Tiles)
@@ -211,7 +212,7 @@ class _Trainer:
         return cost
 
     def _room(self, number: int) -> Words:
-        """Return room for the words of a batch."""
+        """Return buffers for the words of a batch."""
         array, tables = self.workspace.array, self.words.tables
         elements = None
         if tables.elements is not None:
@@ -225,13 +226,15 @@ class _Trainer:
     def _adam_step(
         self, products: Products, words: Words, f: Float32, e: Float32, *, turned: bool
     ) -> Float32:
-        """Return what is to be taken from the words' values; change their moments."""
+        """Return the steps to subtract from the words' values; update their moments."""
         if words.elements is None:
-            raise ValueError('adagrad="adam" needs parameters with its state')
+            raise ValueError(
+                'adagrad="adam" needs parameters with its state; make them with initial_parameters'
+            )
         d, n, values = self.vector_size, products.num_rows, words.values
         step = self.workspace.array("step", *values.shape)
         self._both_ways(products, e, e, values, out=step)
-        # the bias's gradient is where the side has its bias, in one of the last two columns
+        # the gradient of the bias is in the column of the side's bias, one of the last two
         bias_of = slice(0, n), slice(n, None)
         columns = self.words.bias_at(turned), self.words.bias_at(1 - turned)
         gradient = np.empty((len(values), d + 1), dtype=np.float32)
@@ -249,10 +252,10 @@ class _Trainer:
     def _rates(
         self, products: Products, words: Words, f: Float32, squared_e: Float32
     ) -> tuple[Float32, Float32 | None]:
-        """Return the rates of the words' vectors and of their biases; add to the accumulators.
+        """Return the rates of the words' vectors and biases; add to the accumulators.
 
-        Those of the vectors are (words,) or (words, d), as the accumulators are. Anchored biases
-        have none, and are no part of the problem whose curvature is bounded.
+        Rates of vectors are (words,) or (words, d), as the accumulators are. Anchored biases have
+        no rate, and are not part of the problem whose curvature is bounded.
         """
         d, squared_eta = self.vector_size, self.eta * self.eta
         vectors = words.values[:, :d]
@@ -280,7 +283,7 @@ class _Trainer:
         return of_elements, of_biases
 
     def _rate(self, gradsq: Float32, bound: Float32) -> Float32:
-        """Return what gradients are multiplied by, from accumulators and ``eta h``."""
+        """Return the factors of gradients, from accumulators and ``eta h``."""
         rate = np.sqrt(gradsq)
         rate *= bound * self.kappa + _ONE
         np.maximum(rate, bound, out=rate)
@@ -295,11 +298,11 @@ class _Trainer:
         bias_rate: Float32 | None,
         scratch: tuple[Float32, Float32],
     ) -> Float32:
-        """Return what is to be taken from `values`; overwrites `scratch`, of e's shape."""
+        """Return the steps to subtract from `values`; overwrites `scratch`, of e's shape."""
         d, n = self.vector_size, products.num_rows
         by_row, by_col = e, e
         if rate.ndim == 1:
-            # a word has fewer places than its vector has numbers, so its rate is taken there
+            # a word has fewer nonzeros than its vector has numbers, so its rate is applied to these
             by_row = np.multiply(e, products.at_rows(rate[:n]), out=scratch[0])
             by_col = np.multiply(e, products.at_cols(rate[n:]), out=scratch[1])
             bias_rate = None if bias_rate is None else bias_rate / rate
@@ -307,8 +310,8 @@ class _Trainer:
         step = self._both_ways(products, by_row, by_col, values, out=room)
         if rate.ndim == 2:
             step[:, :d] *= rate
-        # one is the bias, and the other the constant 1, which is put back; a pass over both columns
-        # at once would be a loop of two for every word
+        # one is the bias, and the other the constant 1, which is restored; one pass over both
+        # columns would be a loop of two steps per word
         for column in (d, d + 1):
             if bias_rate is None:
                 step[:, column] = 0
@@ -318,7 +321,7 @@ class _Trainer:
 
     @staticmethod
     def _sums(products: Products, data: Float32, numbers: Float32) -> Float32:
-        """Return every word's sums, over its places, of data times the other side's `numbers`."""
+        """Return the sums, over every word's entries, of data times the other side's `numbers`."""
         out, n = np.empty_like(numbers), products.num_rows
         products.sums(data, numbers[:, n:], out[:, :n])
         products.transposed_sums(data, numbers[:, :n], out[:, n:])
@@ -328,7 +331,7 @@ class _Trainer:
     def _both_ways(
         products: Products, by_row: Float32, by_col: Float32, values: Float32, out: Float32
     ) -> Float32:
-        """Return every word's sum, over its places, of data times the other side's `values`."""
+        """Return the sums, over every word's entries, of data times the other side's `values`."""
         n = products.num_rows
         products.times(by_row, values[n:], out[:n])
         products.transposed_times(by_col, values[:n], out[n:])

@@ -1,4 +1,4 @@
-"""The parameters of a cell's words during training: tables that batches gather from."""
+"""The parameters of the words of a cell during training: tables for the batches."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ Int32 = NDArray[np.int32]
 
 
 class Words(NamedTuple):
-    """What is known of n words, of both sides, float32.
+    """The numbers of n words of both sides, float32.
 
     Attributes
     ----------
     values
-        (n, d + 2): ``[w, b, 1]`` on the word side and ``[u, 1, c]`` on the context side, so that a
-        product of the two is ``w.u + b + c`` and a gradient comes with its bias's.
+        (n, d + 2): ``[w, b, 1]`` on the word side and ``[u, 1, c]`` on the context side, so that
+        their product is ``w.u + b + c``, and a gradient includes that of the bias.
     numbers
-        (2, n) or (3, n): the word's part of the logarithm of f, the bias's accumulator and, where
-        the vector has one, the vector's. An array per number, so that what is done to all words' is
-        one pass.
+        (2, n) or (3, n): the word's part of the logarithm of f, the accumulator of the bias and, if
+        there is one, that of the vector. There is one array per quantity, so that an operation on
+        all words is one pass.
     elements
-        (n, d): the vector's accumulators, where it has one per coordinate, or Adam's state; else
-        None.
+        (n, d): the accumulators of the vector, if it has one per coordinate, or Adam's state;
+        otherwise None.
     """
 
     values: Float32
@@ -41,7 +41,7 @@ class Words(NamedTuple):
         return Words(self.values[which], self.numbers[:, which], elements)
 
     def in_runs(self, run: int) -> Words:
-        """Return views in which words come in runs: (n / run, run, d + 2) and so on."""
+        """Return views with words in groups of ``run``: (n / run, run, d + 2) and so on."""
         if run == 1:
             return self
         values, numbers, elements = self
@@ -53,16 +53,16 @@ class Words(NamedTuple):
 
 
 class CellWords:
-    """The words of a cell's row block and column block, in one set of tables.
+    """The words of the row block and column block of a cell, in the same tables.
 
-    Each side is padded to whole tiles by words that no nonzero has.
+    Each side is padded to complete tiles with words without nonzeros.
 
     Parameters
     ----------
     rows, columns
-        Copied; `store` writes back to them.
+        They are copied; `store` writes back to them.
     row_log_weight, col_log_weight
-        float32, the words' part of the logarithm of f; one number for all serves too.
+        float32, the words' part of the logarithm of f; or one number for all.
     """
 
     def __init__(
@@ -94,19 +94,19 @@ class CellWords:
             _vector_gradsq(block)[...] = parameters.vector_gradsq
 
     def bias_at(self, side: int) -> int:
-        """Return the column of `values` with the biases of side 0, words, or 1, contexts.
+        """Return the column of `values` with the biases of side 0 (words) or 1 (contexts).
 
-        The other side has the constant 1 there.
+        The other side has the constant 1 in this column.
         """
         return self.vector_size + side
 
     def block(self, side: int) -> Words:
-        """Return views of side 0, words, or 1, contexts."""
+        """Return views of side 0 (words) or 1 (contexts)."""
         start = self._starts[side]
         return self.tables.part(slice(start, start + len(self._sides[side].biases)))
 
     def store(self) -> None:
-        """Write the tables back to the parameters that they were made from."""
+        """Write the tables back to the original parameters."""
         for k, parameters in enumerate(self._sides):
             block = self.block(k)
             parameters.vectors[...] = block.values[:, : self.vector_size]
@@ -115,10 +115,10 @@ class CellWords:
             parameters.vector_gradsq[...] = _vector_gradsq(block)
 
     def ids(self, batch: Batch, *, turned: bool) -> Int32:
-        """Return where the tables have a batch's rows and then its columns.
+        """Return the positions in the tables of the rows and then the columns of a batch.
 
-        Of tiles, they number runs of as many words as a tile has rows. ``turned`` batches have the
-        column block's words for rows.
+        For tiles, a position is that of a group of as many words as a tile has rows. The rows of
+        ``turned`` batches are words of the column block.
         """
         run = batch.log_count.shape[1] if isinstance(batch, Tiles) else 1
         ids = np.concatenate([batch.row_ids, batch.col_ids])
@@ -127,7 +127,7 @@ class CellWords:
         return ids
 
     def gather(self, ids: Int32, words: Words) -> None:
-        """Copy words of the tables; ids are of words, or of runs of words, to fill the output."""
+        """Copy words of the tables; ids are those of words, or of groups of words."""
         run = words.numbers.shape[1] // len(ids)
         tables, outputs = self._tables_in_runs(run), words.in_runs(run)
         tables.values.take(ids, 0, outputs.values, "clip")
@@ -136,7 +136,7 @@ class CellWords:
             tables.elements.take(ids, 0, outputs.elements, "clip")
 
     def scatter(self, ids: Int32, words: Words) -> None:
-        """Write what `gather` gave back."""
+        """Write the output of `gather` back."""
         run = words.numbers.shape[1] // len(ids)
         tables, changed = self._tables_in_runs(run), words.in_runs(run)
         tables.values[ids] = changed.values

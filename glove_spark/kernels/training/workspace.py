@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 
 
 class Workspace:
-    """Named float32 buffers that grow and are kept.
+    """Named float32 buffers that are kept and grow if needed.
 
-    Fresh arrays of this size would come as unmapped pages from the system each time; touching those
+    For new arrays of this size, the system would return unmapped pages each time; touching them
     costs as much as the arithmetic on them.
     """
 
@@ -19,7 +19,7 @@ class Workspace:
         self._buffers: dict[str, NDArray[np.float32]] = {}
 
     def array(self, name: str, *shape: int) -> NDArray[np.float32]:
-        """Return the buffer `name` in this shape, contents undefined."""
+        """Return the buffer `name` in this shape, with undefined contents."""
         size = math.prod(shape)
         buffer = self._buffers.get(name)
         if buffer is None or buffer.size < size:
