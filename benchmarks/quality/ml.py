@@ -4,7 +4,7 @@
     python -m benchmarks.quality.ml transform --input corpus.txt.gz
     python -m benchmarks.quality.ml classifier
     python -m benchmarks.quality.ml classifier --input 'books/*.txt.gz'
-    python -m benchmarks.quality.ml classifier --param maxIter=50 --param 'weighting="flat"'
+    python -m benchmarks.quality.ml classifier --alone --param maxIter=50 --param 'weighting="flat"'
 
 `transform` gives both models the same documents, cached, on the same cores, by turns, and throws
 the results away. It also times what ours does step by step, each step with those before it: reading
@@ -13,8 +13,9 @@ ids; `nanoseconds_a_token` are the differences, of one core.
 
 `classifier` tells which package a documentation string of Python is from, or which file a line of
 text; both programs have vectors of the same size, the same minCount and windowSize, and as many
-passes; half of the documents train, vectors included, and the others test. With `--param`, a Param
-and its value as JSON, ours alone is fitted.
+passes; half of the documents train, vectors included, and the others test. Everything is done once
+for each of the `--seeds`, which splits the documents and starts the vectors, by turns; means are of
+all seeds. `--param`, a Param and its value as JSON, is for ours; `--alone` fits no Word2Vec.
 Word2Vec has as many partitions as there are cores. Records are appended to records/ml.jsonl.
 """
 
@@ -47,6 +48,9 @@ from glove_spark.vectors.word_vectors import WordVectors
 PACKAGES = ("numpy", "scipy", "pyarrow", "pyspark")
 """What the classifier tells apart: what glove_spark needs, so everyone has them."""
 
+MEANS = ("fit_seconds", "accuracy", "macro_f1")
+"""Of the classifier's results, what is averaged over the seeds."""
+
 
 def main() -> None:
     """Measure one thing."""
@@ -62,6 +66,8 @@ def main() -> None:
     parser.add_argument("--window-size", type=int, default=10)
     parser.add_argument("--epochs", type=int, default=5)
     parser.add_argument("--param", action="append", default=[], metavar="NAME=VALUE")
+    parser.add_argument("--seeds", nargs="+", type=int, default=[1, 2, 3])
+    parser.add_argument("--alone", action="store_true", help="fit ours alone")
     parser.add_argument("--words", type=int, default=400_000)
     parser.add_argument("--size", type=int, default=300)
     parser.add_argument("--record", default=str(HERE / "ml.jsonl"))
@@ -150,19 +156,39 @@ def transform(given: argparse.Namespace) -> Record:
 
 
 def classifier(given: argparse.Namespace) -> Record:
-    """Fit and score the same pipeline with either program's vectors."""
+    """Fit and score the same pipeline with either program's vectors, once for every seed."""
     spark = _session(given)
     labelled = _lines(spark, given.input) if given.input else _docstrings(spark)
     labelled = labelled.where(F.size("tokens") >= 10).repartition(4 * given.cores).cache()
-    train, test = labelled.randomSplit([0.5, 0.5], seed=1)
-    train, test = train.cache(), test.cache()
-    counts = {"train": train.count(), "test": test.count()}
+    found: dict[str, list[Record]] = {}
+    for seed in given.seeds:
+        train, test = (half.cache() for half in labelled.randomSplit([0.5, 0.5], seed=seed))
+        counts = {"train": train.count(), "test": test.count()}
+        for name, program in _programs(given, seed).items():
+            started = time.perf_counter()
+            vectors = program.fit(train)
+            fitted = round(time.perf_counter() - started, 1)
+            scores = {"seed": seed, "fit_seconds": fitted, **_scores(vectors, train, test)}
+            found.setdefault(name, []).append(scores)
+            print(name, scores, flush=True)
+    labels = labelled.select("label").distinct().count()
+    largest = labelled.groupBy("label").count().agg(F.max("count")).collect()[0][0]
+    spread = {"labels": labels, "largest_label": round(largest / labelled.count(), 4)}
+    spark.stop()
+    means = {
+        name: {what: round(float(np.mean([one[what] for one in runs])), 4) for what in MEANS}
+        for name, runs in found.items()
+    }
+    return {"documents": counts, **spread, "scores": found, "means": means}
+
+
+def _programs(given: argparse.Namespace, seed: int) -> dict[str, Any]:
     settings = {
         "vectorSize": given.vector_size,
         "minCount": given.min_count,
         "windowSize": given.window_size,
         "maxIter": given.epochs,
-        "seed": 1,
+        "seed": seed,
         "inputCol": "tokens",
         "outputCol": "features",
     }
@@ -170,25 +196,9 @@ def classifier(given: argparse.Namespace) -> Record:
         name: json.loads(value) for name, _, value in (text.partition("=") for text in given.param)
     }
     programs: dict[str, Any] = {"glove_spark": GloVe(**ours)}
-    if not given.param:
+    if not given.alone:
         programs["word2vec"] = Word2Vec(**settings, numPartitions=given.cores)
-    found: Record = {}
-    for name, program in programs.items():
-        started = time.perf_counter()
-        vectors = program.fit(train)
-        fitted = round(time.perf_counter() - started, 1)
-        found[name] = {"fit_seconds": fitted, **_scores(vectors, train, test)}
-        if name == "glove_spark":
-            vectors.setUnitVectors(not vectors.getUnitVectors())
-            found[name]["other_unit_vectors"] = _scores(vectors, train, test)
-            vectors.setUnitVectors(not vectors.getUnitVectors())
-            vectors.setFrequencyWeight(1e-3)
-            found[name]["accuracy_weighted"] = _scores(vectors, train, test)["accuracy"]
-        print(name, found[name], flush=True)
-    labels = labelled.select("label").distinct().count()
-    largest = test.groupBy("label").count().agg(F.max("count")).collect()[0][0] / counts["test"]
-    spark.stop()
-    return {"documents": counts, "labels": labels, "largest_label": largest, "scores": found}
+    return programs
 
 
 def _scores(vectors: Any, train: DataFrame, test: DataFrame) -> dict[str, float]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from functools import partial
 
 import numpy as np
@@ -237,21 +238,38 @@ def test_nothing_is_mutated(base):
         np.testing.assert_array_equal(was.vector_gradsq, now.vector_gradsq)
 
 
-def test_replicas_are_held_one_at_a_time(base):
-    alive = []
+class Files:
+    """Replicas that are made when they are read, as files are."""
 
-    class Files:
-        def __iter__(self):
-            for by in (1.0, 2.0, 3.0):
-                parameters = moved(base, by, 1.0)
-                alive.append(parameters)
-                yield Replica(parameters, weighing(1, 1, 1))
+    def __init__(self, base: Parameters, number: int) -> None:
+        self.base, self.number, self.opened = base, number, 0
 
-    merged = merge(base, Files())
-    # two passes over three replicas, and only one is in memory at a time
-    assert len(alive) == 6
-    again = merge(base, [Replica(p, weighing(1, 1, 1)) for p in alive[:3]])
-    assert merged.vectors.tobytes() == again.vectors.tobytes()
+    def __iter__(self):
+        for by in range(1, self.number + 1):
+            self.opened += 1
+            weight = weighing(*np.ones(len(self.base.biases)))
+            yield Replica(moved(self.base, by, 1.0), weight)
+
+
+def test_replicas_that_are_read_twice_give_the_same_bytes(base):
+    files = Files(base, 3)
+    merged = merge(base, files)
+    assert files.opened == 6
+    assert merged.vectors.tobytes() == merge(base, list(files)).vectors.tobytes()
+
+
+def test_memory_of_a_merge_is_bounded_whatever_the_number_of_replicas():
+    words, size = 4000, 100
+    base = initial_parameters(words, size, np.random.default_rng(1))
+    peaks = []
+    for number in (2, 12):
+        tracemalloc.start()
+        merge(base, Files(base, number))
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+    # docs/SCALE.md; the base, 4 bytes a number, was there before
+    assert peaks[0] < (28 - 4) * words * (size + 3) * 1.05
+    assert peaks[1] < peaks[0] * 1.02
 
 
 def test_a_replica_of_another_block_is_refused(base):
