@@ -47,7 +47,7 @@ TABLE_BYTES = 1 << 28
 """Bytes of arrays that are larger than all caches."""
 
 CACHED_BYTES = 1 << 19
-"""Rows of a table in the second-level cache, like the words of a batch."""
+"""Bytes of a table in the second-level cache, like the words of a batch."""
 
 GEMM_SIDE = 1024
 

@@ -36,8 +36,7 @@ from glove_spark.store.location import Location
 from glove_spark.store.manifest import Dataset, fingerprint
 
 _AFTER_TOKENS = (VOCABULARY, COOCCURRENCE, BLOCKS, MODEL, VECTORS)
-"""The stages of `glove_spark.pipeline` except text, which cannot represent every token of a
-column."""
+"""The stages after tokens, without vectors.txt, which cannot represent every possible token."""
 
 
 class GloVe(

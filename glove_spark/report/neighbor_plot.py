@@ -48,7 +48,7 @@ RADIUS = 1.0
 """The distance of the farthest word; the centre is a cosine of 1."""
 
 WIDTH, HEIGHT = 3.4, 2.5
-"""The half width of the plot, in units of `RADIUS`."""
+"""The width and height of the plot, in units of `RADIUS`."""
 
 PNG_INCHES, PNG_DOTS = 7.5, 110
 

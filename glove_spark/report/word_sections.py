@@ -34,7 +34,7 @@ LISTED_NEIGHBORS, LISTED_WORDS = 10, 12
 """Neighbours per word, and words, in the table of neighbours."""
 
 COMMONEST = 100
-"""The most frequent words, mostly function words, which are not chosen for the table."""
+"""The number of most frequent words, mostly function words, that are not in the table."""
 
 PAPERS_WORDS = ("ice", "steam", "solid", "gas", "water", "fashion")
 """The words of table 1 of Pennington et al. 2014."""

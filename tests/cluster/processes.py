@@ -8,7 +8,7 @@ from pathlib import Path
 PROJECT = Path(__file__).parents[2]
 
 EXECUTORS_FIND_THE_CHECKOUT = ["--spark-conf", f"spark.executorEnv.PYTHONPATH={PROJECT}"]
-"""Where the project is installed on a node of a real cluster."""
+"""Replaces the installation of the project on a node of a real cluster."""
 
 
 def start(command, *, cwd=PROJECT, **kwargs):
