@@ -14,7 +14,8 @@
 set -eu
 cd "$(dirname "$0")/.."
 made=$(mktemp)
-trap 'rm -f "$made"' EXIT
+said=$(mktemp)
+trap 'rm -f "$made" "$said"' EXIT
 upgrade=
 [ "${1:-}" != --upgrade ] || upgrade=--upgrade
 code=0
@@ -23,8 +24,13 @@ for pair in pyproject.toml:conf/docker/constraints.txt conf/docker/notebook.in:c
     file=${pair#*:}
     # the versions that are there are kept
     cat "$file" > "$made" 2>/dev/null || :
-    .venv/bin/uv pip compile --quiet --python-version 3.11 --python-platform linux --no-annotate \
-        --custom-compile-command scripts/constraints.sh $upgrade --output-file "$made" "${pair%:*}" || exit 6
+    if ! .venv/bin/uv pip compile --quiet --python-version 3.11 --python-platform linux --no-annotate \
+        --custom-compile-command scripts/constraints.sh $upgrade --output-file "$made" "${pair%:*}" 2> "$said"
+    then
+        cat "$said" >&2
+        ! grep -q 'No solution found' "$said" || exit 1
+        exit 6
+    fi
     if [ "${1:-}" != --check ]; then
         cat "$made" > "$file"
     elif ! diff -u "$file" "$made"; then

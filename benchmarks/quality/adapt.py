@@ -53,7 +53,7 @@ from glove_spark.store.dataset import open_dataset
 from glove_spark.store.location import Location
 from glove_spark.vectors.word_vectors import WordVectors
 
-OPTIONS = ("stay", "gradsq", "seeds", "epochs", "unseen", "words", "size")
+OPTIONS = ("stay", "gradsq", "seeds", "epochs", "unseen", "share", "words", "size")
 """Which are recorded."""
 
 NEW_WORDS = 6
@@ -77,6 +77,9 @@ def main() -> None:
         action="store_true",
         help="train vectors on the paragraphs that train the classifier alone",
     )
+    parser.add_argument(
+        "--share", type=float, default=1.0, help="with --unseen: of those paragraphs, the share"
+    )
     parser.add_argument("--words", type=int, default=400_000)
     parser.add_argument("--size", type=int, default=300)
     parser.add_argument("--record", default=str(HERE / "adapt.jsonl"))
@@ -99,7 +102,8 @@ def books(given: argparse.Namespace) -> Record:
     paragraphs = labelled_paragraphs(files)
     if given.unseen:
         lines, _ = paragraphs
-        seen = [" ".join(lines[k]) for k in np.flatnonzero(training_half(len(lines)))]
+        drawn = np.random.default_rng(2).random(len(lines)) < given.share
+        seen = [" ".join(lines[k]) for k in np.flatnonzero(training_half(len(lines)) & drawn)]
         root.mkdir(parents=True, exist_ok=True)
         text = root / "seen.txt"
         text.write_text("\n".join(seen) + "\n", "utf-8")

@@ -56,7 +56,7 @@ class SuggestingParser(argparse.ArgumentParser):
 
 
 def suggestion(word: str, known: Iterable[str]) -> str:
-    """Return a question that names the known word nearest to ``word``; empty where none is near.
+    """Return a question that names the known word nearest to ``word``; empty if none is near.
 
     >>> suggestion("--vector-sise=3", ["--vector-size", "--seed"])
     '; did you mean --vector-size?'

@@ -306,8 +306,8 @@ class TrainSettings(Settings):
     )
     row_tasks: int = option(
         1,
-        "averaging: the number of tasks that train the same row block at the same time; use it if "
-        "there are more cores than blocks",
+        "averaging: the number of tasks that train the same row block at the same time; 2 is for "
+        "clusters with more cores than blocks, and more than 2 lowers the quality",
         at_least(1),
     )
     tolerance: float = option(

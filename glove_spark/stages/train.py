@@ -146,7 +146,7 @@ def build_model(job: Job) -> Mapping[str, Any]:
 
 
 def _facts_of(history: list[EpochRecord]) -> dict[str, Any]:
-    """Return what the manifest says of the epochs; the first record is the state before them."""
+    """Return the facts of the epochs for the manifest; the first record is the initial state."""
     last, epochs = history[-1], history[1:]
     return {
         "epoch": last.epoch,

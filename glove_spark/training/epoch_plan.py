@@ -100,14 +100,14 @@ def schedule_of(settings: TrainSettings, num_blocks: int) -> Schedule:
 
 
 def idle_cores_hint(schedule: Schedule, cores: int) -> str | None:
-    """Return a hint if more of the cores could train; otherwise None."""
+    """Return a hint if more of the cores could train at the same quality; otherwise None."""
     tasks = schedule.num_blocks * schedule.row_tasks
     useful = min(schedule.num_blocks // schedule.rounds, cores // schedule.num_blocks)
-    if schedule.name == "stratified" or useful <= schedule.row_tasks:
+    if schedule.name == "stratified" or schedule.row_tasks > 1 or useful < 2:
         return None
     return (
         f"a round has {tasks} tasks, but there are {cores} cores; "
-        f"--row-tasks {useful} makes {schedule.num_blocks * useful} tasks"
+        f"--row-tasks 2 makes {2 * schedule.num_blocks} tasks"
     )
 
 

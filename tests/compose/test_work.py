@@ -81,7 +81,7 @@ def test_airflow_makes_the_version_of_a_day_that_is_over(cluster, days):
     def published():
         return cluster.inside("master", "sh", "-c", pointer).strip() == f"versions/{days[1]}"
 
-    wait_until(published, "the day to be published", 900)
+    wait_until(published, "the day to be published", 1800)
     assert cluster.inside("master", "ls", "/shared/daily/versions").split() == [days[1]]
     # each command but the last is a run on the cluster
     assert len(cluster.master_page()["completedapps"]) >= before + 4
