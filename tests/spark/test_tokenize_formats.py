@@ -17,6 +17,7 @@ import pyspark
 import pytest
 
 from glove_spark.corpus import documents as documents_reader
+from glove_spark.corpus.documents import ZSTD_SINCE
 from glove_spark.corpus.files import glob_to_regex
 from glove_spark.errors import ConfigurationError, InputError
 
@@ -24,7 +25,7 @@ pytestmark = pytest.mark.spark
 
 zstd = partial(pa.compress, codec="zstd", asbytes=True)
 
-READS_ZSTD = tuple(int(part) for part in pyspark.__version__.split(".")[:2]) >= documents_reader.ZSTD_SINCE
+SPARK = tuple(int(part) for part in pyspark.__version__.split(".")[:2])
 
 
 @pytest.mark.parametrize(
@@ -35,7 +36,7 @@ READS_ZSTD = tuple(int(part) for part in pyspark.__version__.split(".")[:2]) >= 
         ("bz2", bz2.compress),
         pytest.param(
             *("txt.zst", zstd),
-            marks=pytest.mark.skipif(not READS_ZSTD, reason="Spark before 4.1 reads no zstd"),
+            marks=pytest.mark.skipif(SPARK < ZSTD_SINCE, reason="Spark before 4.1 reads no zstd"),
         ),
     ],
 )
