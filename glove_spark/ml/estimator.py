@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
@@ -34,6 +35,8 @@ from glove_spark.stages.vocabulary import VOCABULARY
 from glove_spark.store.dataset import claim_folder
 from glove_spark.store.location import Location
 from glove_spark.store.manifest import Dataset, fingerprint
+
+log = logging.getLogger(__name__)
 
 _AFTER_TOKENS = (VOCABULARY, COOCCURRENCE, BLOCKS, MODEL, VECTORS)
 """The stages after tokens, without vectors.txt, which cannot represent every possible token."""
@@ -83,6 +86,14 @@ class GloVe(
         settings = self.settings()
         check_token_column(dataset, self.getInputCol())
         spark = dataset.sparkSession
+        if spark.version.startswith("4.0."):
+            # counting rows as they are written leaves an object in the session that Spark 4.0's
+            # classifiers take into their tasks, where it cannot go
+            log.warning(
+                "Spark %s: after this fit, transform of Spark's own classifiers fails in the same "
+                "session (NotSerializableException of ObservationManager); use Spark 4.1 or later",
+                spark.version,
+            )
         rows = token_rows(dataset, self.getInputCol())
         with _own_description(spark), self._folder(spark, rows, settings) as (folder, tokens):
             write_summary(folder, _run(spark, tokens, settings, folder))

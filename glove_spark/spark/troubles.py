@@ -40,6 +40,12 @@ _TROUBLES = (
         "--spark-conf spark.local.dir=DIR and the environment variables HOME and TMPDIR",
     ),
     (
+        r"PYTHON_VERSION_MISMATCH",
+        "the Python workers run another version of Python than this program; name this program's "
+        "interpreter in PYSPARK_PYTHON before the session starts, such as "
+        "os.environ['PYSPARK_PYTHON'] = sys.executable",
+    ),
+    (
         r"OutOfMemoryError",
         "Java ran out of memory; give --spark-conf spark.driver.memory=4g (with a local master) or "
         "--spark-conf spark.executor.memory=4g (on a cluster)",

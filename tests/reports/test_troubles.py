@@ -31,6 +31,8 @@ SAYINGS = {
     "java.net.BindException: Cannot assign requested address: Service 'sparkDriver' failed after "
     "16 retries": "SPARK_LOCAL_IP",
     "java.io.FileNotFoundException: /root/.ivy2/cache (Permission denied)": "HOME and TMPDIR",
+    "PySparkRuntimeError: [PYTHON_VERSION_MISMATCH] Python in worker has different version: 3.11 "
+    "than that in driver: 3.13": "PYSPARK_PYTHON",
     "java.lang.OutOfMemoryError: Java heap space": "spark.driver.memory=4g",
 }
 

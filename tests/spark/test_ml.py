@@ -7,6 +7,7 @@ import uuid
 from pathlib import Path
 
 import numpy as np
+import pyspark
 import pytest
 from pyspark.ml import Pipeline, PipelineModel
 from pyspark.ml.classification import LogisticRegression
@@ -39,6 +40,7 @@ from glove_spark.store.location import Location
 from glove_spark.store.manifest import Manifest
 from glove_spark.vectors.word_vectors import WordVectors
 
+SPARK_4_0 = "in a session of Spark 4.0 Spark's classifiers fail after a fit (docs/ML.md)"
 SMALL = {"vectorSize": 6, "minCount": 2, "maxIter": 2, "numPartitions": 2, "windowSize": 3}
 TOPICS = [[f"{letter}{k}" for k in range(15)] for letter in "ab"]
 
@@ -368,6 +370,7 @@ def test_paths_are_found_where_spark_finds_them(spark, tmp_path, monkeypatch):
     assert qualified(spark, f"file:{tmp_path}") == Location.of(tmp_path)
 
 
+@pytest.mark.skipif(pyspark.__version__.startswith("4.0."), reason=SPARK_4_0)
 def test_unfitted_and_fitted_pipelines_round_trip(documents, tmp_path):
     inner = Pipeline(stages=[GloVe(**SMALL, outputCol="v")])
     assembler = VectorAssembler(inputCols=["v"], outputCol="features")
@@ -406,6 +409,7 @@ def grid_search(kind, tmp_path, **more):
     )
 
 
+@pytest.mark.skipif(pyspark.__version__.startswith("4.0."), reason=SPARK_4_0)
 def test_cross_validator_fits_side_by_side_in_one_folder(documents, tmp_path):
     search = grid_search(CrossValidator, tmp_path, numFolds=2, parallelism=3)
     search.save(str(tmp_path / "search"))
@@ -421,6 +425,7 @@ def test_cross_validator_fits_side_by_side_in_one_folder(documents, tmp_path):
     assert again.transform(documents).where("prediction = label").count() > 190
 
 
+@pytest.mark.skipif(pyspark.__version__.startswith("4.0."), reason=SPARK_4_0)
 def test_train_validation_split_in_temporary_folders(documents, tmp_path):
     search = grid_search(TrainValidationSplit, tmp_path, parallelism=2)
     search.getEstimator().getStages()[0].clear(search.getEstimator().getStages()[0].workDir)
