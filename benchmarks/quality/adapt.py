@@ -37,7 +37,7 @@ from benchmarks.quality.books import (
     joined,
     labelled_paragraphs,
     similarities,
-    training_half,
+    write_training_half,
 )
 from benchmarks.quality.scores import reference_data
 from benchmarks.records.record import HERE, Record, append_record, provenance
@@ -101,13 +101,7 @@ def books(given: argparse.Namespace) -> Record:
     counted = root / "counted"
     paragraphs = labelled_paragraphs(files)
     if given.unseen:
-        lines, _ = paragraphs
-        drawn = np.random.default_rng(2).random(len(lines)) < given.share
-        seen = [" ".join(lines[k]) for k in np.flatnonzero(training_half(len(lines)) & drawn)]
-        root.mkdir(parents=True, exist_ok=True)
-        text = root / "seen.txt"
-        text.write_text("\n".join(seen) + "\n", "utf-8")
-        files = [text]
+        files = [write_training_half(paragraphs[0], root, given.share)]
     spark = open_session("local[2]")
     base: dict[str, Any] = {
         "tokenize": {"input": tuple(map(str, files))},

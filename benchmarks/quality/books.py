@@ -57,6 +57,16 @@ def training_half(count: int) -> NDArray[np.bool_]:
     return np.random.default_rng(1).random(count) < 0.5
 
 
+def write_training_half(lines: list[list[str]], folder: Path, share: float = 1.0) -> Path:
+    """Write the paragraphs that train the classifier, or a share of them; return the file."""
+    drawn = np.random.default_rng(2).random(len(lines)) < share
+    seen = [" ".join(lines[k]) for k in np.flatnonzero(training_half(len(lines)) & drawn)]
+    folder.mkdir(parents=True, exist_ok=True)
+    file = folder / "seen.txt"
+    file.write_text("\n".join(seen) + "\n", "utf-8")
+    return file
+
+
 def accuracy(vectors: WordVectors, lines: list[list[str]], labels: NDArray[np.int64]) -> float:
     """Return the share of paragraphs whose book is told, in percent."""
     means = np.zeros((len(lines), vectors.vector_size))

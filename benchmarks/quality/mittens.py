@@ -25,7 +25,7 @@ import numpy as np
 from mittens import Mittens
 from numpy.typing import NDArray
 
-from benchmarks.quality.books import accuracy, books_of, labelled_paragraphs, training_half
+from benchmarks.quality.books import accuracy, books_of, labelled_paragraphs, write_training_half
 from benchmarks.quality.scores import reference_data
 from benchmarks.records.record import HERE, Record, append_record, provenance
 from glove_spark.datasets.matrix_parts import iterate_matrix
@@ -67,11 +67,9 @@ def compare(given: argparse.Namespace, root: Path) -> list[Record]:
     """Count the paragraphs that train the classifier, and train both programs on the counts."""
     published = WordVectors.load(given.published)
     paragraphs = labelled_paragraphs(books_of(reference_data()))
-    lines = paragraphs[0]
-    seen = np.flatnonzero(training_half(len(lines)))
-    (root / "seen.txt").write_text("\n".join(" ".join(lines[k]) for k in seen) + "\n", "utf-8")
+    text = write_training_half(paragraphs[0], root)
     base: dict[str, Any] = {
-        "tokenize": {"input": (str(root / "seen.txt"),)},
+        "tokenize": {"input": (str(text),)},
         "vocabulary": {"max_vocabulary": given.words},
         "blocks": {"num_blocks": 2},
     }

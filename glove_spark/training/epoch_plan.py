@@ -101,13 +101,13 @@ def schedule_of(settings: TrainSettings, num_blocks: int) -> Schedule:
 
 def idle_cores_hint(schedule: Schedule, cores: int) -> str | None:
     """Return a hint if more of the cores could train at the same quality; otherwise None."""
-    tasks = schedule.num_blocks * schedule.row_tasks
-    useful = min(schedule.num_blocks // schedule.rounds, cores // schedule.num_blocks)
-    if schedule.name == "stratified" or schedule.row_tasks > 1 or useful < 2:
+    num_blocks = schedule.num_blocks
+    replicas = num_blocks // schedule.rounds
+    if schedule.row_tasks > 1 or replicas < 2 or cores < 2 * num_blocks:
         return None
     return (
-        f"a round has {tasks} tasks, but there are {cores} cores; "
-        f"--row-tasks 2 makes {2 * schedule.num_blocks} tasks"
+        f"a round has {num_blocks} tasks, but there are {cores} cores; "
+        f"--row-tasks 2 makes {2 * num_blocks} tasks"
     )
 
 
