@@ -8,30 +8,12 @@ import pytest
 import yaml
 
 from tests.compose.engine import check_rights, wait_until
+from tests.compose.training import EPOCHS, TRAIN, begin_training, remove_again
 from tests.harness.small_run import results
 
 pytestmark = pytest.mark.compose
 
-TRAIN = ["train", "--output", "/shared/again", "--reuse", "/shared/out", "--vector-size", "32"]
-EPOCHS = ["--epochs", "12"]
 START = "/opt/glove_spark/conf/docker/start"
-
-
-def remove_again(cluster):
-    cluster.inside("master", "rm", "-rf", "/shared/again")
-
-
-def begin_training(cluster):
-    """Start training and return once its second epoch is written."""
-    process = cluster.begin("run", "--rm", "submit", *TRAIN, *EPOCHS)
-    look = "ls /shared/again/.model.*.tmp/epoch-0002.json 2>/dev/null || true"
-
-    def begun():
-        assert process.poll() is None, process.communicate()[0][-4000:]
-        return bool(cluster.inside("master", "sh", "-c", look).strip())
-
-    wait_until(begun, "the second epoch")
-    return process
 
 
 def model_of(cluster, tmp_path):

@@ -5,7 +5,7 @@ import re
 import pytest
 
 from tests.compose.engine import wait_until
-from tests.compose.test_cluster import begin_training, remove_again
+from tests.compose.training import begin_training, remove_again
 
 pytest.importorskip("selenium", reason="selenium is not installed")
 from tests.harness import browser as browsers
