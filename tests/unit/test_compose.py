@@ -55,9 +55,10 @@ def project():
     return tomllib.loads((PROJECT / "pyproject.toml").read_text("utf-8"))["project"]
 
 
-def test_compose_file_is_valid():
+@pytest.mark.parametrize("name", ["docker-compose.yml", "docker-compose.storage.yml"])
+def test_compose_file_is_valid(name):
     command = [sys.executable, "-m", "check_jsonschema", "--builtin-schema", "vendor.compose-spec"]
-    found = subprocess.run([*command, str(COMPOSE)], capture_output=True, text=True)
+    found = subprocess.run([*command, str(PROJECT / name)], capture_output=True, text=True)
     assert found.returncode == 0, found.stdout + found.stderr
 
 
