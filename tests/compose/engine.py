@@ -24,7 +24,10 @@ def find_engine() -> tuple[str, list[str]] | None:
     """
     wanted = os.environ.get("ENGINE")
     for engine in [wanted] if wanted else ["docker", "podman"]:
-        composers = ([engine, "compose"], [f"{engine}-compose"])
+        composers = [[engine, "compose"], [f"{engine}-compose"]]
+        if engine == "podman" and "podman" in os.environ.get("DOCKER_HOST", ""):
+            # what `podman compose` of later versions does: Docker's compose on podman's socket
+            composers.insert(1, ["docker-compose"])
         for words in ([engine, "info"], *composers):
             if shutil.which(words[0]) is None:
                 continue

@@ -135,6 +135,13 @@ def test_secret_is_unreadable_for_others(cluster):
         "600",
         "10001",
     ]
+    # the settings of a process hold it too
+    assert cluster.inside("master", "stat", "-c", "%a %u", "/home/glove/conf").split() == [
+        "700",
+        "10001",
+    ]
+    settings = "/home/glove/conf/spark-defaults.conf"
+    assert cluster.inside("master", "stat", "-c", "%a", settings).strip() == "600"
     reader = cluster.containers("master")[0]
     read = [cluster.engine, "exec", "--user", "10002", reader, "cat", "/secret/cluster"]
     found = subprocess.run(read, capture_output=True, text=True)

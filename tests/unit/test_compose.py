@@ -106,6 +106,16 @@ def test_no_service_of_ours_has_more_rights_than_it_needs(services, limit):
         assert not {"privileged", "cap_add", "pid", "network_mode", "user"} & set(service), name
 
 
+def test_the_folder_in_memory_asks_for_no_more_than_podman_can(services, dockerfile):
+    """Podman knows no uid= there; both engines give it the mode that it has in the image."""
+    for name, service in services.items():
+        for folder in service["tmpfs"]:
+            path, options = folder.split(":")
+            assert options == "mode=1777", name
+            users = [value for value in values(dockerfile, "RUN") if "useradd" in value]
+            assert all(f"chmod 1777 {path}" in value for value in users)
+
+
 def test_health_checks_ask_the_ports_that_the_services_open(services):
     for name, service in services.items():
         if "healthcheck" not in service:
