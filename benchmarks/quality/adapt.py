@@ -94,7 +94,6 @@ def main() -> None:
     parser.add_argument("--size", type=int, default=300)
     parser.add_argument("--record", default=str(HERE / "adapt.jsonl"))
     given = parser.parse_args()
-    published_start.START_LENGTH = given.length
     with tempfile.TemporaryDirectory() as folder:
         given.output = given.output or folder
         measure = {"books": books, "start": start_time}[given.what]
@@ -137,6 +136,8 @@ def books(given: argparse.Namespace) -> Record:
         )
     ):
         published_start.KNOWN_GRADSQ = gradsq
+        # the published vectors as they are have the length that fits the counts best
+        published_start.START_LENGTH = 1.0 if name == "published" else given.length
         place = root / f"{name}-{gradsq:g}-{seed}".replace(" ", "-")
         values = {"vector_size": size, "epochs": given.epochs, "seed": seed} | options
         config = pipeline_config(
