@@ -18,9 +18,16 @@ PROJECT = Path(__file__).parents[2]
 
 
 def find_engine() -> tuple[str, list[str]] | None:
-    """Return the engine and the words of its compose, or None where either does not run."""
-    for engine in ("docker", "podman"):
-        composers = ([engine, "compose"], [f"{engine}-compose"])
+    """Return the engine and the words of its compose, or None where either does not run.
+
+    The variable ENGINE names the one to take where there are two.
+    """
+    wanted = os.environ.get("ENGINE")
+    for engine in [wanted] if wanted else ["docker", "podman"]:
+        composers = [[engine, "compose"], [f"{engine}-compose"]]
+        if engine == "podman" and "podman" in os.environ.get("DOCKER_HOST", ""):
+            # what `podman compose` of later versions does: Docker's compose on podman's socket
+            composers.insert(1, ["docker-compose"])
         for words in ([engine, "info"], *composers):
             if shutil.which(words[0]) is None:
                 continue
@@ -93,6 +100,11 @@ class ComposeCluster:
     def master_page(self) -> Any:
         with urllib.request.urlopen("http://127.0.0.1:8080/json/", timeout=10) as answer:
             return json.load(answer)
+
+    def executors(self) -> list[str]:
+        """Return the workers that run an executor of the application that runs now."""
+        workers = self.master_page()["workers"]
+        return [each["id"] for each in workers if each["coresused"] and each["state"] == "ALIVE"]
 
     def alive_workers(self) -> int:
         return sum(each["state"] == "ALIVE" for each in self.master_page()["workers"])

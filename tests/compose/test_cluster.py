@@ -75,7 +75,20 @@ def test_another_secret_is_refused(cluster):
     assert cluster.master_page()["activeapps"] == []
 
 
-def test_workers_scale_and_their_pages_are_reached_through_the_masters(cluster):
+def test_four_workers_train_to_the_same_bytes(cluster, first_run, tmp_path):
+    cluster.run("up", "--detach", "--scale", "worker=4")
+    wait_until(lambda: cluster.alive_workers() == 4, "four workers")
+    assert len(cluster.containers("worker")) == 4
+    remove_again(cluster)
+    process = begin_training(cluster)
+    # each worker has the one executor that its core can take
+    assert len(cluster.executors()) == 4
+    output, _ = process.communicate(timeout=900)
+    assert process.returncode == 0, output[-4000:]
+    assert model_of(cluster, tmp_path) == results(first_run, ["model"])
+
+
+def test_pages_of_workers_are_reached_through_the_masters(cluster):
     cluster.run("up", "--detach", "--scale", "worker=4")
     wait_until(lambda: cluster.alive_workers() == 4, "four workers")
     for worker in cluster.master_page()["workers"]:
@@ -101,11 +114,34 @@ def test_the_override_example_changes_workers(cluster):
     assert 4 in (worker.get("scale"), worker.get("deploy", {}).get("replicas"))
 
 
+def test_the_override_example_starts_its_workers(cluster):
+    files = ("docker-compose.yml", "docker-compose.override.example.yml")
+    cluster.run(*[word for file in files for word in ("--file", file)], "up", "--detach")
+
+    def sizes():
+        alive = [each for each in cluster.master_page()["workers"] if each["state"] == "ALIVE"]
+        return [(each["cores"], each["memory"]) for each in alive]
+
+    wait_until(lambda: sizes() == [(4, 8 << 10)] * 4, "four workers of 4 cores and 8 GB")
+    for container in cluster.containers("worker"):
+        assert cluster.inspect(container)["HostConfig"]["Memory"] == 12 << 30
+    # back to the workers of docker-compose.yml
+    cluster.run("up", "--detach")
+    wait_until(lambda: sizes() == [(1, 1 << 10)] * 2, "the two workers")
+
+
 def test_secret_is_unreadable_for_others(cluster):
     assert cluster.inside("master", "stat", "-c", "%a %u", "/secret/cluster").split() == [
         "600",
         "10001",
     ]
+    # the settings of a process hold it too
+    assert cluster.inside("master", "stat", "-c", "%a %u", "/home/glove/conf").split() == [
+        "700",
+        "10001",
+    ]
+    settings = "/home/glove/conf/spark-defaults.conf"
+    assert cluster.inside("master", "stat", "-c", "%a", settings).strip() == "600"
     reader = cluster.containers("master")[0]
     read = [cluster.engine, "exec", "--user", "10002", reader, "cat", "/secret/cluster"]
     found = subprocess.run(read, capture_output=True, text=True)

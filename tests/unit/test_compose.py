@@ -55,9 +55,10 @@ def project():
     return tomllib.loads((PROJECT / "pyproject.toml").read_text("utf-8"))["project"]
 
 
-def test_compose_file_is_valid():
+@pytest.mark.parametrize("name", ["docker-compose.yml", "docker-compose.storage.yml"])
+def test_compose_file_is_valid(name):
     command = [sys.executable, "-m", "check_jsonschema", "--builtin-schema", "vendor.compose-spec"]
-    found = subprocess.run([*command, str(COMPOSE)], capture_output=True, text=True)
+    found = subprocess.run([*command, str(PROJECT / name)], capture_output=True, text=True)
     assert found.returncode == 0, found.stdout + found.stderr
 
 
@@ -103,6 +104,16 @@ def test_no_service_of_ours_has_more_rights_than_it_needs(services, limit):
     for name, service in services.items():
         assert service[limit] == wanted[limit], name
         assert not {"privileged", "cap_add", "pid", "network_mode", "user"} & set(service), name
+
+
+def test_the_folder_in_memory_asks_for_no_more_than_podman_can(services, dockerfile):
+    """Podman knows no uid= there; both engines give it the mode that it has in the image."""
+    for name, service in services.items():
+        for folder in service["tmpfs"]:
+            path, options = folder.split(":")
+            assert options == "mode=1777", name
+            users = [value for value in values(dockerfile, "RUN") if "useradd" in value]
+            assert all(f"chmod 1777 {path}" in value for value in users)
 
 
 def test_health_checks_ask_the_ports_that_the_services_open(services):
