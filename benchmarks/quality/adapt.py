@@ -16,8 +16,9 @@ published ones; it is asked of the pairs with a word that is not in the books, a
 `--unseen` the vectors are trained on the paragraphs that train the classifier alone, so that those
 which test it are new text, as a classifier's input is. The accuracy "joined" uses the published
 vectors of all words that are not in the text the vectors were trained on. `start`
-times the start from 400,000 random published words at d = 300, and what memory it takes. Records
-are appended to records/adapt.jsonl.
+times the start from 400,000 random published words at d = 300, and what memory it takes: reading
+the file, fitting the scale to the counts of random text with all these words, and writing the
+scaled vectors. Records are appended to records/adapt.jsonl.
 """
 
 from __future__ import annotations
@@ -26,6 +27,8 @@ import argparse
 import resource
 import tempfile
 import time
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -42,18 +45,24 @@ from benchmarks.quality.books import (
 from benchmarks.quality.scores import reference_data
 from benchmarks.records.record import HERE, Record, append_record, provenance
 from glove_spark.datasets.vocabulary import Vocabulary
-from glove_spark.exchange.formats import convert, open_vectors
-from glove_spark.exchange.held_words import hold_words
+from glove_spark.exchange.formats import convert
 from glove_spark.exchange.source import MemorySource
+from glove_spark.kernels.blocks.grid import BlockGrid
 from glove_spark.kernels.training import published_start
+from glove_spark.kernels.training.objective import log_keep_factors
 from glove_spark.pipeline import run_command
 from glove_spark.settings.config import pipeline_config
+from glove_spark.settings.stages import TrainSettings
 from glove_spark.spark.session import open_session
 from glove_spark.store.dataset import open_dataset
 from glove_spark.store.location import Location
+from glove_spark.training.epoch_plan import objective_of
+from glove_spark.training.published import read_published
+from glove_spark.training.published_start import place_published
+from glove_spark.training.word_terms import measure_terms
 from glove_spark.vectors.word_vectors import WordVectors
 
-OPTIONS = ("stay", "gradsq", "seeds", "epochs", "unseen", "share", "words", "size")
+OPTIONS = ("stay", "gradsq", "length", "seeds", "epochs", "unseen", "share", "words", "size")
 """Which are recorded."""
 
 NEW_WORDS = 6
@@ -70,6 +79,7 @@ def main() -> None:
     parser.add_argument("--output", help="where the books are counted; default: a temporary folder")
     parser.add_argument("--stay", type=float, nargs="*", default=[0.01, 0.1, 1.0, 10.0])
     parser.add_argument("--gradsq", type=float, nargs="*", default=[published_start.KNOWN_GRADSQ])
+    parser.add_argument("--length", type=float, default=published_start.START_LENGTH)
     parser.add_argument("--seeds", type=int, nargs="*", default=[1])
     parser.add_argument("--epochs", type=int, default=5)
     parser.add_argument(
@@ -126,6 +136,8 @@ def books(given: argparse.Namespace) -> Record:
         )
     ):
         published_start.KNOWN_GRADSQ = gradsq
+        # the published vectors as they are have the length that fits the counts best
+        published_start.START_LENGTH = 1.0 if name == "published" else given.length
         place = root / f"{name}-{gradsq:g}-{seed}".replace(" ", "-")
         values = {"vector_size": size, "epochs": given.epochs, "seed": seed} | options
         config = pipeline_config(
@@ -163,27 +175,71 @@ def books(given: argparse.Namespace) -> Record:
 
 
 def start_time(given: argparse.Namespace) -> Record:
-    """Time reading published vectors of our words out of a text file, and the most memory."""
-    words = [f"w{k}" for k in range(given.words)]
-    file = Path(given.output) / "published.txt"
-    rng = np.random.default_rng(0)
-    vectors = rng.standard_normal((given.words, given.size), dtype=np.float32)
-    convert(MemorySource(words, vectors), str(file), precision="5")
-    size = file.stat().st_size
-    del vectors
+    """Time the start from published vectors of all words of a text, and the most memory of it."""
+    root = Path(given.output)
+    file = root / "published.txt"
+    # in another process, because the peak of this one is measured
+    with ProcessPoolExecutor(1, get_context("spawn")) as pool:
+        pool.submit(write_random_vectors, file, given.words, given.size).result()
+        pool.submit(write_random_text, root / "text.txt", given.words).result()
+    spark = open_session("local[2]")
+    config = pipeline_config(
+        {
+            "tokenize": {"input": (str(root / "text.txt"),)},
+            "vocabulary": {"min_count": 1},
+            "run": {"output": str(root / "out")},
+        }
+    )
+    for stage in ("tokenize", "vocabulary", "cooccurrence", "blocks"):
+        run_command(spark, stage, config)
+    blocks = open_dataset(Location.of(root / "out" / "blocks"), hasher=None)
+    vocabulary = Vocabulary.read(Location.of(root / "out" / "vocabulary"))
+    settings = TrainSettings(vector_size=given.size, warm_start=str(file))
+    grid = BlockGrid(len(vocabulary), int(blocks.facts["num_blocks"]))
+    terms = measure_terms(
+        spark.sparkContext,
+        blocks.location,
+        grid,
+        objective_of(settings),
+        log_keep_factors(vocabulary.counts, settings.subsample),
+        symmetric=bool(blocks.facts["symmetric"]),
+    )
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     started = time.perf_counter()
-    held = hold_words(open_vectors(str(file)), Vocabulary(words, np.arange(len(words))), "exact")
-    seconds = time.perf_counter() - started
+    published = read_published(settings, vocabulary)
+    read = time.perf_counter()
+    model = Location.of(root / "model").make_folder()
+    place_published(published, settings, model, blocks, grid, terms, vocabulary.counts)
+    ended = time.perf_counter()
     after = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     found = {
-        "seconds": round(seconds, 1),
-        "file_bytes": size,
-        "most_memory_mb": round(max(before, after) / 1024),
-        "held": int(held.known.sum()),
+        "seconds": round(ended - started, 1),
+        "seconds_reading": round(read - started, 1),
+        "seconds_fitting_and_writing": round(ended - read, 1),
+        "file_bytes": file.stat().st_size,
+        "memory_before_mb": round(before / 1024),
+        "most_memory_mb": round(after / 1024),
+        "nonzeros": int(blocks.facts["nnz"]),
+        "held": published.num_known,
     }
     print(found)
     return found
+
+
+def write_random_vectors(file: Path, words: int, size: int) -> None:
+    """Write random vectors of the words w0, w1, ... as GloVe text."""
+    vectors = np.random.default_rng(0).standard_normal((words, size), dtype=np.float32)
+    convert(MemorySource([f"w{k}" for k in range(words)], vectors), str(file), precision="5")
+
+
+def write_random_text(file: Path, words: int) -> None:
+    """Write text of these words, each at least once, with the frequencies of Zipf's law."""
+    rng = np.random.default_rng(1)
+    ranks = np.arange(1, words + 1)
+    drawn = rng.choice(words, 5 * words, p=(1 / ranks) / (1 / ranks).sum())
+    tokens = rng.permutation(np.concatenate([np.arange(words), drawn])).tolist()
+    lines = (tokens[k : k + 50] for k in range(0, len(tokens), 50))
+    file.write_text("".join(" ".join(f"w{k}" for k in line) + "\n" for line in lines), "utf-8")
 
 
 if __name__ == "__main__":

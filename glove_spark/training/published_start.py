@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from glove_spark.datasets.blocks import cell_file, read_cell
 from glove_spark.datasets.model import SIDES, block_file, write_parameters
 from glove_spark.kernels.blocks.grid import BlockGrid
+from glove_spark.kernels.training import published_start
 from glove_spark.kernels.training.objective import Objective
 from glove_spark.kernels.training.published_start import (
     Fit,
@@ -68,12 +69,14 @@ def place_published(
         biases = list(terms.anchors)
     else:
         biases = [frequency_biases(counts)] * len(SIDES)
+    length = published_start.START_LENGTH
     everything, taken = _sampled(published, settings, blocks, grid, terms, biases)
     fit = fit_scale(
         everything,
         unobserved=_unobserved(published, objective, terms),
         sample_share=taken / max(int(blocks.facts["nnz"]), 1),
         with_intercept=not objective.anchored,
+        length=length,
     )
     if fit is None:
         log.warning(
@@ -82,15 +85,15 @@ def place_published(
             "random ones",
             published.shown,
         )
-        fit = Fit(_random_scale(published, settings.vector_size), 0.0)
-    log.info("train: published vectors are multiplied by %.4g", fit.scale)
+        fit, length = Fit(_random_scale(published, settings.vector_size), 0.0), 1.0
+    log.info("train: published vectors are multiplied by %.4g", length * fit.scale)
     folder = start_folder(model)
     for block in range(grid.num_blocks):
         ids = grid.global_ids(block)
         known = published.known[ids]
         vectors = np.zeros((len(ids), settings.vector_size), np.float32)
         vectors[known] = published.held.of(ids[known])
-        vectors *= np.float32(fit.scale)
+        vectors *= np.float32(length * fit.scale)
         for side, of_side in zip(SIDES, biases, strict=True):
             own = (of_side[ids] + fit.bias).astype(np.float32)
             file = block_file(folder, 0, side, block)
@@ -106,7 +109,9 @@ def place_published(
     recipe = Recipe("start", FORMAT_VERSIONS["model"], {}, {})
     own_ids = np.arange(grid.vocabulary_size, dtype=np.int32)
     own_ids[~published.known] = -1
-    return WarmStart(Dataset(folder, Manifest(recipe, {}, facts)), own_ids, published=True)
+    return WarmStart(
+        Dataset(folder, Manifest(recipe, {}, facts)), own_ids, published=True, length=length
+    )
 
 
 def _sampled(

@@ -40,11 +40,14 @@ class WarmStart:
         int32 (V,): its id for each of our ids; -1 if it does not know the word.
     published
         Whether the model was made from published vectors.
+    length
+        The length of the vectors, as a share of that of the references that words stay near.
     """
 
     model: Dataset
     ids: NDArray[np.int32]
     published: bool = False
+    length: float = 1.0
 
     @property
     def known(self) -> NDArray[np.bool_]:
@@ -74,12 +77,16 @@ class WarmStart:
             mine[known] = theirs
 
     def references(self, side: str, grid: BlockGrid, block: int) -> References:
-        """Return the earlier vectors of the words of a block, which they are kept near."""
+        """Return the references that the words of a block are kept near: the earlier vectors.
+
+        Those of published vectors have their full length.
+        """
         ids = self.ids[grid.global_ids(block)]
         places = np.flatnonzero(ids >= 0)
         earlier = gather_parameters(self.model, side, ids[places])
         # in an epoch, a block is visited once with each block of the other side
-        return References(places, earlier.vectors, 1 / grid.num_blocks)
+        vectors = earlier.vectors / np.float32(self.length)
+        return References(places, vectors, 1 / grid.num_blocks)
 
 
 @dataclass(frozen=True)

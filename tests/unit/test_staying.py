@@ -92,6 +92,11 @@ def test_the_scale_and_the_intercept_of_planted_products_are_found():
     lifted = fit_scale([Sample(f, q, 0.25 * q + 3)], unobserved=0, sample_share=1,
                        with_intercept=True)  # fmt: skip
     assert lifted == pytest.approx((0.5, 1.5))
+    short = fit_scale([Sample(f, q, 0.25 * q + 3)], unobserved=0, sample_share=1,
+                      with_intercept=True, length=0.5)  # fmt: skip
+    assert short.scale == pytest.approx(0.5)
+    # with products of a quarter, the weighted residuals add up to 0
+    assert np.sum(f * (2 * short.bias + q / 16 - 0.25 * q - 3)) == pytest.approx(0, abs=1e-9)
     assert fit_scale([Sample(f, q, -q)], unobserved=0, sample_share=1, with_intercept=True) is None
     assert fit_scale([], unobserved=0, sample_share=1, with_intercept=True) is None
 

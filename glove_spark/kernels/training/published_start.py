@@ -1,7 +1,8 @@
 """Scale published vectors, so that both sides of a word can start from them.
 
-Published vectors r are one per word; a model has two, w and u. Both start at ``s r``, so that the
-product of two words is ``s^2 r_i . r_j``. The scale minimises the objective over known words::
+Published vectors r are one per word; a model has two, w and u. A scale s is fitted with both at
+``s r``, so that the product of two words is ``s^2 r_i . r_j``. It minimises the objective over
+known words::
 
     sum f (a + s^2 q - t)^2 + nu s^4 sum_ij (g_i g_j / G) q_ij^2
 
@@ -9,6 +10,17 @@ with ``q_ij = r_i . r_j`` and ``t = ln x - b_i - c_j``. The first sum is over a 
 nonzeros, scaled up; the second, over all pairs, is a product of two Gram matrices. If biases are
 anchored, they are fixed and a is 0. Trained biases start from the frequencies of the words, and
 half of a is added to each.
+
+Both sides start at ``l s r`` with l = `START_LENGTH`. The fit makes the vectors as long as is best
+without training. But training turns a word by about its step divided by its length, and what the
+vectors contain beside the subject of the text does not shrink in a few epochs: it stays in the
+vectors, at full length. From shorter ones, each direction grows as far as the text supports it, as
+it does from random vectors. ``s r`` remains the reference of `staying`, so with a large mu the
+vectors get their full length again.
+
+The two sides need not differ at the start. Training changes one word after the other, so it
+separates them where the text asks for it; a random difference that cancels in w + u only raised the
+held-out cost (docs/ADAPT.md).
 """
 
 from __future__ import annotations
@@ -24,10 +36,13 @@ from glove_spark.kernels.training.parameters import Accumulators, Parameters, in
 Float32 = NDArray[np.float32]
 Float64 = NDArray[np.float64]
 
-KNOWN_GRADSQ = 3.0
-"""The accumulators of known words. Those of new words start at 1, so new words move about 1.7 times
-as fast. With 10, the value of the most frequent words after five epochs, known words learn too
-little (docs/ADAPT.md)."""
+KNOWN_GRADSQ = 1.5
+"""The accumulators of known words. Those of new words start at 1, so new words take longer steps.
+With 10, the value of the most frequent words after five epochs, known words learn too little
+(docs/ADAPT.md)."""
+
+START_LENGTH = 0.5
+"""The length l of the vectors at the start, as a share of the fitted one (docs/ADAPT.md)."""
 
 
 class Sample(NamedTuple):
@@ -45,7 +60,7 @@ class Sample(NamedTuple):
 
 
 class Fit(NamedTuple):
-    """The scale s of the vectors, and half of the intercept a."""
+    """The scale s of the vectors, and half of the intercept a at the length of the start."""
 
     scale: float
     bias: float
@@ -57,6 +72,7 @@ def fit_scale(
     unobserved: float,
     sample_share: float,
     with_intercept: bool,
+    length: float = 1.0,
 ) -> Fit | None:
     """Find the scale by weighted least squares.
 
@@ -70,6 +86,8 @@ def fit_scale(
         The share of the sample in all nonzeros.
     with_intercept
         Whether a is fitted; otherwise it is 0.
+    length
+        l; the intercept returned is the best for vectors ``l s r``.
 
     Returns
     -------
@@ -90,7 +108,7 @@ def fit_scale(
     if not (fqq > 0 and fqt > 0):
         return None
     square = fqt / fqq
-    intercept = (ft - square * fq) / f if with_intercept else 0.0
+    intercept = (ft - length**2 * square * fq) / f if with_intercept else 0.0
     return Fit(float(np.sqrt(square)), float(intercept / 2))
 
 
