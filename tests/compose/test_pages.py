@@ -22,7 +22,10 @@ def text_of(browser):
 
 
 def follow(browser, text):
-    browser.find_element("partial link text", text).click()
+    link = browser.find_element("partial link text", text)
+    # rows of stopped workers may push it out of the window
+    browser.execute_script("arguments[0].scrollIntoView({block: 'center'})", link)
+    link.click()
 
 
 def test_four_pages_lead_to_each_other_and_describe_jobs(cluster, first_run):
