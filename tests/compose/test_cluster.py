@@ -80,7 +80,7 @@ def test_four_workers_train_to_the_same_bytes(cluster, first_run, tmp_path):
     wait_until(lambda: cluster.alive_workers() == 4, "four workers")
     assert len(cluster.containers("worker")) == 4
     remove_again(cluster)
-    process = begin_training(cluster)
+    process = begin_training(cluster, "--no-deps")
     # each worker has the one executor that its core can take
     assert len(cluster.executors()) == 4
     output, _ = process.communicate(timeout=900)

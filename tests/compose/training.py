@@ -10,9 +10,9 @@ def remove_again(cluster):
     cluster.inside("master", "rm", "-rf", "/shared/again")
 
 
-def begin_training(cluster):
-    """Start training and return once its second epoch is written."""
-    process = cluster.begin("run", "--rm", "submit", *TRAIN, *EPOCHS)
+def begin_training(cluster, *flags):
+    """Start training by `run` with these flags; return once its second epoch is written."""
+    process = cluster.begin("run", "--rm", *flags, "submit", *TRAIN, *EPOCHS)
     look = "ls /shared/again/.model.*.tmp/epoch-0002.json 2>/dev/null || true"
 
     def begun():
