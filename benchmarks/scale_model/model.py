@@ -6,7 +6,7 @@ The formulas are those of docs/SCALE.md. They follow the code of the stages and 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from benchmarks.scale_model.coefficients import Coefficients, parameter_bytes
@@ -49,6 +49,8 @@ class Workload:
         P; None lets the stage choose it.
     schedule
         One of `schedules`; empty chooses it by P, like ``schedule=auto``.
+    row_tasks
+        Tasks per row block; None takes those of the schedule.
     """
 
     tokens: float
@@ -58,6 +60,7 @@ class Workload:
     window_size: int = 15
     num_blocks: int | None = None
     schedule: str = ""
+    row_tasks: int | None = None
 
 
 @dataclass(frozen=True)
@@ -225,10 +228,13 @@ def epoch_of(work: Workload, cluster: Cluster, known: Coefficients) -> Epoch:
     """Return the sizes of an epoch, from which its time is computed."""
     sizes = sizes_of(work, cluster, known)
     p = sizes.num_blocks
+    schedule = schedule_of(TrainSettings(), p)
+    if work.schedule:
+        schedule = schedules(p, cluster.cores)[work.schedule]
+    if work.row_tasks:
+        schedule = replace(schedule, row_tasks=work.row_tasks)
     return Epoch(
-        schedules(p, cluster.cores)[work.schedule]
-        if work.schedule
-        else schedule_of(TrainSettings(), p),
+        schedule,
         work.vocabulary_size,
         work.vector_size,
         sizes.nonzeros,

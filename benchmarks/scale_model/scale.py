@@ -13,6 +13,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import product
 from pathlib import Path
 from statistics import median
 
@@ -46,6 +47,9 @@ CORPORA = {
 }
 
 EXECUTORS = (16, 64, 256)
+
+MORE_BLOCKS, MORE_ROW_TASKS = (128, 256, 360, 512), (1, 2)
+"""Numbers of blocks and of row tasks to compare."""
 
 PYTHON_WORD_BYTES = 65
 """A str of eight letters and its reference in a list."""
@@ -83,6 +87,7 @@ def main() -> None:
         "coefficients": coefficient_table(known, records),
         "check": check_table(records, merges),
         "schedules": schedule_tables(known, cluster),
+        "more blocks": more_blocks_table(known, cluster),
         "costs": cost_tables(known, cluster),
         "limits": limit_tables(known, cluster),
     }
@@ -309,6 +314,23 @@ def schedule_tables(known: Coefficients, cluster: Cluster) -> list[str]:
                 f"{byte_words(epoch.merge_memory)} |"
             )
     return lines[1:]
+
+
+def more_blocks_table(known: Coefficients, cluster: Cluster) -> list[str]:
+    """Return the table of the largest corpus with other numbers of blocks and row tasks."""
+    name, work = list(CORPORA.items())[-1]
+    sizes = [replace(cluster, executors=executors) for executors in EXECUTORS[1:]]
+    nonzeros = sizes_of(work, sizes[0], known).nonzeros
+    lines = [f"**{name}**, training with the schedule `averaging`, {work.epochs} epochs", ""]
+    lines += ["| P | row tasks | " + " | ".join(f"{size.executors} executors" for size in sizes)]
+    lines[-1] += " | nonzeros per cell |"
+    lines += ["|---|---|" + "---|" * (len(sizes) + 1)]
+    for num_blocks, row_tasks in product(MORE_BLOCKS, MORE_ROW_TASKS):
+        planned = replace(work, num_blocks=num_blocks, schedule="averaging", row_tasks=row_tasks)
+        shown = [time_words(stage_costs(planned, size, known)["train"].seconds) for size in sizes]
+        each = number_words(nonzeros / num_blocks**2)
+        lines.append(f"| {num_blocks} | {row_tasks} | " + " | ".join(shown) + f" | {each} |")
+    return lines
 
 
 def limit_tables(known: Coefficients, cluster: Cluster) -> list[str]:

@@ -58,10 +58,17 @@ class SuggestingParser(argparse.ArgumentParser):
 def suggestion(word: str, known: Iterable[str]) -> str:
     """Return a question that names the known word nearest to ``word``; empty if none is near.
 
+    A flag of the command that is known but was not accepted is before the command's name.
+
     >>> suggestion("--vector-sise=3", ["--vector-size", "--seed"])
     '; did you mean --vector-size?'
+    >>> suggestion("--seed", ["--vector-size", "--seed"])
+    '; give --seed after the name of the command'
     """
-    near = get_close_matches(word.partition("=")[0], list(known), n=1)
+    flag = word.partition("=")[0]
+    near = get_close_matches(flag, list(known), n=1)
+    if near == [flag]:
+        return f"; give {flag} after the name of the command"
     return f"; did you mean {near[0]}?" if near else ""
 
 

@@ -74,6 +74,7 @@ def test_errors_have_a_message_and_an_exit_code_and_no_traceback(capsys, argumen
     ("arguments", "message"),
     [
         (["run", "--windowsize", "3"], "run: error: .* did you mean --window-size?"),
+        (["-q", "neighbors", "--vectors", "v", "a"], "error: .* give -q after the name"),
         (["run", "--zzz"], "run: error: unrecognized arguments: --zzz\n"),
         (["neighbours"], "unknown command 'neighbours'; did you mean neighbors?"),
         (["xyzzy"], "unknown command 'xyzzy'; glove-spark --help lists them"),
