@@ -6,7 +6,7 @@ import sys
 import pytest
 
 from tests.cluster.object_store import s3_server
-from tests.unit.test_compose import PROJECT
+from tests.harness.standalone import PROJECT
 
 COPY = PROJECT / "conf" / "docker" / "copy_folder.py"
 
