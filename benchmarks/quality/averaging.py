@@ -26,7 +26,7 @@ from benchmarks.records.record import HERE, append_record, provenance
 from glove_spark.datasets.model import SIDES
 from glove_spark.kernels.training.merge import ARRIVAL, Replica, merge_replicas
 from glove_spark.kernels.training.parameters import Parameters
-from glove_spark.kernels.training.replica_weight import ReplicaWeight, column_weights
+from glove_spark.kernels.training.replica_weight import ReplicaWeight
 from glove_spark.kernels.training.schedule import Task, derived_rng
 from glove_spark.kernels.training.unobserved import draws_of
 from glove_spark.kernels.training.update import CellLoss, StepSettings, train_cell
@@ -37,7 +37,7 @@ from glove_spark.training.merging import places_of_several
 from glove_spark.training.rounds import BATCH_ORDER
 
 ACCUMULATORS = ("added", "shared")
-"""After a merge: with all increments, or with their mean by f."""
+"""After a merge: with all increments, or with their mean by curvature."""
 
 
 class Merged(Trained):
@@ -59,7 +59,7 @@ class Merged(Trained):
 
     def train(self) -> dict[str, float]:
         """Train all epochs; return the last one's costs and the seconds of an epoch by part."""
-        spent = dict.fromkeys(("training", "weighing", "merging"), 0.0)
+        spent = dict.fromkeys(("training", "merging"), 0.0)
         for epoch in range(1, self.settings.epochs + 1):
             losses: list[CellLoss] = []
             rate = learning_rate_of(self.settings, epoch)
@@ -100,14 +100,12 @@ class Merged(Trained):
             self.objective,
             settings.adagrad,  # type: ignore[arg-type]
         )
-        rows_are_shared = (ROWS, row_block) in shared
-        rows = self._mine((ROWS, row_block), shared)
-        row_weight = ReplicaWeight.nothing(len(rows.biases))
+        rows, row_weight = self._mine((ROWS, row_block), shared)
         row_terms = self.terms.of(SIDES[0], grid.global_ids(row_block))
         losses = []
         for block in task.column_blocks:
             cell, transposed = self.run.cell(row_block, block)
-            columns = self._mine((COLUMNS, block), shared)
+            columns, col_weight = self._mine((COLUMNS, block), shared)
             col_terms = self.terms.of(SIDES[1], grid.global_ids(block))
             draws = draws_of(grid.num_blocks, settings.vector_size, row_block, block, epoch)
             started = time.process_time()
@@ -121,48 +119,30 @@ class Merged(Trained):
                 row_terms=row_terms,
                 col_terms=col_terms,
                 draws=draws,
+                row_weight=row_weight,
+                col_weight=col_weight,
             )
+            spent["training"] += time.process_time() - started
             losses.append(loss)
-            ended = time.process_time()
-            spent["training"] += ended - started
-            if rows_are_shared:
-                row_weight = row_weight.plus(
-                    column_weights(
-                        cell,
-                        columns,
-                        len(rows.biases),
-                        self.objective,
-                        col_terms,
-                        row_terms,
-                        draws=draws,
-                        transposed=not transposed,
-                    )
-                )
-            if (COLUMNS, block) in shared:
-                weight = column_weights(
-                    cell,
-                    rows,
-                    len(columns.biases),
-                    self.objective,
-                    row_terms,
-                    col_terms,
-                    draws=draws,
-                    transposed=transposed,
-                )
-                replicas.setdefault((COLUMNS, block), []).append(Replica(columns, weight))
-            spent["weighing"] += time.process_time() - ended
-        if rows_are_shared:
+            if col_weight is not None:
+                replicas.setdefault((COLUMNS, block), []).append(Replica(columns, col_weight))
+        if row_weight is not None:
             replicas.setdefault((ROWS, row_block), []).append(Replica(rows, row_weight))
         return losses
 
-    def _mine(self, place: Place, shared: frozenset[Place]) -> Parameters:
+    def _mine(
+        self, place: Place, shared: frozenset[Place]
+    ) -> tuple[Parameters, ReplicaWeight | None]:
+        """Return the block that a task trains, and the weight of its replica if it is one."""
         found = self.parameters[place]
-        return found.copy() if place in shared else found
+        if place not in shared:
+            return found, None
+        return found.copy(), ReplicaWeight.nothing(len(found.biases))
 
     def _merge(self, base: Parameters, replicas: list[Replica], rate: float) -> Parameters:
         merged = merge_replicas(base, replicas, rate, self.arrival)
         if self.accumulators == "shared":
-            weights = [replica.weight.f for replica in replicas]
+            weights = [replica.weight.curvature for replica in replicas]
             total = np.maximum(np.sum(weights, axis=0), 1e-30)
             for name in ("vector_gradsq", "bias_gradsq"):
                 start = getattr(base, name)

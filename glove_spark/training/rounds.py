@@ -16,7 +16,8 @@ from pyspark import SparkContext
 
 from glove_spark.datasets.blocks import cell_file, read_cell
 from glove_spark.kernels.training.merge import Replica
-from glove_spark.kernels.training.replica_weight import ReplicaWeight, column_weights
+from glove_spark.kernels.training.parameters import Parameters
+from glove_spark.kernels.training.replica_weight import ReplicaWeight
 from glove_spark.kernels.training.schedule import Round, Task, derived_rng
 from glove_spark.kernels.training.unobserved import draws_of
 from glove_spark.kernels.training.update import CellLoss, train_cell
@@ -113,7 +114,7 @@ def train_task(plan: EpochPlan, visit: Visit, shared: frozenset[Place]) -> TaskR
     row_block = visit.task.row_block
     rows = plan.read(visit.rows)
     row_terms = plan.trained_terms_of(ROWS, row_block)
-    row_weight = ReplicaWeight.nothing(len(rows.biases))
+    row_weight = _weight_of((ROWS, row_block), rows, shared)
     files: list[tuple[Place, Location]] = []
     losses: list[tuple[int, CellLoss]] = []
     for block, file in zip(visit.task.column_blocks, visit.columns, strict=True):
@@ -121,6 +122,7 @@ def train_task(plan: EpochPlan, visit: Visit, shared: frozenset[Place]) -> TaskR
         cell = read_cell(source.location, plan.stored_shape(row_block, block, source))
         columns = plan.read(file)
         col_terms = plan.trained_terms_of(COLUMNS, block)
+        col_weight = _weight_of((COLUMNS, block), columns, shared)
         draws = draws_of(plan.grid.num_blocks, plan.vector_size, row_block, block, plan.epoch)
         loss = train_cell(
             cell,
@@ -132,42 +134,26 @@ def train_task(plan: EpochPlan, visit: Visit, shared: frozenset[Place]) -> TaskR
             row_terms=row_terms,
             col_terms=col_terms,
             draws=draws,
+            row_weight=row_weight,
+            col_weight=col_weight,
         )
         losses.append((block, loss))
-        objective = plan.update.objective
-        if (ROWS, row_block) in shared:
-            row_weight = row_weight.plus(
-                column_weights(
-                    cell,
-                    columns,
-                    len(rows.biases),
-                    objective,
-                    col_terms,
-                    row_terms,
-                    draws=draws,
-                    transposed=not source.transposed,
-                )
-            )
-        if (COLUMNS, block) in shared:
-            weight = column_weights(
-                cell,
-                rows,
-                len(columns.biases),
-                objective,
-                row_terms,
-                col_terms,
-                draws=draws,
-                transposed=source.transposed,
-            )
-            written = plan.write_replica(Replica(columns, weight), COLUMNS, block)
-        else:
-            written = plan.write(columns, COLUMNS, block)
-        files.append(((COLUMNS, block), written))
+        files.append(_write(plan, (COLUMNS, block), columns, col_weight))
         if not loss.finite:
             break
-    if (ROWS, row_block) in shared:
-        written = plan.write_replica(Replica(rows, row_weight), ROWS, row_block)
-    else:
-        written = plan.write(rows, ROWS, row_block)
-    files.append(((ROWS, row_block), written))
+    files.append(_write(plan, (ROWS, row_block), rows, row_weight))
     return TaskResult(row_block, files, losses, time.perf_counter() - started)
+
+
+def _weight_of(place: Place, block: Parameters, shared: frozenset[Place]) -> ReplicaWeight | None:
+    """Return the weight of a replica before training; None if no other task trains the block."""
+    return ReplicaWeight.nothing(len(block.biases)) if place in shared else None
+
+
+def _write(
+    plan: EpochPlan, place: Place, block: Parameters, weight: ReplicaWeight | None
+) -> tuple[Place, Location]:
+    """Write a trained block, as a replica if it has a weight; return its place and file."""
+    if weight is None:
+        return place, plan.write(block, *place)
+    return place, plan.write_replica(Replica(block, weight), *place)

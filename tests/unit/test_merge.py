@@ -11,11 +11,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from glove_spark.kernels.blocks.batching import batch_cell
+from glove_spark.kernels.blocks.cells import BatchedCell
 from glove_spark.kernels.training.merge import Replica, mean_step, merge_replicas
 from glove_spark.kernels.training.objective import NO_TERMS, Objective, References, WordTerms
 from glove_spark.kernels.training.parameters import Parameters, initial_parameters
-from glove_spark.kernels.training.replica_weight import ReplicaWeight, column_weights
-from glove_spark.kernels.training.unobserved import Draws
+from glove_spark.kernels.training.replica_weight import ReplicaWeight
+from glove_spark.kernels.training.unobserved import ONE_DRAW, Draws
 from glove_spark.kernels.training.update import StepSettings, train_cell
 
 RATE = 0.3
@@ -158,8 +159,8 @@ class Halves:
         fixed = Parameters(self.words[at], *np.zeros((1, 32), np.float32), *np.ones((2, 32)))
         weight = ReplicaWeight.nothing(5)
         for _ in range(passes):
-            train_cell(cell, fixed.copy(), contexts, StepSettings(RATE, 0.0, self.objective, "row"))
-            weight = weight.plus(column_weights(cell, fixed, 5, self.objective))
+            settings = StepSettings(RATE, 0.0, self.objective, "row")
+            train_cell(cell, fixed.copy(), contexts, settings, col_weight=weight)
         return Replica(contexts, weight)
 
 
@@ -196,13 +197,36 @@ def test_mean_step_is_that_of_an_exponential_approach():
     np.testing.assert_allclose(mean_step(x), expected, rtol=1e-9)
 
 
+def weight_of_columns(
+    cell: BatchedCell,
+    rows: Parameters,
+    objective: Objective,
+    row_terms: WordTerms,
+    col_terms: WordTerms,
+    draws: Draws = ONE_DRAW,
+) -> ReplicaWeight:
+    """Return the weights of two columns at a rate at which nothing moves."""
+    weight = ReplicaWeight.nothing(2)
+    train_cell(
+        cell,
+        rows,
+        initial_parameters(2, 4, np.random.default_rng(2)),
+        StepSettings(1e-12, 0.0, objective, "row"),
+        row_terms=row_terms,
+        col_terms=col_terms,
+        draws=draws,
+        col_weight=weight,
+    )
+    return weight
+
+
 def test_pairs_that_never_met_draw_a_replica_without_a_nonzero():
     objective = Objective(x_max=10.0, alpha=0.75, unobserved=2.0)
     empty = batch_cell(*np.zeros((2, 0), np.int64), np.zeros(0, np.float32))
     rows = initial_parameters(3, 4, np.random.default_rng(1))
     shares = np.array([1, 2, 3], np.float32), np.array([0.5, 0.0], np.float32)
     terms = [WordTerms(share=share) for share in shares]
-    weight = column_weights(empty, rows, 2, objective, *terms)
+    weight = weight_of_columns(empty, rows, objective, *terms)
     expected = 2.0 * shares[1] * (shares[0] @ (rows.vectors**2).sum(axis=1))
     np.testing.assert_allclose(weight.curvature, expected, rtol=1e-6)
     assert weight.contributes
@@ -210,12 +234,12 @@ def test_pairs_that_never_met_draw_a_replica_without_a_nonzero():
     # the first of eight is frequent and pulled in every visit, the others in one of four
     shares = shares[0], np.ones(2, np.float32)
     for draws, factors in ((Draws(1, 1, 4), [1, 4]), (Draws(1, 0, 4), [1, 0])):
-        some = column_weights(
-            empty, rows, 2, objective, *(WordTerms(share=s) for s in shares), draws=draws
+        some = weight_of_columns(
+            empty, rows, objective, *(WordTerms(share=s) for s in shares), draws=draws
         )
         expected = 2.0 * np.array(factors) * (shares[0] @ (rows.vectors**2).sum(axis=1))
         np.testing.assert_allclose(some.curvature, expected, rtol=1e-6)
-    assert not column_weights(empty, rows, 2, Objective(10.0, 0.75), *terms).contributes
+    assert not weight_of_columns(empty, rows, Objective(10.0, 0.75), *terms).contributes
 
 
 def test_words_that_stay_near_a_vector_are_drawn_to_it_as_well():
@@ -223,7 +247,7 @@ def test_words_that_stay_near_a_vector_are_drawn_to_it_as_well():
     empty = batch_cell(*np.zeros((2, 0), np.int64), np.zeros(0, np.float32))
     rows = initial_parameters(3, 4, np.random.default_rng(1))
     near = References(np.array([1]), np.ones((1, 4), np.float32), visit_share=0.25)
-    weight = column_weights(empty, rows, 2, objective, NO_TERMS, WordTerms(references=near))
+    weight = weight_of_columns(empty, rows, objective, NO_TERMS, WordTerms(references=near))
     # the rate of the step is 2 eta mu / sqrt(G), and a visit has a quarter of mu
     np.testing.assert_allclose(weight.curvature / 4, [0.0, 2 * 0.5 * 0.25])
 

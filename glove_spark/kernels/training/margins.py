@@ -60,13 +60,13 @@ def row_margins(
     counts, weights = np.zeros(num_rows), np.zeros(num_rows)
     for batch, mirrored in cell.visits():
         swapped = mirrored != transposed
-        ids, other_ids = words_of(batch, swapped)
+        ids, other_ids = _words_of(batch, swapped)
         log_count = batch.log_count
-        add_to(counts, ids, row_sums(batch, np.exp(log_count), swapped))
+        _add_to(counts, ids, _row_sums(batch, np.exp(log_count), swapped))
         if row_terms.log_keep is not None and col_terms.log_keep is not None:
-            keeps = kept(row_terms.log_keep, ids), kept(col_terms.log_keep, other_ids)
-            log_count = log_count + at_places(batch, *(keeps[::-1] if swapped else keeps))
-        add_to(weights, ids, row_sums(batch, objective.weights(log_count), swapped))
+            keeps = _kept(row_terms.log_keep, ids), _kept(col_terms.log_keep, other_ids)
+            log_count = log_count + _at_places(batch, *(keeps[::-1] if swapped else keeps))
+        _add_to(weights, ids, _row_sums(batch, objective.weights(log_count), swapped))
     return Margins(counts, weights)
 
 
@@ -109,7 +109,7 @@ def _positive(sums: Float64) -> Float64:
     return np.where(sums > 0, sums, present.min() if len(present) else 1.0)
 
 
-def words_of(batch: Batch, swapped: bool) -> tuple[NDArray[np.integer], NDArray[np.integer]]:
+def _words_of(batch: Batch, swapped: bool) -> tuple[NDArray[np.integer], NDArray[np.integer]]:
     """Return the local ids of the row words and column words of a visit."""
     found = []
     for ids in (batch.row_ids, batch.col_ids):
@@ -121,8 +121,8 @@ def words_of(batch: Batch, swapped: bool) -> tuple[NDArray[np.integer], NDArray[
     return rows, cols
 
 
-def row_sums(batch: Batch, values: Float32, swapped: bool) -> Float64:
-    """Return sums over the rows of a visit, float64, one per word of `words_of`."""
+def _row_sums(batch: Batch, values: Float32, swapped: bool) -> Float64:
+    """Return sums over the rows of a visit, float64, one per word of `_words_of`."""
     if isinstance(batch, Tiles):
         # an entry without a nonzero has count 0 and weight 0
         sums: Float64 = values.sum(axis=1 if swapped else 2, dtype=np.float64)
@@ -134,7 +134,7 @@ def row_sums(batch: Batch, values: Float32, swapped: bool) -> Float64:
     return np.add.reduceat(values.astype(np.float64), batch.row_ptr[:-1])
 
 
-def at_places(batch: Batch, of_rows: Float32, of_cols: Float32) -> Float32:
+def _at_places(batch: Batch, of_rows: Float32, of_cols: Float32) -> Float32:
     """Return, for every entry of the batch, the sum of the numbers of its row and column."""
     if isinstance(batch, Tiles):
         count, side, _ = batch.log_count.shape
@@ -144,12 +144,12 @@ def at_places(batch: Batch, of_rows: Float32, of_cols: Float32) -> Float32:
     return found
 
 
-def kept(log_keep: Float32, ids: NDArray[np.integer]) -> Float32:
+def _kept(log_keep: Float32, ids: NDArray[np.integer]) -> Float32:
     """Return the numbers of words; the last tile may extend beyond the block."""
     return log_keep.take(ids, mode="clip")
 
 
-def add_to(sums: Float64, ids: NDArray[np.integer], values: Float64) -> None:
+def _add_to(sums: Float64, ids: NDArray[np.integer], values: Float64) -> None:
     """Add values at distinct ids; values beyond the block are 0."""
     inside = ids < len(sums)
     sums[ids[inside]] += values[inside]

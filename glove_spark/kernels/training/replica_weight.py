@@ -7,24 +7,27 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from glove_spark.kernels.blocks.cells import BatchedCell
-from glove_spark.kernels.training.margins import add_to, at_places, kept, row_sums, words_of
-from glove_spark.kernels.training.objective import NO_TERMS, Objective, WordTerms
-from glove_spark.kernels.training.parameters import Parameters
-from glove_spark.kernels.training.unobserved import ONE_DRAW, Draws, num_frequent
+from glove_spark.kernels.training.objective import Objective, WordTerms
+from glove_spark.kernels.training.unobserved import Draws, num_frequent
+
+Float32 = NDArray[np.float32]
 
 
 class ReplicaWeight(NamedTuple):
     """How strongly the n words of a block were pulled, float64 (n,) each; 0 for untouched words.
 
+    `train_cell` adds to both arrays, each nonzero with the other word's vector from before its
+    batch.
+
     Attributes
     ----------
     f
-        ``h = sum_i f_ij``, the curvature for the word's bias.
+        ``h = sum_i f_ij``, the curvature for the word's bias; 0 if biases are anchored, because
+        these take no steps.
     curvature
         ``q = sum_i f_ij |w_i|^2``, the trace of the Hessian for the word's vector. The term of
-        unobserved pairs adds ``nu g_j / G sum_i g_i |w_i|^2``, over all words i. A reference vector
-        adds ``2 mu d``.
+        unobserved pairs adds ``nu g_j / G sum_i g_i |w_i|^2``, over all words i, with the vectors
+        after the cell. A reference vector adds ``2 mu d``.
     """
 
     f: NDArray[np.float64]
@@ -44,52 +47,38 @@ class ReplicaWeight(NamedTuple):
         """Add the weights of the same words from another cell."""
         return ReplicaWeight(self.f + other.f, self.curvature + other.curvature)
 
+    def add_sums(self, sums: Float32) -> None:
+        """Add the pull of a cell's nonzeros, in place: (2, n), or (1, n) without f."""
+        for total, part in zip(self[-len(sums) :], sums, strict=True):
+            total += part
 
-def column_weights(
-    cell: BatchedCell,
-    rows: Parameters,
-    num_columns: int,
-    objective: Objective,
-    row_terms: WordTerms = NO_TERMS,
-    col_terms: WordTerms = NO_TERMS,
-    *,
-    draws: Draws = ONE_DRAW,
-    transposed: bool = False,
-) -> ReplicaWeight:
-    """Return the weights with which the row words of a cell pull its column words.
+    def add_terms(
+        self,
+        objective: Objective,
+        others: Float32,
+        terms: WordTerms,
+        other_terms: WordTerms,
+        draws: Draws,
+    ) -> None:
+        """Add the pull of the other terms of the objective in one visit of a cell, in place.
 
-    Parameters
-    ----------
-    rows
-        The parameters of the row words. The other arguments are as in `train_cell`. For the weights
-        of the row words, exchange the two sides and invert `transposed`.
-    num_columns
-        The columns of the requested cell; the rows of `cell`, if `cell` is its transpose.
-    """
-    squared_norms = np.vecdot(rows.vectors, rows.vectors)
-    sums, curvature = np.zeros(num_columns), np.zeros(num_columns)
-    for batch, mirrored in cell.visits():
-        # the columns of the requested cell are the rows of its transpose
-        swapped = mirrored == transposed
-        ids, row_ids = words_of(batch, swapped)
-        log_count = batch.log_count
-        if row_terms.log_keep is not None and col_terms.log_keep is not None:
-            keeps = kept(col_terms.log_keep, ids), kept(row_terms.log_keep, row_ids)
-            log_count = log_count + at_places(batch, *(keeps[::-1] if swapped else keeps))
-        f = objective.weights(log_count)
-        add_to(sums, ids, row_sums(batch, f, swapped))
-        norms = np.zeros(len(ids), dtype=np.float32), kept(squared_norms, row_ids)
-        f *= at_places(batch, *(norms[::-1] if swapped else norms))
-        add_to(curvature, ids, row_sums(batch, f, swapped))
-    if objective.unobserved > 0 and row_terms.share is not None and col_terms.share is not None:
-        pull = objective.unobserved * np.dot(row_terms.share, squared_norms)
-        drawn = pull * col_terms.share.astype(np.float64)
-        # other words take no steps in some visits, and steps for all of these in one visit
-        drawn[num_frequent(num_columns) :] *= draws.visits if draws.others else 0
-        curvature += drawn
-    near = col_terms.references
-    if objective.stay > 0 and near is not None:
-        # the Hessian of mu |w - r|^2 is 2 mu in every direction
-        size = near.vectors.shape[1]
-        curvature[near.places] += 2 * objective.stay * near.visit_share * size
-    return ReplicaWeight(sums, curvature)
+        Parameters
+        ----------
+        others
+            The vectors of the words that pull, float32 (m, d).
+        terms, other_terms
+            The terms of these n words, and of the words that pull.
+        draws
+            As in `train_cell`.
+        """
+        curvature = self.curvature
+        if objective.unobserved > 0 and terms.share is not None and other_terms.share is not None:
+            pull = objective.unobserved * np.dot(other_terms.share, np.vecdot(others, others))
+            drawn = pull * terms.share.astype(np.float64)
+            # other words take no steps in some visits, and steps for all of these in one visit
+            drawn[num_frequent(len(drawn)) :] *= draws.visits if draws.others else 0
+            curvature += drawn
+        near = terms.references
+        if objective.stay > 0 and near is not None:
+            # the Hessian of mu |w - r|^2 is 2 mu in every direction
+            curvature[near.places] += 2 * objective.stay * near.visit_share * others.shape[1]

@@ -31,6 +31,7 @@ from glove_spark.kernels.training.adam import adam_step
 from glove_spark.kernels.training.objective import NO_TERMS, Objective, WordTerms
 from glove_spark.kernels.training.parameters import Accumulators, Parameters
 from glove_spark.kernels.training.products import Products, SparseProducts, TileProducts
+from glove_spark.kernels.training.replica_weight import ReplicaWeight
 from glove_spark.kernels.training.staying import StayingNear
 from glove_spark.kernels.training.unobserved import ONE_DRAW, Draws, UnobservedPairs
 from glove_spark.kernels.training.words import CellWords, Words
@@ -96,6 +97,8 @@ def train_cell(
     row_terms: WordTerms = NO_TERMS,
     col_terms: WordTerms = NO_TERMS,
     draws: Draws = ONE_DRAW,
+    row_weight: ReplicaWeight | None = None,
+    col_weight: ReplicaWeight | None = None,
 ) -> CellLoss:
     """Train on every nonzero of a cell once; mutate `rows` and `columns` in place.
 
@@ -118,6 +121,9 @@ def train_cell(
         The terms of the objective for the words of the blocks.
     draws
         The steps of all pairs, and of the pull towards reference vectors.
+    row_weight, col_weight
+        The weights of the blocks as replicas, to which those of this cell are added in place; None
+        if they are not needed. Measuring them does not change the parameters.
     """
     objective = settings.objective
     # ln of (x k_i k_j / x_max)^alpha in three parts; x_max is part of the rows
@@ -125,7 +131,14 @@ def train_cell(
     of_rows = all_kept if row_terms.log_keep is None else row_terms.log_keep
     of_rows = of_rows - np.float32(np.log(objective.x_max))
     of_cols = all_kept if col_terms.log_keep is None else col_terms.log_keep
-    words = CellWords(rows, columns, of_rows * objective.exponent, of_cols * objective.exponent)
+    weighed = row_weight is not None or col_weight is not None
+    words = CellWords(
+        rows,
+        columns,
+        of_rows * objective.exponent,
+        of_cols * objective.exponent,
+        num_sums=(1 if objective.anchored else 2) if weighed else 0,
+    )
     trainer = _Trainer(settings, words)
     unobserved = None
     if objective.unobserved > 0:
@@ -161,7 +174,13 @@ def train_cell(
         else:
             for each in others:
                 each.finish()
-    words.store()
+        words.store()
+        if row_weight is not None:
+            row_weight.add_sums(words.sums(0))
+            row_weight.add_terms(objective, columns.vectors, row_terms, col_terms, draws)
+        if col_weight is not None:
+            col_weight.add_sums(words.sums(1))
+            col_weight.add_terms(objective, rows.vectors, col_terms, row_terms, draws)
     unobserved_sum = 0.0 if unobserved is None else unobserved.cost
     return CellLoss(cost_sum, cell.total_nnz, unobserved_sum)
 
@@ -174,6 +193,10 @@ class _Trainer:
         self.alpha, self.anchored = settings.objective.exponent, settings.objective.anchored
         self.eta, self.kappa = np.float32(settings.learning_rate), np.float32(settings.damping)
         self.adam = settings.adagrad == "adam"
+        if self.adam and words.num_sums:
+            raise ValueError(
+                'adagrad="adam" measures no weights of replicas; omit row_weight and col_weight'
+            )
         self.workspace = Workspace()
 
     def train(self, batch: Batch, *, turned: bool) -> float:
@@ -259,15 +282,21 @@ class _Trainer:
         """
         d, squared_eta = self.vector_size, self.eta * self.eta
         vectors = words.values[:, :d]
-        squared_norm = np.vecdot(vectors, vectors)
-        gradsq = words.numbers[2 if self.anchored else 1 :]
+        squared_norm = np.vecdot(vectors, vectors)[np.newaxis]
+        first_sum = len(words.numbers) - self.words.num_sums
+        gradsq = words.numbers[2 if self.anchored else 1 : first_sum]
         addends = np.empty_like(gradsq)
         if words.elements is None:
-            np.multiply(squared_norm, squared_eta / np.float32(d), out=addends[-1])
+            np.multiply(squared_norm, squared_eta / np.float32(d), out=addends[-1:])
         if not self.anchored:
             addends[0] = squared_eta
-            squared_norm += _ONE
-        bound = self._sums(products, f, squared_norm[np.newaxis])
+        bound = self._sums(products, f, squared_norm if self.anchored else squared_norm + _ONE)
+        if self.words.num_sums:
+            pulls = bound
+            if not self.anchored:
+                both = np.concatenate([np.ones_like(squared_norm), squared_norm])
+                pulls = self._sums(products, f, both)
+            words.numbers[first_sum:] += pulls
         bound *= self.eta
         rates = self._rate(gradsq, bound)
         if len(addends):

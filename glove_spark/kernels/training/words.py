@@ -23,9 +23,9 @@ class Words(NamedTuple):
         (n, d + 2): ``[w, b, 1]`` on the word side and ``[u, 1, c]`` on the context side, so that
         their product is ``w.u + b + c``, and a gradient includes that of the bias.
     numbers
-        (2, n) or (3, n): the word's part of the logarithm of f, the accumulator of the bias and, if
-        there is one, that of the vector. There is one array per quantity, so that an operation on
-        all words is one pass.
+        (2, n) to (5, n): the word's part of the logarithm of f, the accumulator of the bias, that
+        of the vector if there is one, and up to two sums over the cell (`CellWords`). There is one
+        array per quantity, so that an operation on all words is one pass.
     elements
         (n, d): the accumulators of the vector, if it has one per coordinate, or Adam's state;
         otherwise None.
@@ -63,6 +63,9 @@ class CellWords:
         They are copied; `store` writes back to them.
     row_log_weight, col_log_weight
         float32, the words' part of the logarithm of f; or one number for all.
+    num_sums
+        How many further numbers each word has, sums over the batches, which start at 0. They are
+        the last ones of `Words.numbers`, and `store` does not write them.
     """
 
     def __init__(
@@ -71,18 +74,21 @@ class CellWords:
         columns: Parameters,
         row_log_weight: Float32,
         col_log_weight: Float32,
+        num_sums: int = 0,
     ) -> None:
-        self._sides = rows, columns
+        self._sides, self.num_sums = (rows, columns), num_sums
         sizes = [-(-len(side.biases) // LARGEST_TILE) * LARGEST_TILE for side in self._sides]
         self._starts, padded = (0, sizes[0]), sum(sizes)
         d = self.vector_size = int(rows.vectors.shape[1])
         by_element = rows.vector_gradsq.ndim == 2
         width = rows.vector_gradsq.shape[-1]
+        num_numbers = 2 if by_element else 3
         self.tables = Words(
             values=np.zeros((padded, d + 2), dtype=np.float32),
-            numbers=np.ones((2 if by_element else 3, padded), dtype=np.float32),
+            numbers=np.ones((num_numbers + num_sums, padded), dtype=np.float32),
             elements=np.ones((padded, width), dtype=np.float32) if by_element else None,
         )
+        self.tables.numbers[num_numbers:] = 0
         self._in_runs: dict[int, Words] = {}
         for k, log_weight in enumerate((row_log_weight, col_log_weight)):
             block, parameters = self.block(k), self._sides[k]
@@ -104,6 +110,11 @@ class CellWords:
         """Return views of side 0 (words) or 1 (contexts)."""
         start = self._starts[side]
         return self.tables.part(slice(start, start + len(self._sides[side].biases)))
+
+    def sums(self, side: int) -> Float32:
+        """Return the sums of side 0 (words) or 1 (contexts), a view, (num_sums, n)."""
+        numbers = self.block(side).numbers
+        return numbers[len(numbers) - self.num_sums :]
 
     def store(self) -> None:
         """Write the tables back to the original parameters."""
