@@ -121,15 +121,6 @@ class Training:
 
 
 @dataclass(frozen=True)
-class Merging:
-    """Seconds of one core: merge weights per nonzero and cell, merging per byte of a replica."""
-
-    nonzero: float
-    cell: float
-    byte: float
-
-
-@dataclass(frozen=True)
 class Coefficients:
     """All coefficients, in seconds and bytes. `fit_coefficients` shows what each is the cost of."""
 
@@ -146,7 +137,7 @@ class Coefficients:
     blocks_memory: Line
     overheads: dict[str, float]
     growth: Growth
-    merging: Merging
+    merged_byte: float
 
 
 def expected_nonzeros(
@@ -194,29 +185,24 @@ def fit_coefficients(
         blocks_memory=_blocks_memory(runs),
         overheads=overheads,
         growth=growth,
-        merging=fit_merging(merges),
+        merged_byte=fit_merging(merges),
     )
 
 
-def fit_merging(records: Sequence[Record]) -> Merging:
-    """Fit the cost of merge weights and merges to the runs that merge one side."""
+def fit_merging(records: Sequence[Record]) -> float:
+    """Return the seconds of one core per byte of a replica, from the runs that merge one side."""
     runs = [
         record
         for record in records
         if 0 < record["merges"] < record["num_blocks"] and record["row_tasks"] == 1
     ]
-    nonzero, cell = fit_costs(
-        [(run["nnz"], run["num_blocks"] ** 2) for run in runs],
-        [run["weighing_seconds_per_epoch"] for run in runs],
-    )
     moved = [
         run["num_blocks"] * parameter_bytes(run["vocabulary_size"], run["options"]["vector_size"])
         for run in runs
     ]
-    byte = median(
+    return median(
         run["merging_seconds_per_epoch"] / size for run, size in zip(runs, moved, strict=True)
     )
-    return Merging(nonzero, cell, byte)
 
 
 def fit_growth(runs: Sequence[Record]) -> Growth:

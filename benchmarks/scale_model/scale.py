@@ -121,13 +121,7 @@ def coefficient_table(known: Coefficients, records: Sequence[Record]) -> list[st
     for size, seconds in train.nonzero.items():
         rows.append((f"b_m({size})", f"train, d = {size}", f"{seconds * 1e9:.0f} ns per nonzero"))
     rows += [
-        (
-            "w_n, w_c",
-            "averaging, computing the merge weights",
-            f"{known.merging.nonzero * 1e9:.1f} ns per nonzero, "
-            f"{known.merging.cell * 1e3:.2f} ms per cell",
-        ),
-        ("p_g", "averaging, per byte of a merged replica", f"{known.merging.byte * 1e9:.2f} ns"),
+        ("p_g", "averaging, per byte of a merged replica", f"{known.merged_byte * 1e9:.2f} ns"),
         ("a_e, b_e", "export, Parquet", line_words(known.export, 1e9, "ns per number")),
         ("a_x, b_x", "export, text", line_words(known.text, 1e9, "ns per number")),
         ("mu", "merging two sorted runs, per nonzero", f"{merged * 1e9:.1f} ns"),

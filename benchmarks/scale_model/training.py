@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, replace
 
-from benchmarks.scale_model.coefficients import Coefficients, Merging, parameter_bytes
+from benchmarks.scale_model.coefficients import Coefficients, parameter_bytes
 from glove_spark.settings.stages import TrainSettings
 from glove_spark.store.location import REQUESTS_AT_ONCE
 from glove_spark.training.epoch_plan import Schedule, schedule_of
@@ -98,20 +98,14 @@ class Epoch:
         words = self.vocabulary_size / self.schedule.num_blocks
         return words * (self.vector_size + 3) * MERGED_NUMBER_BYTES
 
-    def merge_compute(self, merging: Merging) -> float:
-        """Seconds of one core for merge weights and merges."""
-        cells = self.schedule.num_blocks**2
-        sides = self.merged_blocks / self.schedule.num_blocks
-        weighing = sides * (merging.nonzero * self.nonzeros + merging.cell * cells)
-        return weighing + merging.byte * self.replicas * self.side
-
     def compute(self, known: Coefficients) -> float:
         """Seconds with all cores at work."""
         train, cells = known.training, self.schedule.num_blocks**2
         training = (train.cell + train.visit * self.batches) * cells
         training += train.byte * self.round_bytes
         training += train.nonzero_at(self.vector_size) * self.nonzeros
-        return (training + self.merge_compute(known.merging)) / self.at_once
+        merging = known.merged_byte * self.replicas * self.side
+        return (training + merging) / self.at_once
 
     def driver(self, known: Coefficients, task_seconds: float) -> float:
         """Seconds in which the driver starts the jobs and tasks of all rounds and merges."""

@@ -24,6 +24,7 @@ from glove_spark.kernels.blocks.grid import BlockGrid
 from glove_spark.kernels.training.margins import anchors, row_margins, shares
 from glove_spark.kernels.training.objective import Objective, WordTerms
 from glove_spark.kernels.training.parameters import initial_parameters
+from glove_spark.kernels.training.replica_weight import ReplicaWeight
 from glove_spark.kernels.training.schedule import derived_rng
 from glove_spark.kernels.training.unobserved import draws_of
 from glove_spark.kernels.training.update import StepSettings, train_cell
@@ -35,6 +36,10 @@ OBJECTIVES = {
     "all pairs": objective_of(TrainSettings()),
 }
 """The objective of the paper, and the default one."""
+
+ROUNDS = 5
+"""How often training with and without weights is measured in turn; the fastest of each counts,
+because they differ by less than a machine's speed does from second to second."""
 
 Coo = tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]
 
@@ -76,9 +81,18 @@ def one_cell(coo: Coo, num_blocks: int) -> Coo:
 
 
 def nonzeros_per_second(
-    cell: BatchedCell, grid: BlockGrid, vector_size: int, seconds: float, objective: Objective
+    cell: BatchedCell,
+    grid: BlockGrid,
+    vector_size: int,
+    seconds: float,
+    objective: Objective,
+    *,
+    weighed: bool = False,
 ) -> float:
-    """Train the cell for some time, at least one pass; return nonzeros per second of the core."""
+    """Train the cell for some time, at least one pass; return nonzeros per second of the core.
+
+    If `weighed`, also measure the weights of the columns, as of replicas.
+    """
     last = grid.num_blocks - 1
     sizes = grid.block_size(0), grid.block_size(last)
     sides = [
@@ -96,6 +110,7 @@ def nonzeros_per_second(
     terms = [WordTerms(share=share) for share in shares(sums[0].weights, sums[1].weights)]
     options = TrainSettings()
     settings = StepSettings(options.learning_rate, options.damping, objective, "row")
+    weight = ReplicaWeight.nothing(sizes[1]) if weighed else None
 
     def one_pass(number: int) -> None:
         train_cell(
@@ -107,6 +122,7 @@ def nonzeros_per_second(
             row_terms=terms[0],
             col_terms=terms[1],
             draws=draws_of(grid.num_blocks, vector_size, 0, last, number),
+            col_weight=weight,
         )
 
     one_pass(0)
@@ -164,6 +180,7 @@ def main() -> None:
         f"{size / cell.total_nnz:.1f} B each, "
         f"{cell.nnz[cell.side > 0].sum() / cell.total_nnz:.0%} in tiles"
     )
+    each = options.seconds / ROUNDS
     print("batching".ljust(16), f"{rate / 1e6:6.2f} M nonzeros/s")
     for vector_size in options.vector_sizes:
         rates = []
@@ -172,6 +189,15 @@ def main() -> None:
             rates.append(rate)
             print(f"d = {vector_size}, {name}".ljust(24), f"{rate / 1e6:6.2f} M nonzeros/s")
         print(f"d = {vector_size}, a pass takes {rates[0] / rates[1]:.2f} times as long")
+        pairs = [
+            [
+                nonzeros_per_second(cell, grid, vector_size, each, objective, weighed=weighed)
+                for weighed in (False, True)
+            ]
+            for _ in range(ROUNDS)
+        ]
+        plain, weighed = (max(rates) for rates in zip(*pairs, strict=True))
+        print(f"d = {vector_size}, with weights of a replica, {plain / weighed:.3f} times as long")
 
 
 if __name__ == "__main__":
