@@ -32,9 +32,10 @@ from benchmarks.records.record import HERE, append_record, provenance
 from glove_spark.datasets.blocks import cell_file, read_cell
 from glove_spark.datasets.model import SIDES
 from glove_spark.datasets.vocabulary import Vocabulary
+from glove_spark.kernels.blocks.cells import BatchedCell
 from glove_spark.kernels.blocks.grid import BlockGrid
 from glove_spark.kernels.training.margins import Margins, added_up, anchors, row_margins, shares
-from glove_spark.kernels.training.objective import log_keep_factors
+from glove_spark.kernels.training.objective import WordTerms, log_keep_factors
 from glove_spark.kernels.training.parameters import Parameters, initial_parameters
 from glove_spark.kernels.training.schedule import derived_rng
 from glove_spark.kernels.training.unobserved import Draws, draws_of
@@ -49,6 +50,8 @@ from glove_spark.training.word_terms import AllTerms
 from glove_spark.vectors.word_vectors import WordVectors
 
 PROCESSES = 2
+
+Float32 = NDArray[np.float32]
 
 _SPECS = {spec.name: spec for spec in TrainSettings.specs()}
 
@@ -71,7 +74,7 @@ class Run:
         grid = BlockGrid(len(vocabulary), int(blocks.facts["num_blocks"]))
         return cls(blocks.location, bool(blocks.facts["symmetric"]), vocabulary, grid)
 
-    def cell(self, row_block: int, column_block: int) -> tuple[Any, bool]:
+    def cell(self, row_block: int, column_block: int) -> tuple[BatchedCell, bool]:
         """Read a cell, and whether what was read is its transpose."""
         file = cell_file(self.blocks, row_block, column_block, symmetric=self.symmetric)
         return read_cell(file.location), file.transposed
@@ -83,7 +86,7 @@ class Trained:
     Parameters
     ----------
     run
-        Its matrix must be symmetric.
+        Its matrix must be symmetric; `positions` has a training on a left-only matrix.
     draws
         How often an epoch draws a frequent word and any other, instead of what training has.
     """
@@ -95,7 +98,7 @@ class Trained:
         self.objective = objective_of(settings)
         self.terms = self._measured()
         self.parameters = {
-            (side, block): self._start(number, side, block)
+            (side, block): self.start(number, side, block)
             for number, side in enumerate(SIDES)
             for block in range(run.grid.num_blocks)
         }
@@ -127,31 +130,41 @@ class Trained:
             found[grid.global_ids(block)] += parameters.vectors
         return WordVectors(self.run.vocabulary.words, found)
 
-    def _measured(self) -> AllTerms:
-        log_keep = None
-        if self.settings.subsample > 0:
-            log_keep = log_keep_factors(self.run.vocabulary.counts, self.settings.subsample)
-        kept, grid = AllTerms(log_keep), self.run.grid
+    def log_keep(self) -> Float32 | None:
+        """Return ``ln k`` of every word; None without subsampling."""
+        if self.settings.subsample == 0:
+            return None
+        return log_keep_factors(self.run.vocabulary.counts, self.settings.subsample)
+
+    def sums(self, *, transposed: bool = False) -> Margins:
+        """Return the sums of the matrix's V rows, or those of its columns."""
+        kept, grid = AllTerms(self.log_keep()), self.run.grid
 
         def of_block(block: int) -> Margins:
             parts = []
             for other in range(grid.num_blocks):
-                cell, transposed = self.run.cell(block, other)
+                place = (other, block) if transposed else (block, other)
+                cell, turned = self.run.cell(*place)
                 ids = [grid.global_ids(number) for number in (block, other)]
                 sides = [kept.of(SIDES[0], some) for some in ids]
                 size = grid.block_size(block)
-                found = row_margins(cell, size, self.objective, *sides, transposed=transposed)
-                parts.append(found)
+                turned = turned != transposed
+                parts.append(row_margins(cell, size, self.objective, *sides, transposed=turned))
             return added_up(parts, grid.block_size(block))
 
         counts, weights = np.zeros((2, grid.vocabulary_size))
         for block in range(grid.num_blocks):
             ids = grid.global_ids(block)
             counts[ids], weights[ids] = of_block(block)
-        fixed = anchors(counts, counts, self.objective.context_smoothing)
-        return AllTerms(log_keep, shares(weights, weights), fixed)
+        return Margins(counts, weights)
 
-    def _start(self, number: int, side: str, block: int) -> Parameters:
+    def _measured(self) -> AllTerms:
+        counts, weights = self.sums()
+        fixed = anchors(counts, counts, self.objective.context_smoothing)
+        return AllTerms(self.log_keep(), shares(weights, weights), fixed)
+
+    def start(self, number: int, side: str, block: int) -> Parameters:
+        """Return the initial parameters of a block, in shared memory."""
         size, grid = self.settings.vector_size, self.run.grid
         rng = derived_rng(self.settings.seed, INITIAL, number, block)
         drawn = initial_parameters(grid.block_size(block), size, rng, self.settings.accumulators)  # type: ignore[arg-type]
@@ -161,27 +174,49 @@ class Trained:
 
     def _train_cell(self, cell: tuple[int, int, int]) -> tuple[CellLoss, float]:
         row_block, column_block, epoch = cell
-        grid, settings = self.run.grid, self.settings
         batches, transposed = self.run.cell(row_block, column_block)
+        places = (SIDES[0], row_block), (SIDES[1], column_block)
+        return self.train_batches(batches, places, epoch, transposed=transposed)
+
+    def train_batches(
+        self,
+        batches: BatchedCell,
+        places: tuple[tuple[str, int], tuple[str, int]],
+        epoch: int,
+        *keys: int,
+        transposed: bool,
+    ) -> tuple[CellLoss, float]:
+        """Train the parameters at two places on a cell; return its costs and processor time.
+
+        Further ``keys`` give the batches another random order.
+        """
+        settings = self.settings
+        (_, row_block), (_, column_block) = places
+        rows, columns = (self.parameters[place] for place in places)
         update = StepSettings(
             learning_rate_of(settings, epoch),
             settings.damping,
             self.objective,
             settings.accumulators,  # type: ignore[arg-type]
         )
+        row_terms, col_terms = (self.terms_of(*place) for place in places)
         started = time.process_time()
         loss = train_cell(
             batches,
-            self.parameters[SIDES[0], row_block],
-            self.parameters[SIDES[1], column_block],
+            rows,
+            columns,
             update,
             transposed=transposed,
-            rng=derived_rng(settings.seed, BATCH_ORDER, epoch, row_block, column_block),
-            row_terms=self.terms.of(SIDES[0], grid.global_ids(row_block)),
-            col_terms=self.terms.of(SIDES[1], grid.global_ids(column_block)),
+            rng=derived_rng(settings.seed, BATCH_ORDER, epoch, row_block, column_block, *keys),
+            row_terms=row_terms,
+            col_terms=col_terms,
             draws=self._draws(row_block, column_block, epoch),
         )
         return loss, time.process_time() - started
+
+    def terms_of(self, side: str, block: int) -> WordTerms:
+        """Return the terms of the words of a block."""
+        return self.terms.of(side, self.run.grid.global_ids(block))
 
     def _draws(self, row_block: int, column_block: int, epoch: int) -> Draws:
         num_blocks = self.run.grid.num_blocks
@@ -190,7 +225,7 @@ class Trained:
         return draws_of(num_blocks, self.settings.vector_size, row_block, column_block, epoch)
 
 
-def _shared(values: NDArray[np.float32]) -> NDArray[np.float32]:
+def _shared(values: Float32) -> Float32:
     """Copy to memory that processes forked from here share."""
     memory = multiprocessing.RawArray("f", int(values.size))
     shared = np.frombuffer(memory, np.float32).reshape(values.shape)

@@ -275,7 +275,7 @@ class TrainSettings(Settings):
         one_of("anchored", "trained"),
     )
     context_smoothing: float = option(
-        0.75,
+        0.5,
         "anchored biases: the exponent of the total count of a context word",
         between(0, 1),
     )
