@@ -13,7 +13,9 @@ from __future__ import annotations
 import argparse
 import os
 import time
+from collections.abc import Callable
 from pathlib import Path
+from statistics import median
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,10 +38,6 @@ OBJECTIVES = {
     "all pairs": objective_of(TrainSettings()),
 }
 """The objective of the paper, and the default one."""
-
-ROUNDS = 5
-"""How often training with and without weights is measured in turn; the fastest of each counts,
-because they differ by less than a machine's speed does from second to second."""
 
 Coo = tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]
 
@@ -80,19 +78,11 @@ def one_cell(coo: Coo, num_blocks: int) -> Coo:
     return rows[inside] // num_blocks, cols[inside] // num_blocks, counts[inside]
 
 
-def nonzeros_per_second(
-    cell: BatchedCell,
-    grid: BlockGrid,
-    vector_size: int,
-    seconds: float,
-    objective: Objective,
-    *,
-    weighed: bool = False,
-) -> float:
-    """Train the cell for some time, at least one pass; return nonzeros per second of the core.
+Pass = Callable[[int, ReplicaWeight | None], None]
 
-    If `weighed`, also measure the weights of the columns, as of replicas.
-    """
+
+def training(cell: BatchedCell, grid: BlockGrid, vector_size: int, objective: Objective) -> Pass:
+    """Return a function that trains the cell once: pass n, measuring a weight of the columns."""
     last = grid.num_blocks - 1
     sizes = grid.block_size(0), grid.block_size(last)
     sides = [
@@ -110,9 +100,8 @@ def nonzeros_per_second(
     terms = [WordTerms(share=share) for share in shares(sums[0].weights, sums[1].weights)]
     options = TrainSettings()
     settings = StepSettings(options.learning_rate, options.damping, objective, "row")
-    weight = ReplicaWeight.nothing(sizes[1]) if weighed else None
 
-    def one_pass(number: int) -> None:
+    def one_pass(number: int, weight: ReplicaWeight | None) -> None:
         train_cell(
             cell,
             sides[0],
@@ -125,12 +114,46 @@ def nonzeros_per_second(
             col_weight=weight,
         )
 
-    one_pass(0)
+    return one_pass
+
+
+def nonzeros_per_second(
+    cell: BatchedCell, grid: BlockGrid, vector_size: int, seconds: float, objective: Objective
+) -> float:
+    """Train the cell for some time, at least one pass; return nonzeros per second of the core."""
+    one_pass = training(cell, grid, vector_size, objective)
+    one_pass(0, None)
     passes, start = 0, time.process_time()
     while passes == 0 or time.process_time() - start < seconds:
         passes += 1
-        one_pass(passes)
+        one_pass(passes, None)
     return passes * cell.total_nnz / (time.process_time() - start)
+
+
+def weighing_ratio(
+    cell: BatchedCell, grid: BlockGrid, vector_size: int, seconds: float, objective: Objective
+) -> float:
+    """Return how many times as long a pass takes that measures the weights of a replica.
+
+    Passes with and without weights alternate, and the median of their ratios counts, because a
+    shared machine changes its speed by more than the difference from second to second.
+    """
+    one_pass = training(cell, grid, vector_size, objective)
+    weight = ReplicaWeight.nothing(grid.block_size(grid.num_blocks - 1))
+
+    def seconds_of(number: int, weight: ReplicaWeight | None) -> float:
+        start = time.process_time()
+        one_pass(number, weight)
+        return time.process_time() - start
+
+    one_pass(0, None)
+    ratios: list[float] = []
+    until = time.process_time() + seconds
+    while not ratios or time.process_time() < until:
+        number = len(ratios) + 1
+        plain = seconds_of(number, None)
+        ratios.append(seconds_of(number, weight) / plain)
+    return median(ratios)
 
 
 def matrix_parser(description: str | None) -> argparse.ArgumentParser:
@@ -180,7 +203,6 @@ def main() -> None:
         f"{size / cell.total_nnz:.1f} B each, "
         f"{cell.nnz[cell.side > 0].sum() / cell.total_nnz:.0%} in tiles"
     )
-    each = options.seconds / ROUNDS
     print("batching".ljust(16), f"{rate / 1e6:6.2f} M nonzeros/s")
     for vector_size in options.vector_sizes:
         rates = []
@@ -189,15 +211,8 @@ def main() -> None:
             rates.append(rate)
             print(f"d = {vector_size}, {name}".ljust(24), f"{rate / 1e6:6.2f} M nonzeros/s")
         print(f"d = {vector_size}, a pass takes {rates[0] / rates[1]:.2f} times as long")
-        pairs = [
-            [
-                nonzeros_per_second(cell, grid, vector_size, each, objective, weighed=weighed)
-                for weighed in (False, True)
-            ]
-            for _ in range(ROUNDS)
-        ]
-        plain, weighed = (max(rates) for rates in zip(*pairs, strict=True))
-        print(f"d = {vector_size}, with weights of a replica, {plain / weighed:.3f} times as long")
+        ratio = weighing_ratio(cell, grid, vector_size, options.seconds, objective)
+        print(f"d = {vector_size}, with weights of a replica, {ratio:.3f} times as long")
 
 
 if __name__ == "__main__":
