@@ -242,11 +242,11 @@ class TrainSettings(Settings):
     final_learning_rate: float = option(
         0.05,
         "the learning rate in the last epoch; between the first and the last epoch it decays "
-        "exponentially",
+        "linearly",
         above(0),
     )
     damping: float = option(
-        0.1,
+        1.0,
         "reduce the update of a row where its curvature in the batch is large; a larger value "
         "reduces it more; 0: no damping",
         at_least(0),

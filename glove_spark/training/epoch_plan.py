@@ -40,12 +40,11 @@ def objective_of(settings: TrainSettings) -> Objective:
 
 
 def learning_rate_of(settings: TrainSettings, epoch: int) -> float:
-    """Return the learning rate of an epoch, from 1 to ``epochs``; it decays exponentially."""
+    """Return the learning rate of an epoch, from 1 to ``epochs``; it decays linearly."""
     if settings.epochs == 1:
         return settings.learning_rate
     share = (epoch - 1) / (settings.epochs - 1)
-    ratio = settings.final_learning_rate / settings.learning_rate
-    return float(settings.learning_rate * ratio**share)
+    return settings.learning_rate * (1 - share) + settings.final_learning_rate * share
 
 
 @dataclass(frozen=True)

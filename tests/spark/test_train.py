@@ -305,10 +305,10 @@ def test_what_only_the_data_can_tell_is_checked_first(
         run_stage(MODEL, spark, TrainSettings(**settings), root)
 
 
-def test_learning_rate_falls_by_equal_factors():
-    settings = TrainSettings(learning_rate=0.8, final_learning_rate=0.1, epochs=4)
+def test_learning_rate_falls_by_equal_amounts():
+    settings = TrainSettings(learning_rate=0.8, final_learning_rate=0.2, epochs=4)
     rates = [learning_rate_of(settings, epoch) for epoch in (1, 2, 3, 4)]
-    np.testing.assert_allclose(rates, [0.8, 0.4, 0.2, 0.1])
+    np.testing.assert_allclose(rates, [0.8, 0.6, 0.4, 0.2])
     assert learning_rate_of(TrainSettings(learning_rate=0.3, epochs=1), 1) == 0.3
 
 
