@@ -24,7 +24,7 @@ from benchmarks.quality.objective import Run, Trained, option_value
 from benchmarks.quality.scores import reference_data, scores_of
 from benchmarks.records.record import HERE, append_record, provenance
 from glove_spark.datasets.model import SIDES
-from glove_spark.kernels.training.merge import ARRIVAL, Replica, merge_replicas
+from glove_spark.kernels.training.merge import Replica, merge_replicas
 from glove_spark.kernels.training.parameters import Parameters
 from glove_spark.kernels.training.replica_weight import ReplicaWeight
 from glove_spark.kernels.training.schedule import Task, derived_rng
@@ -33,7 +33,7 @@ from glove_spark.kernels.training.update import CellLoss, StepSettings, train_ce
 from glove_spark.settings.stages import TrainSettings
 from glove_spark.training.epoch_files import COLUMNS, ROWS, Place
 from glove_spark.training.epoch_plan import learning_rate_of, rounds_of
-from glove_spark.training.merging import places_of_several
+from glove_spark.training.merging import arrival_of, places_of_several
 from glove_spark.training.rounds import BATCH_ORDER
 
 ACCUMULATORS = ("added", "shared")
@@ -46,13 +46,13 @@ class Merged(Trained):
     Parameters
     ----------
     arrival
-        c of the merge.
+        c of the merge; None: the constant that training uses.
     accumulators
         One of `ACCUMULATORS`.
     """
 
     def __init__(
-        self, run: Run, settings: TrainSettings, arrival: float, accumulators: str
+        self, run: Run, settings: TrainSettings, arrival: float | None, accumulators: str
     ) -> None:
         super().__init__(run, settings)
         self.arrival, self.accumulators = arrival, accumulators
@@ -69,8 +69,10 @@ class Merged(Trained):
                 for task in tasks:
                     losses += self._train_task(task, epoch, shared, replicas, spent)
                 started = time.process_time()
+                arrival = self.arrival or arrival_of(replicas)
                 for place, found in replicas.items():
-                    self.parameters[place] = self._merge(self.parameters[place], found, rate)
+                    base = self.parameters[place]
+                    self.parameters[place] = self._merge(base, found, rate, arrival)
                 spent["merging"] += time.process_time() - started
         nnz = sum(loss.nnz for loss in losses)
         return {
@@ -139,8 +141,10 @@ class Merged(Trained):
             return found, None
         return found.copy(), ReplicaWeight.nothing(len(found.biases))
 
-    def _merge(self, base: Parameters, replicas: list[Replica], rate: float) -> Parameters:
-        merged = merge_replicas(base, replicas, rate, self.arrival)
+    def _merge(
+        self, base: Parameters, replicas: list[Replica], rate: float, arrival: float
+    ) -> Parameters:
+        merged = merge_replicas(base, replicas, rate, arrival)
         if self.accumulators == "shared":
             weights = [replica.weight.curvature for replica in replicas]
             total = np.maximum(np.sum(weights, axis=0), 1e-30)
@@ -164,7 +168,7 @@ def main() -> None:
     parser.add_argument("--corpus", default="", help="what to call it in the record")
     parser.add_argument("--vector-size", type=int, default=50)
     parser.add_argument("--merges", type=int, nargs="+", default=[0], help="0: stratified")
-    parser.add_argument("--arrival", type=float, nargs="+", default=[ARRIVAL])
+    parser.add_argument("--arrival", type=float, nargs="+", default=[None])
     parser.add_argument("--row-tasks", type=int, nargs="+", default=[1])
     parser.add_argument("--accumulators", nargs="+", default=["added"], choices=ACCUMULATORS)
     parser.add_argument("--seeds", type=int, nargs="+", default=[1])
@@ -200,7 +204,8 @@ def main() -> None:
         append_record(given.record, record)
         scores = {key: score["value"] for key, score in record["scores"].items()}
         print(
-            f"P = {run.grid.num_blocks}, {merges} merges, c = {arrival:g}, {row_tasks} row tasks, "
+            f"P = {run.grid.num_blocks}, {merges} merges, c = {arrival or 'default'}, "
+            f"{row_tasks} row tasks, "
             f"{accumulators}, seed {seed}: {scores}, cost {record['cost']:.4f}",
             flush=True,
         )

@@ -306,8 +306,8 @@ class TrainSettings(Settings):
     )
     row_tasks: int = option(
         1,
-        "averaging: the number of tasks that train the same row block at the same time; 2 is for "
-        "clusters with more cores than blocks, and more than 2 lowers the quality",
+        "averaging: the number of tasks that train the same row block at the same time, at most "
+        "the number of blocks / merges; more than 1 is for clusters with more cores than blocks",
         at_least(1),
     )
     tolerance: float = option(

@@ -99,14 +99,14 @@ def schedule_of(settings: TrainSettings, num_blocks: int) -> Schedule:
 
 
 def idle_cores_hint(schedule: Schedule, cores: int) -> str | None:
-    """Return a hint if more of the cores could train at the same quality; otherwise None."""
+    """Return a hint if more of the cores could train; otherwise None."""
     num_blocks = schedule.num_blocks
-    replicas = num_blocks // schedule.rounds
-    if schedule.row_tasks > 1 or replicas < 2 or cores < 2 * num_blocks:
+    row_tasks = min(cores // num_blocks, num_blocks // schedule.rounds)
+    if row_tasks <= schedule.row_tasks:
         return None
     return (
-        f"a round has {num_blocks} tasks, but there are {cores} cores; "
-        f"--row-tasks 2 makes {2 * num_blocks} tasks"
+        f"a round has {schedule.row_tasks * num_blocks} tasks, but there are {cores} cores; "
+        f"--row-tasks {row_tasks} makes {row_tasks * num_blocks} tasks"
     )
 
 

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
 from pyspark import SparkContext
 
-from glove_spark.kernels.training.merge import Replica, merge_replicas
+from glove_spark.kernels.training.merge import (
+    ARRIVAL,
+    ARRIVAL_OF_BOTH,
+    Replica,
+    merge_replicas,
+)
 from glove_spark.kernels.training.schedule import Round
 from glove_spark.spark.collecting import collected
 from glove_spark.store.location import Location
@@ -20,6 +25,11 @@ def places_of_several(tasks: Round) -> frozenset[Place]:
     rows = Counter((ROWS, task.row_block) for task in tasks)
     columns = Counter((COLUMNS, block) for task in tasks for block in task.column_blocks)
     return frozenset(place for place, times in (rows + columns).items() if times > 1)
+
+
+def arrival_of(replicas: Collection[Place]) -> float:
+    """Return the constant c of the merge for the blocks that have replicas in a round."""
+    return ARRIVAL_OF_BOTH if {side for side, _ in replicas} == {ROWS, COLUMNS} else ARRIVAL
 
 
 def merge_files(
@@ -40,12 +50,13 @@ def merge_files(
     """
     if not replicas:
         return {}
+    arrival = arrival_of(replicas)
     parts = [(place, placement[place], files) for place, files in replicas.items()]
 
     def merge(part: tuple[Place, Location, list[Location]]) -> tuple[Place, Location]:
         place, base, files = part
         merged = merge_replicas(
-            plan.read(base), ReplicaFiles(plan, files), plan.update.learning_rate
+            plan.read(base), ReplicaFiles(plan, files), plan.update.learning_rate, arrival
         )
         return place, plan.write(merged, *place)
 

@@ -12,9 +12,11 @@ from hypothesis import strategies as st
 
 from glove_spark.kernels.blocks.grid import BlockGrid
 from glove_spark.kernels.training import schedule
+from glove_spark.kernels.training.merge import ARRIVAL, ARRIVAL_OF_BOTH
 from glove_spark.kernels.training.schedule import averaging_rounds, derived_rng, stratified_rounds
 from glove_spark.settings.stages import TrainSettings
 from glove_spark.training.epoch_plan import idle_cores_hint, rounds_of, schedule_of
+from glove_spark.training.merging import arrival_of, places_of_several
 
 seeds = st.integers(0, 2**63 - 1)
 
@@ -127,11 +129,12 @@ def test_the_number_of_blocks_decides_what_is_left_open(asked, num_blocks, name,
 @pytest.mark.parametrize(
     ("schedule", "row_tasks", "cores", "wanted"),
     [
-        ("averaging", 1, 1024, "--row-tasks 2 makes 256 tasks"),
+        ("averaging", 1, 1024, "a round has 128 tasks, but there are 1024 cores; --row-tasks 8"),
         ("averaging", 1, 256, "--row-tasks 2 makes 256 tasks"),
-        # more than two row tasks would lower the quality
-        ("averaging", 1, 4096, "--row-tasks 2 makes 256 tasks"),
+        # a row block visits 128 / 16 column blocks in a round
+        ("averaging", 1, 4096, "--row-tasks 8 makes 1024 tasks"),
         ("averaging", 8, 4096, None),
+        ("averaging", 2, 1024, "a round has 256 tasks"),
         ("averaging", 2, 256, None),
         ("averaging", 1, 255, None),
         ("stratified", 1, 1024, None),
@@ -141,3 +144,13 @@ def test_cores_without_a_task_are_told_of(schedule, row_tasks, cores, wanted):
     settings = TrainSettings(schedule=schedule, row_tasks=row_tasks)
     hint = idle_cores_hint(schedule_of(settings, 128), cores)
     assert hint is None if wanted is None else wanted in hint
+
+
+@pytest.mark.parametrize(
+    ("row_tasks", "arrival"), [(1, ARRIVAL), (2, ARRIVAL_OF_BOTH), (4, ARRIVAL_OF_BOTH)]
+)
+def test_replicas_of_both_sides_arrive_faster(row_tasks, arrival):
+    for tasks in averaging_rounds(16, 4, derived_rng(1), row_tasks):
+        assert arrival_of(places_of_several(tasks)) == arrival
+    # in a round of one stratum, row tasks have nothing to share
+    assert not any(map(places_of_several, averaging_rounds(16, 16, derived_rng(1), row_tasks)))

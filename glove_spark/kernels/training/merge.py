@@ -32,6 +32,10 @@ Float64 = NDArray[np.float64]
 ARRIVAL = 2.0
 """The constant c: of 1, 2 and 4, it has the best scores (docs/ALGORITHM.md)."""
 
+ARRIVAL_OF_BOTH = 4.0
+"""c if the blocks of both sides have replicas. Words and contexts then move towards what a pair
+wants at the same time, so a replica arrives twice as fast."""
+
 
 class Replica(NamedTuple):
     """The block of one task: its parameters, and how strongly each word was pulled."""
