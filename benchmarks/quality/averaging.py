@@ -24,7 +24,7 @@ from benchmarks.quality.objective import Run, Trained, option_value
 from benchmarks.quality.scores import reference_data, scores_of
 from benchmarks.records.record import HERE, append_record, provenance
 from glove_spark.datasets.model import SIDES
-from glove_spark.kernels.training.merge import Replica, merge_replicas
+from glove_spark.kernels.training.merge import Replica, arrival_of, merge_replicas
 from glove_spark.kernels.training.parameters import Parameters
 from glove_spark.kernels.training.replica_weight import ReplicaWeight
 from glove_spark.kernels.training.schedule import Task, derived_rng
@@ -33,7 +33,7 @@ from glove_spark.kernels.training.update import CellLoss, StepSettings, train_ce
 from glove_spark.settings.stages import TrainSettings
 from glove_spark.training.epoch_files import COLUMNS, ROWS, Place
 from glove_spark.training.epoch_plan import learning_rate_of, rounds_of
-from glove_spark.training.merging import arrival_of, places_of_several
+from glove_spark.training.merging import places_of_several, row_replicas
 from glove_spark.training.rounds import BATCH_ORDER
 
 ACCUMULATORS = ("added", "shared")
@@ -69,7 +69,7 @@ class Merged(Trained):
                 for task in tasks:
                     losses += self._train_task(task, epoch, shared, replicas, spent)
                 started = time.process_time()
-                arrival = self.arrival or arrival_of(replicas)
+                arrival = self.arrival or arrival_of(row_replicas(replicas))
                 for place, found in replicas.items():
                     base = self.parameters[place]
                     self.parameters[place] = self._merge(base, found, rate, arrival)

@@ -48,7 +48,7 @@ CORPORA = {
 
 EXECUTORS = (16, 64, 256)
 
-MORE_BLOCKS, MORE_ROW_TASKS = (128, 256, 360, 512), (1, 2)
+MORE_BLOCKS, MORE_ROW_TASKS = (128, 256, 512), (1, 2, 4, 8)
 """Numbers of blocks and of row tasks to compare."""
 
 PYTHON_WORD_BYTES = 65

@@ -3,17 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator, Mapping, Sized
 from dataclasses import dataclass
 
 from pyspark import SparkContext
 
-from glove_spark.kernels.training.merge import (
-    ARRIVAL,
-    ARRIVAL_OF_BOTH,
-    Replica,
-    merge_replicas,
-)
+from glove_spark.kernels.training.merge import Replica, arrival_of, merge_replicas
 from glove_spark.kernels.training.schedule import Round
 from glove_spark.spark.collecting import collected
 from glove_spark.store.location import Location
@@ -27,9 +22,9 @@ def places_of_several(tasks: Round) -> frozenset[Place]:
     return frozenset(place for place, times in (rows + columns).items() if times > 1)
 
 
-def arrival_of(replicas: Collection[Place]) -> float:
-    """Return the constant c of the merge for the blocks that have replicas in a round."""
-    return ARRIVAL_OF_BOTH if {side for side, _ in replicas} == {ROWS, COLUMNS} else ARRIVAL
+def row_replicas(replicas: Mapping[Place, Sized]) -> int:
+    """Return the number of replicas that a row block has; 1 if only columns have replicas."""
+    return max((len(found) for (side, _), found in replicas.items() if side == ROWS), default=1)
 
 
 def merge_files(
@@ -50,7 +45,7 @@ def merge_files(
     """
     if not replicas:
         return {}
-    arrival = arrival_of(replicas)
+    arrival = arrival_of(row_replicas(replicas))
     parts = [(place, placement[place], files) for place, files in replicas.items()]
 
     def merge(part: tuple[Place, Location, list[Location]]) -> tuple[Place, Location]:

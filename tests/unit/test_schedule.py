@@ -12,11 +12,12 @@ from hypothesis import strategies as st
 
 from glove_spark.kernels.blocks.grid import BlockGrid
 from glove_spark.kernels.training import schedule
-from glove_spark.kernels.training.merge import ARRIVAL, ARRIVAL_OF_BOTH
+from glove_spark.kernels.training.merge import arrival_of
 from glove_spark.kernels.training.schedule import averaging_rounds, derived_rng, stratified_rounds
 from glove_spark.settings.stages import TrainSettings
+from glove_spark.training.epoch_files import ROWS
 from glove_spark.training.epoch_plan import idle_cores_hint, rounds_of, schedule_of
-from glove_spark.training.merging import arrival_of, places_of_several
+from glove_spark.training.merging import places_of_several, row_replicas
 
 seeds = st.integers(0, 2**63 - 1)
 
@@ -146,11 +147,14 @@ def test_cores_without_a_task_are_told_of(schedule, row_tasks, cores, wanted):
     assert hint is None if wanted is None else wanted in hint
 
 
-@pytest.mark.parametrize(
-    ("row_tasks", "arrival"), [(1, ARRIVAL), (2, ARRIVAL_OF_BOTH), (4, ARRIVAL_OF_BOTH)]
-)
-def test_replicas_of_both_sides_arrive_faster(row_tasks, arrival):
+@pytest.mark.parametrize(("row_tasks", "arrival"), [(1, 2), (2, 2), (4, 4), (8, 4)])
+def test_replicas_of_rows_arrive_as_fast_as_there_are_many(row_tasks, arrival):
     for tasks in averaging_rounds(16, 4, derived_rng(1), row_tasks):
-        assert arrival_of(places_of_several(tasks)) == arrival
+        shared = places_of_several(tasks)
+        replicas = {place: [] for place in shared}
+        for task in tasks:
+            replicas.setdefault((ROWS, task.row_block), []).append(task)
+        kept = {place: found for place, found in replicas.items() if place in shared}
+        assert arrival_of(row_replicas(kept)) == arrival
     # in a round of one stratum, row tasks have nothing to share
     assert not any(map(places_of_several, averaging_rounds(16, 16, derived_rng(1), row_tasks)))

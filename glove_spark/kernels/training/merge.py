@@ -32,9 +32,15 @@ Float64 = NDArray[np.float64]
 ARRIVAL = 2.0
 """The constant c: of 1, 2 and 4, it has the best scores (docs/ALGORITHM.md)."""
 
-ARRIVAL_OF_BOTH = 4.0
-"""c if the blocks of both sides have replicas. Words and contexts then move towards what a pair
-wants at the same time, so a replica arrives twice as fast."""
+
+def arrival_of(row_tasks: int) -> float:
+    """Return the constant c if each row block has this number of replicas.
+
+    If rows have replicas as well as columns, both sides of a pair move at the same time towards
+    what it wants, and the movements of many replicas go too far together. c = k was measured for k
+    = 4 and 8; with c = 2 training loses a third of its analogies or diverges.
+    """
+    return max(ARRIVAL, float(row_tasks))
 
 
 class Replica(NamedTuple):
