@@ -246,7 +246,7 @@ class TrainSettings(Settings):
         above(0),
     )
     damping: float = option(
-        1.0,
+        0.3,
         "reduce the update of a row where its curvature in the batch is large; a larger value "
         "reduces it more; 0: no damping",
         at_least(0),
