@@ -73,6 +73,7 @@ def test_planted_model_is_recovered(spark, tmp_path, blocks_at, num_blocks, adag
         epochs=60,
         subsample=0.0,
         x_max=1.0,
+        damping=0.1,
         adagrad=adagrad,
         keep_epochs=1,
         **PAPER,

@@ -156,7 +156,7 @@ def test_anchored_biases_follow_the_counts(spark, tmp_path, blocks_of, symmetric
     counts = COUNTS[np.ix_(order, order)]
     total = counts.sum()
     words = np.log(counts.sum(axis=1) / np.sqrt(total))
-    smoothed = counts.sum(axis=0) ** 0.75
+    smoothed = counts.sum(axis=0) ** TrainSettings().context_smoothing
     contexts = np.log(smoothed / smoothed.sum() * np.sqrt(total))
     ids = np.argsort(order)[:OLD_WORDS]
     for side, anchors in zip(SIDES, (words, contexts), strict=True):
