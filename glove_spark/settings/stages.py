@@ -301,7 +301,7 @@ class TrainSettings(Settings):
     syncs_per_epoch: int | None = option(
         None,
         "averaging: how often replicas are merged per epoch, at most once per block; default: "
-        "the number of blocks / 4, at least 4 and at most 16",
+        "the number of blocks / 2, at least 4 and at most 16",
         at_least(1),
     )
     row_tasks: int = option(

@@ -17,8 +17,8 @@ from glove_spark.settings.stages import TrainSettings
 MOST_STRATIFIED = 64
 """The largest number of blocks for which schedule=auto chooses stratified rounds."""
 
-REPLICAS = 4
-"""Replicas of a block per merge: more of them lose quality."""
+REPLICAS = 2
+"""Replicas of a block per merge, if `MOST_MERGES` allow so few; more of them lose quality."""
 
 FEWEST_MERGES, MOST_MERGES = 4, 16
 """Merges per epoch. The upper bound limits the rounds, which is the purpose of the schedule."""
