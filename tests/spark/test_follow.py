@@ -120,8 +120,10 @@ def test_json_lines_and_metrics_tell_of_every_epoch(corpus, tmp_path):
         assert record["stage"] == "model"
         # the member `time` of the record is that of the message
         assert {**record, "time": line["time"]}.items() >= line.items()
-    costs = [line["cost"] for line in metrics]
-    assert costs == sorted(costs, reverse=True)
+    # an epoch may raise this part of the cost: the other part pulls words in other directions
+    assert 0 < metrics[-1]["cost"] < metrics[0]["cost"]
+    rates = [line["learning_rate"] for line in metrics]
+    np.testing.assert_allclose(rates, np.linspace(0.5, 0.05, 8))
 
 
 def test_what_java_says_of_its_own_failure_is_passed_on(corpus, tmp_path):
