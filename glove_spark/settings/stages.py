@@ -307,7 +307,8 @@ class TrainSettings(Settings):
     row_tasks: int = option(
         1,
         "averaging: the number of tasks that train the same row block at the same time, at most "
-        "the number of blocks / merges; more than 1 is for clusters with more cores than blocks",
+        "the number of blocks / merges; 2 to 4 are for clusters with more cores than blocks, and "
+        "more can lower the quality",
         at_least(1),
     )
     tolerance: float = option(

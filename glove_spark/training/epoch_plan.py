@@ -23,6 +23,9 @@ REPLICAS = 2
 FEWEST_MERGES, MOST_MERGES = 4, 16
 """Merges per epoch. The upper bound limits the rounds, which is the purpose of the schedule."""
 
+MOST_ROW_TASKS = 4
+"""The largest number of row tasks that is proposed: eight lose quality (docs/ALGORITHM.md)."""
+
 _SCHEDULE = 2
 """Separates the random order of cells from other random numbers of the same seed."""
 
@@ -44,7 +47,9 @@ def learning_rate_of(settings: TrainSettings, epoch: int) -> float:
     if settings.epochs == 1:
         return settings.learning_rate
     share = (epoch - 1) / (settings.epochs - 1)
-    return settings.learning_rate * (1 - share) + settings.final_learning_rate * share
+    # exact if both rates are the same
+    fall = settings.learning_rate - settings.final_learning_rate
+    return settings.learning_rate - fall * share
 
 
 @dataclass(frozen=True)
@@ -99,9 +104,9 @@ def schedule_of(settings: TrainSettings, num_blocks: int) -> Schedule:
 
 
 def idle_cores_hint(schedule: Schedule, cores: int) -> str | None:
-    """Return a hint if more of the cores could train; otherwise None."""
+    """Return a hint if more of the cores could train at the same quality; otherwise None."""
     num_blocks = schedule.num_blocks
-    row_tasks = min(cores // num_blocks, num_blocks // schedule.rounds)
+    row_tasks = min(cores // num_blocks, num_blocks // schedule.rounds, MOST_ROW_TASKS)
     if row_tasks <= schedule.row_tasks:
         return None
     return (

@@ -37,8 +37,8 @@ def arrival_of(row_tasks: int) -> float:
     """Return the constant c if each row block has this number of replicas.
 
     If rows have replicas as well as columns, both sides of a pair move at the same time towards
-    what it wants, and the movements of many replicas go too far together. c = k was measured for k
-    = 4 and 8; with c = 2 training loses a third of its analogies or diverges.
+    what it wants, and the movements of many replicas go too far together: with c = 2, four row
+    tasks lost a third of the analogies, and with c = 4, eight diverged (docs/ALGORITHM.md).
     """
     return max(ARRIVAL, float(row_tasks))
 
