@@ -91,6 +91,9 @@ class Trained:
         How often an epoch draws a frequent word and any other, instead of what training has.
     """
 
+    sets: tuple[str, ...] = SIDES
+    """The sets of vectors, of words and of contexts."""
+
     def __init__(
         self, run: Run, settings: TrainSettings, draws: tuple[int, int] | None = None
     ) -> None:
@@ -98,8 +101,8 @@ class Trained:
         self.objective = objective_of(settings)
         self.terms = self._measured()
         self.parameters = {
-            (side, block): self.start(number, side, block)
-            for number, side in enumerate(SIDES)
+            (name, block): self._start(number, name, block)
+            for number, name in enumerate(self.sets)
             for block in range(run.grid.num_blocks)
         }
 
@@ -163,13 +166,12 @@ class Trained:
         fixed = anchors(counts, counts, self.objective.context_smoothing)
         return AllTerms(self.log_keep(), shares(weights, weights), fixed)
 
-    def start(self, number: int, side: str, block: int) -> Parameters:
-        """Return the initial parameters of a block, in shared memory."""
+    def _start(self, number: int, name: str, block: int) -> Parameters:
         size, grid = self.settings.vector_size, self.run.grid
         rng = derived_rng(self.settings.seed, INITIAL, number, block)
         drawn = initial_parameters(grid.block_size(block), size, rng, self.settings.accumulators)  # type: ignore[arg-type]
         if self.objective.anchored:
-            drawn.biases[...] = self.terms.fixed_biases(side, grid.global_ids(block))
+            drawn.biases[...] = self.fixed_biases(name, block)
         return Parameters(*map(_shared, vars(drawn).values()))
 
     def _train_cell(self, cell: tuple[int, int, int]) -> tuple[CellLoss, float]:
@@ -213,6 +215,10 @@ class Trained:
             draws=self._draws(row_block, column_block, epoch),
         )
         return loss, time.process_time() - started
+
+    def fixed_biases(self, side: str, block: int) -> Float32 | None:
+        """Return the anchors of the words of a block."""
+        return self.terms.fixed_biases(side, self.run.grid.global_ids(block))
 
     def terms_of(self, side: str, block: int) -> WordTerms:
         """Return the terms of the words of a block."""

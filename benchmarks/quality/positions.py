@@ -24,7 +24,6 @@ from numpy.typing import NDArray
 from benchmarks.quality.objective import Run, Trained, option_value
 from benchmarks.quality.scores import reference_data, scores_of
 from benchmarks.records.record import HERE, append_record, provenance
-from glove_spark.datasets.model import SIDES
 from glove_spark.kernels.training.margins import Margins, anchors, shares
 from glove_spark.kernels.training.objective import WordTerms
 from glove_spark.kernels.training.update import CellLoss
@@ -40,15 +39,9 @@ Float32 = NDArray[np.float32]
 
 
 class OnBothSides(Trained):
-    """One training of w, l and r; ``self.parameters`` has the blocks of all three."""
+    """One training of w, l and r."""
 
-    def __init__(self, run: Run, settings: TrainSettings) -> None:
-        super().__init__(run, settings)
-        for number, name in enumerate(SETS):
-            for block in range(run.grid.num_blocks):
-                drawn = self.start(number, SIDES[0], block)
-                drawn.biases[...] = self.fixed[name][run.grid.global_ids(block)]
-                self.parameters[name, block] = drawn
+    sets = SETS
 
     def combined(self, factor: float) -> WordVectors:
         """Return ``w + factor * (l + r)``."""
@@ -77,7 +70,7 @@ class OnBothSides(Trained):
         self.shares = dict(
             zip(SETS, (share, context_share[:size], context_share[size:]), strict=True)
         )
-        return AllTerms(self.log_keep(), anchors=(of_words, of_words))
+        return AllTerms(self.log_keep())
 
     def _train_cell(self, cell: tuple[int, int, int]) -> tuple[CellLoss, float]:
         """Train a cell as it is and transposed, in an order that changes by epoch."""
@@ -104,6 +97,10 @@ class OnBothSides(Trained):
             SETS.index(name),
             transposed=transposed != (name == RIGHT),
         )
+
+    def fixed_biases(self, side: str, block: int) -> Float32:
+        """Return the anchors of the words of a block of one of the three sets."""
+        return self.fixed[side][self.run.grid.global_ids(block)]
 
     def terms_of(self, side: str, block: int) -> WordTerms:
         """Return the terms of the words of a block of one of the three sets."""
