@@ -8,6 +8,8 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from socketserver import BaseServer
+from typing import Any
 
 from py4j.java_gateway import JavaGateway
 from pyspark import SparkConf
@@ -38,6 +40,22 @@ def stopping() -> Iterator[None]:
         # the last messages of the workers arrive after the call to stop returns
         time.sleep(LAST_WORDS_SECONDS)
         _stopping.clear()
+
+
+def expect_the_end_of_java(server: BaseServer) -> None:
+    """Let the server that receives the accumulators of Spark's tasks end without a traceback.
+
+    When Java ends before the server, which happens after an interrupt, the server finds the end of
+    its connection and would print a traceback. That Java has ended is reported by the call that
+    waits for it. All other errors are printed as before.
+    """
+    report = server.handle_error
+
+    def handle_error(request: Any, client_address: Any) -> None:
+        if not isinstance(sys.exc_info()[1], (EOFError, ConnectionError)):
+            report(request, client_address)
+
+    server.handle_error = handle_error  # type: ignore[method-assign]
 
 
 class JavaMessages:

@@ -22,7 +22,7 @@ from pyspark.sql import SparkSession
 
 from glove_spark.errors import SetupError
 from glove_spark.spark.class_archive import archive_options, delete_archive, java_command
-from glove_spark.spark.java_messages import JavaMessages, stopping
+from glove_spark.spark.java_messages import JavaMessages, expect_the_end_of_java, stopping
 from glove_spark.spark.troubles import refused_environment, remedy
 
 log = logging.getLogger(__name__)
@@ -234,6 +234,8 @@ def spark_session(master: str | None = None, conf: Iterable[str] = ()) -> Iterat
     """Open a Spark session, and stop it at the end unless it was active before."""
     found = SparkContext._active_spark_context is not None
     spark = open_session(master, conf)
+    if not found:
+        expect_the_end_of_java(spark.sparkContext._accumulatorServer)
     try:
         yield spark
     finally:

@@ -1,11 +1,16 @@
 """The check of Java, with fake Javas; the settings of a driver that we start."""
 
 import os
+import pickle
+import socket
+import struct
 from types import SimpleNamespace
 
 import pytest
+from pyspark.accumulators import _start_update_server
 
 from glove_spark.errors import SetupError
+from glove_spark.spark.java_messages import expect_the_end_of_java
 from glove_spark.spark.session import (
     _driver_settings,
     _master_is_configured,
@@ -169,3 +174,32 @@ class FakeContext:
 )
 def test_cores_are_those_there_are_whatever_parallelism_somebody_set(context, expected):
     assert cores(SimpleNamespace(sparkContext=context)) == expected
+
+
+UPDATE_OF_UNKNOWN_ACCUMULATOR = pickle.dumps((0, 1))
+
+
+@pytest.mark.parametrize(
+    ("last_words", "complaint"),
+    [
+        (b"", None),
+        (struct.pack("!i", 1), None),
+        (struct.pack("!ii", 1, 3) + b"???", "UnpicklingError"),
+    ],
+)
+def test_server_of_accumulators_does_not_complain_that_java_has_ended(capfd, last_words, complaint):
+    server = _start_update_server("token", False, None)
+    expect_the_end_of_java(server)
+    try:
+        with socket.create_connection(server.server_address) as java:
+            update = UPDATE_OF_UNKNOWN_ACCUMULATOR
+            java.sendall(b"token" + struct.pack("!ii", 1, len(update)) + update)
+            assert java.recv(1) == b"\x01"
+            java.sendall(last_words)
+            java.shutdown(socket.SHUT_WR)
+            # the server closes its side when it has dealt with the end
+            assert java.recv(1) == b""
+    finally:
+        server.shutdown()
+    output = capfd.readouterr().err
+    assert (complaint in output and "Traceback" in output) if complaint else output == ""
