@@ -63,7 +63,7 @@ class Merged(Trained):
         for epoch in range(1, self.settings.epochs + 1):
             losses: list[CellLoss] = []
             rate = learning_rate_of(self.settings, epoch)
-            for tasks in rounds_of(self.settings, self.run.grid, epoch):
+            for tasks in rounds_of(self.schedule, self.settings.seed, epoch):
                 shared = places_of_several(tasks)
                 replicas: dict[Place, list[Replica]] = {}
                 for task in tasks:

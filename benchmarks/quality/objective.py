@@ -43,7 +43,7 @@ from glove_spark.kernels.training.update import CellLoss, StepSettings, train_ce
 from glove_spark.settings.stages import TrainSettings
 from glove_spark.store.dataset import open_dataset
 from glove_spark.store.location import Location
-from glove_spark.training.epoch_plan import learning_rate_of, objective_of, rounds_of
+from glove_spark.training.epoch_plan import learning_rate_of, objective_of, rounds_of, schedule_of
 from glove_spark.training.initial_state import INITIAL
 from glove_spark.training.rounds import BATCH_ORDER
 from glove_spark.training.word_terms import AllTerms
@@ -62,6 +62,7 @@ class Run:
 
     blocks: Location
     symmetric: bool
+    nnz: int
     vocabulary: Vocabulary
     grid: BlockGrid
 
@@ -72,7 +73,8 @@ class Run:
         blocks = open_dataset(root / "blocks")
         vocabulary = Vocabulary.read(open_dataset(root / "vocabulary").location)
         grid = BlockGrid(len(vocabulary), int(blocks.facts["num_blocks"]))
-        return cls(blocks.location, bool(blocks.facts["symmetric"]), vocabulary, grid)
+        symmetric, nnz = bool(blocks.facts["symmetric"]), int(blocks.facts["nnz"])
+        return cls(blocks.location, symmetric, nnz, vocabulary, grid)
 
     def cell(self, row_block: int, column_block: int) -> tuple[BatchedCell, bool]:
         """Read a cell, and whether what was read is its transpose."""
@@ -99,6 +101,7 @@ class Trained:
     ) -> None:
         self.run, self.settings, self.draws = run, settings, draws
         self.objective = objective_of(settings)
+        self.schedule = schedule_of(settings, run.grid.num_blocks, run.nnz)
         self.terms = self._measured()
         self.parameters = {
             (name, block): self._start(number, name, block)
@@ -112,7 +115,7 @@ class Trained:
         for epoch in range(1, self.settings.epochs + 1):
             losses: list[CellLoss] = []
             spent = 0.0
-            for tasks in rounds_of(self.settings, self.run.grid, epoch):
+            for tasks in rounds_of(self.schedule, self.settings.seed, epoch):
                 cells = [(task.row_block, block, epoch) for task in tasks for block in task[1]]
                 for loss, taken in _in_processes(self._train_cell, cells):
                     losses.append(loss)

@@ -228,9 +228,9 @@ def epoch_of(work: Workload, cluster: Cluster, known: Coefficients) -> Epoch:
     """Return the sizes of an epoch, from which its time is computed."""
     sizes = sizes_of(work, cluster, known)
     p = sizes.num_blocks
-    schedule = schedule_of(TrainSettings(), p)
+    schedule = schedule_of(TrainSettings(), p, sizes.nonzeros)
     if work.schedule:
-        schedule = schedules(p, cluster.cores)[work.schedule]
+        schedule = schedules(p, sizes.nonzeros, cluster.cores)[work.schedule]
     if work.row_tasks:
         schedule = replace(schedule, row_tasks=work.row_tasks)
     return Epoch(

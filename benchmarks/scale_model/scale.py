@@ -290,7 +290,7 @@ def schedule_tables(known: Coefficients, cluster: Cluster) -> list[str]:
             "by merges, per epoch | memory of a merge task |"
         ]
         lines += ["|---|" + "---|" * (len(EXECUTORS) + 5)]
-        for schedule in schedules(128, 1024):
+        for schedule in schedules(128, 0, 1024):
             planned = replace(work, schedule=schedule)
             sizes = [replace(cluster, executors=executors) for executors in EXECUTORS]
             costs = [stage_costs(planned, size, known)["train"] for size in sizes]

@@ -126,14 +126,14 @@ class Epoch:
         return (self.schedule.rounds - 1) * math.ceil(replaced / at_once) * delete_seconds
 
 
-def schedules(num_blocks: int, cores: int) -> dict[str, Schedule]:
+def schedules(num_blocks: int, nnz: float, cores: int) -> dict[str, Schedule]:
     """Return the schedules to compare, by name; the last one has a task for every core."""
     settings = TrainSettings()
-    averaging = schedule_of(replace(settings, schedule="averaging"), num_blocks)
+    averaging = schedule_of(replace(settings, schedule="averaging"), num_blocks, nnz)
     most = num_blocks // averaging.rounds
     row_tasks = max(1, min(most, cores // num_blocks))
     return {
-        "stratified": schedule_of(replace(settings, schedule="stratified"), num_blocks),
+        "stratified": schedule_of(replace(settings, schedule="stratified"), num_blocks, nnz),
         "averaging": averaging,
         "averaging, cores / P row tasks": replace(averaging, row_tasks=row_tasks),
     }

@@ -199,7 +199,7 @@ class BlocksSettings(Settings):
         None,
         "divide the matrix into a grid of this number of row blocks and as many column blocks; "
         "the cells of the grid are trained in parallel; default: the number of Spark's cores, at "
-        "most 128, but more for very large matrices",
+        "most 128, but more for very large matrices (docs/SCALE.md)",
         between(1, 4096),
     )
     held_out: float = option(
@@ -304,11 +304,12 @@ class TrainSettings(Settings):
         "the number of blocks / 2, at least 4 and at most 16",
         at_least(1),
     )
-    row_tasks: int = option(
-        1,
+    row_tasks: int | None = option(
+        None,
         "averaging: the number of tasks that train the same row block at the same time, at most "
         "the number of blocks / merges; 2 to 4 are for clusters with more cores than blocks, and "
-        "more can lower the quality",
+        "more can lower the quality; default: 4 if there are at least 128 blocks whose cells have "
+        "2 million nonzeros on average, otherwise 1",
         at_least(1),
     )
     tolerance: float = option(

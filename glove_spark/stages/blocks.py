@@ -28,7 +28,7 @@ from glove_spark.datasets.matrix_parts import (
 )
 from glove_spark.errors import InputError
 from glove_spark.kernels.blocks.batching import batch_cell
-from glove_spark.kernels.blocks.grid import BlockGrid
+from glove_spark.kernels.blocks.grid import FULL_CELL, MOST_FOR_CORES, BlockGrid
 from glove_spark.kernels.training.held_out import HeldOut, is_held_out
 from glove_spark.settings.stages import BlocksSettings, half_life_days
 from glove_spark.spark.collecting import collected
@@ -37,14 +37,10 @@ from glove_spark.stages.stage import Job, Stage
 from glove_spark.store.format_versions import FORMAT_VERSIONS
 from glove_spark.store.location import Location
 from glove_spark.store.manifest import Dataset
+from glove_spark.training.epoch_plan import MOST_ROW_TASKS
 
 LARGEST_CELL = 32_000_000
 """Nonzeros of a file; a task has them in memory, at about 60 bytes each while it makes batches."""
-
-
-MOST_FOR_CORES = 128
-"""The largest number of blocks that is chosen only to give every core one. An epoch has as many
-rounds, and from about 50 to 180 on, more rounds cost more than more cores gain (docs/SCALE.md)."""
 
 
 class StoredPiece(NamedTuple):
@@ -169,9 +165,14 @@ def plan_pieces(matrix: Dataset, settings: BlocksSettings) -> list[Piece]:
 
 
 def default_num_blocks(nnz: int, parallel_tasks: int) -> int:
-    """Choose P: every core has a cell in every round, and no cell is too large for a task."""
+    """Choose P: every core has a cell in every round, and no cell is too large for a task.
+
+    If cells stay full, a row block is trained by `MOST_ROW_TASKS` tasks at once, so that a quarter
+    as many blocks give every core a task.
+    """
     by_size = int(np.ceil(np.sqrt(nnz / LARGEST_CELL)))
-    return max(min(parallel_tasks, MOST_FOR_CORES), by_size)
+    full = min(parallel_tasks // MOST_ROW_TASKS, int(np.sqrt(nnz / FULL_CELL)))
+    return max(min(parallel_tasks, MOST_FOR_CORES), full, by_size)
 
 
 def deal_to_pairs(

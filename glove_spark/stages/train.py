@@ -43,6 +43,7 @@ from glove_spark.training.checkpoints import (
 )
 from glove_spark.training.epoch_files import EpochPlan, Placement
 from glove_spark.training.epoch_plan import (
+    Schedule,
     idle_cores_hint,
     learning_rate_of,
     objective_of,
@@ -76,7 +77,7 @@ def build_model(job: Job) -> Mapping[str, Any]:
     found = (
         None if settings.warm_start is None else open_warm_start(settings, vocabulary, job.hasher)
     )
-    schedule = schedule_of(settings, grid.num_blocks)
+    schedule = schedule_of(settings, grid.num_blocks, int(blocks.facts["nnz"]))
     log.info("train: %s", schedule.described)
     if hint := idle_cores_hint(schedule, job.spark.sparkContext.defaultParallelism):
         log.info("train: %s", hint)
@@ -110,6 +111,7 @@ def build_model(job: Job) -> Mapping[str, Any]:
         record = _train_epoch(
             job,
             blocks,
+            schedule,
             grid,
             terms,
             near,
@@ -137,6 +139,7 @@ def build_model(job: Job) -> Mapping[str, Any]:
         "num_blocks": grid.num_blocks,
         "schedule": schedule.name,
         "rounds": schedule.rounds,
+        "row_tasks": schedule.row_tasks,
         "vocabulary_size": grid.vocabulary_size,
         "known_words": None if found is None else found.num_known,
         "known_token_share": None
@@ -261,6 +264,7 @@ def _plan(
 def _train_epoch(
     job: Job,
     blocks: Dataset,
+    schedule: Schedule,
     grid: BlockGrid,
     terms: Broadcast[AllTerms],
     near: Broadcast[WarmStart] | None,
@@ -277,7 +281,7 @@ def _train_epoch(
     losses: list[CellLoss] = []
     superseded: list[Location] = []
     nnz, share = 0, int(blocks.facts["nnz"])
-    rounds = rounds_of(settings, grid, epoch)
+    rounds = rounds_of(schedule, settings.seed, epoch)
     for number, tasks in enumerate(rounds, 1):
         where = f"epoch {epoch}/{settings.epochs}"
         describe(job.spark, f"train: {where}, round {number}/{len(rounds)}")

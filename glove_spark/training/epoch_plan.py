@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from glove_spark.kernels.blocks.grid import BlockGrid
+from glove_spark.kernels.blocks.grid import FULL_CELL, MOST_FOR_CORES
 from glove_spark.kernels.training.objective import Objective
 from glove_spark.kernels.training.schedule import (
     Round,
@@ -24,7 +24,7 @@ FEWEST_MERGES, MOST_MERGES = 4, 16
 """Merges per epoch. The upper bound limits the rounds, which is the purpose of the schedule."""
 
 MOST_ROW_TASKS = 4
-"""The largest number of row tasks that is proposed: eight lose quality (docs/ALGORITHM.md)."""
+"""The largest number of row tasks that is chosen: eight lose quality (docs/ALGORITHM.md)."""
 
 _SCHEDULE = 2
 """Separates the random order of cells from other random numbers of the same seed."""
@@ -80,18 +80,19 @@ class Schedule:
     def described(self) -> str:
         """The schedule in a line for the log."""
         merged = "" if self.name == "stratified" else " and merges"
+        shared = f", {self.row_tasks} tasks per row block" if self.row_tasks > 1 else ""
         reason = ""
         if self.chosen:
             relation = "up to" if self.name == "stratified" else "more than"
             reason = f", chosen by schedule=auto for {relation} {MOST_STRATIFIED} blocks"
         return (
             f"{self.num_blocks} blocks, the {self.name} schedule, "
-            f"{self.rounds} rounds{merged} per epoch{reason}"
+            f"{self.rounds} rounds{merged} per epoch{shared}{reason}"
         )
 
 
-def schedule_of(settings: TrainSettings, num_blocks: int) -> Schedule:
-    """Return the schedule that the options and the number of blocks define."""
+def schedule_of(settings: TrainSettings, num_blocks: int, nnz: float) -> Schedule:
+    """Return the schedule that the options, the number of blocks and of nonzeros define."""
     # the moments of adam's replicas cannot be added up
     chosen = settings.schedule == "auto" and settings.optimizer != "adam"
     name = "stratified" if settings.optimizer == "adam" else settings.schedule
@@ -100,7 +101,8 @@ def schedule_of(settings: TrainSettings, num_blocks: int) -> Schedule:
     if name == "stratified":
         return Schedule(name, num_blocks, num_blocks, 1, chosen)
     rounds = settings.syncs_per_epoch or default_merges(num_blocks)
-    return Schedule(name, num_blocks, rounds, settings.row_tasks, chosen)
+    row_tasks = settings.row_tasks or default_row_tasks(num_blocks, rounds, nnz)
+    return Schedule(name, num_blocks, rounds, row_tasks, chosen)
 
 
 def idle_cores_hint(schedule: Schedule, cores: int) -> str | None:
@@ -120,10 +122,20 @@ def default_merges(num_blocks: int) -> int:
     return min(num_blocks, max(FEWEST_MERGES, min(MOST_MERGES, num_blocks // REPLICAS)))
 
 
-def rounds_of(settings: TrainSettings, grid: BlockGrid, epoch: int) -> list[Round]:
-    """List the rounds of an epoch."""
-    rng = derived_rng(settings.seed, _SCHEDULE, epoch)
-    schedule = schedule_of(settings, grid.num_blocks)
+def default_row_tasks(num_blocks: int, rounds: int, nnz: float) -> int:
+    """Return the tasks per row block.
+
+    There are several if there may be more cores than blocks, and cells are so large that it pays to
+    start more tasks in every round.
+    """
+    if num_blocks < MOST_FOR_CORES or nnz < FULL_CELL * num_blocks**2:
+        return 1
+    return max(1, min(MOST_ROW_TASKS, num_blocks // rounds))
+
+
+def rounds_of(schedule: Schedule, seed: int, epoch: int) -> list[Round]:
+    """List the rounds of an epoch; the seed and the epoch draw their order."""
+    rng = derived_rng(seed, _SCHEDULE, epoch)
     if schedule.name == "averaging":
-        return averaging_rounds(grid.num_blocks, schedule.rounds, rng, schedule.row_tasks)
-    return stratified_rounds(grid.num_blocks, rng)
+        return averaging_rounds(schedule.num_blocks, schedule.rounds, rng, schedule.row_tasks)
+    return stratified_rounds(schedule.num_blocks, rng)

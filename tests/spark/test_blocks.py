@@ -66,6 +66,10 @@ def test_default_number_of_blocks_follows_cores_and_size():
     assert default_num_blocks(1000, 4) == 4
     assert default_num_blocks(1000, 1024) == 128
     assert default_num_blocks(LARGEST_CELL * 100, 4) == 10
+    # 840B tokens: cells of 128 x 128 are large enough for more blocks on 1,024 cores, not on 256
+    assert default_num_blocks(135_000_000_000, 256) == 128
+    assert default_num_blocks(135_000_000_000, 1024) == 256
+    assert default_num_blocks(135_000_000_000, 4096) == 259
 
 
 def test_cut_cell_is_refused(spark, tmp_path, publish_matrix):

@@ -143,5 +143,5 @@ def test_what_adam_cannot_be_combined_with_is_refused(options, message):
 
 def test_many_blocks_are_not_averaged_by_adam_where_auto_would():
     settings = TrainSettings(optimizer="adam", unobserved=0.0)
-    assert schedule_of(settings, 100).name == "stratified"
-    assert schedule_of(TrainSettings(), 100).name == "averaging"
+    assert schedule_of(settings, 100, 1e6).name == "stratified"
+    assert schedule_of(TrainSettings(), 100, 1e6).name == "averaging"

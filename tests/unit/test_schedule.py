@@ -10,7 +10,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from glove_spark.kernels.blocks.grid import BlockGrid
 from glove_spark.kernels.training import schedule
 from glove_spark.kernels.training.merge import arrival_of
 from glove_spark.kernels.training.schedule import averaging_rounds, derived_rng, stratified_rounds
@@ -121,11 +120,34 @@ def test_errors_name_value_and_rule(call, message):
 )
 def test_the_number_of_blocks_decides_what_is_left_open(asked, num_blocks, name, rounds):
     settings = TrainSettings(**asked)
-    schedule = schedule_of(settings, num_blocks)
-    assert (schedule.name, schedule.rounds) == (name, rounds)
+    schedule = schedule_of(settings, num_blocks, 1e6)
+    assert (schedule.name, schedule.rounds, schedule.row_tasks) == (name, rounds, 1)
     assert name in schedule.described
     assert ("schedule=auto" in schedule.described) == (not asked)
-    assert len(rounds_of(settings, BlockGrid(5000, num_blocks), 1)) == rounds
+    assert len(rounds_of(schedule, settings.seed, 1)) == rounds
+
+
+@pytest.mark.parametrize(
+    ("asked", "num_blocks", "nnz_per_cell", "row_tasks"),
+    [
+        ({}, 128, 2e6, 4),
+        ({}, 128, 1.9e6, 1),
+        ({}, 127, 3e7, 1),
+        ({"schedule": "averaging"}, 64, 3e7, 1),
+        ({"schedule": "stratified"}, 128, 3e7, 1),
+        ({"row_tasks": 2}, 128, 3e7, 2),
+        ({"row_tasks": 8}, 128, 10, 8),
+        # no more than the column blocks of a round
+        ({"syncs_per_epoch": 64}, 128, 3e7, 2),
+    ],
+)
+def test_full_cells_get_several_row_tasks(asked, num_blocks, nnz_per_cell, row_tasks):
+    settings = TrainSettings(**asked)
+    schedule = schedule_of(settings, num_blocks, nnz_per_cell * num_blocks**2)
+    assert schedule.row_tasks == row_tasks
+    assert ("tasks per row block" in schedule.described) == (row_tasks > 1)
+    tasks = rounds_of(schedule, settings.seed, 1)[0]
+    assert len(tasks) == num_blocks * row_tasks
 
 
 @pytest.mark.parametrize(
@@ -144,7 +166,7 @@ def test_the_number_of_blocks_decides_what_is_left_open(asked, num_blocks, name,
 )
 def test_cores_without_a_task_are_told_of(schedule, row_tasks, cores, wanted):
     settings = TrainSettings(schedule=schedule, row_tasks=row_tasks)
-    hint = idle_cores_hint(schedule_of(settings, 128), cores)
+    hint = idle_cores_hint(schedule_of(settings, 128, 1e6), cores)
     assert hint is None if wanted is None else wanted in hint
 
 

@@ -10,6 +10,14 @@ from numpy.typing import ArrayLike, NDArray
 
 Cell = tuple[int, int]
 
+FULL_CELL = 2_000_000
+"""A cell of this many nonzeros keeps a core busy for a second or more, so that a round of training
+has time to start hundreds of tasks (docs/SCALE.md)."""
+
+MOST_FOR_CORES = 128
+"""The largest number of blocks that is chosen only to give every core one. More of them have too
+few nonzeros per cell, unless the matrix is large (docs/SCALE.md)."""
+
 
 @dataclass(frozen=True)
 class BlockGrid:
