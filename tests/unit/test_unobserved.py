@@ -16,6 +16,7 @@ from glove_spark.kernels.training.schedule import derived_rng
 from glove_spark.kernels.training.unobserved import (
     OTHER_DRAWS,
     Draws,
+    UnobservedPairs,
     draws_of,
     gram_cost,
     gram_matrix,
@@ -241,6 +242,37 @@ def test_words_that_never_meet_are_drawn_to_independence():
         inner = sides[0].vectors @ sides[1].vectors.T
         across[nu] = np.abs(inner[:10, 10:]).mean() / inner[:10, :10].mean()
     assert across[2.0] < 0.05 < across[0.0]
+
+
+def test_steps_are_distributed_over_all_visits_of_a_mirrored_cell(monkeypatch):
+    """Most batches of a cell on the diagonal are visited twice."""
+    counts = dense_matrix(200, 200, 2)
+    rows, cols = np.triu_indices(200)
+    logs = np.log(counts[rows, cols]).astype(np.float32)
+    cell = batch_cell(rows, cols, logs, triangle=True)
+    assert cell.num_visits > 1.5 * cell.num_batches
+    goal = both_terms(1.0)
+    sides, terms = start(counts, 3, goal)
+    taken = []
+    after_batch = UnobservedPairs.after_batch
+
+    def counted(pairs):
+        after_batch(pairs)
+        taken.append(pairs._taken)
+
+    monkeypatch.setattr(UnobservedPairs, "after_batch", counted)
+    train_cell(
+        cell,
+        *sides,
+        StepSettings(0.3, 0.1, goal, "row"),
+        row_terms=terms[0],
+        col_terms=terms[1],
+        draws=Draws(8, 2),
+    )
+    assert len(taken) == cell.num_visits
+    due = np.arange(1, len(taken) + 1) * 8 / len(taken)
+    assert (np.abs(taken - due) <= 1).all()
+    assert taken[-1] == 8
 
 
 def test_anchored_biases_keep_their_bytes():

@@ -146,8 +146,8 @@ class UnobservedPairs:
         eta and nu.
     draws
         The steps to take; those of frequent words have nu / draws.frequent each.
-    num_batches
-        The number of batches of the cell, over which steps are distributed.
+    num_visits
+        The number of visits of the batches of the cell, over which steps are distributed.
     """
 
     def __init__(
@@ -157,7 +157,7 @@ class UnobservedPairs:
         learning_rate: float,
         unobserved: float,
         draws: Draws,
-        num_batches: int,
+        num_visits: int,
     ) -> None:
         sides = [
             _Side(words.block(number), words.vector_size, share_of(term))
@@ -169,7 +169,7 @@ class UnobservedPairs:
         self._nu, self._draws = unobserved, draws
         self._strength = learning_rate * unobserved
         steps = draws.frequent
-        self._due = [-(-step * num_batches // steps) for step in range(1, steps + 1)]
+        self._due = [-(-step * num_visits // steps) for step in range(1, steps + 1)]
         self._batches = self._taken = 0
         self._costs = 0.0
 

@@ -148,7 +148,7 @@ def train_cell(
             settings.learning_rate,
             objective.unobserved,
             draws,
-            cell.num_batches,
+            cell.num_visits,
         )
     staying = None
     if objective.stay > 0:
