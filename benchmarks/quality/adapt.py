@@ -48,7 +48,7 @@ from glove_spark.datasets.vocabulary import Vocabulary
 from glove_spark.exchange.formats import convert
 from glove_spark.exchange.source import MemorySource
 from glove_spark.kernels.blocks.grid import BlockGrid
-from glove_spark.kernels.training import published_start
+from glove_spark.kernels.starting import published_start
 from glove_spark.kernels.training.objective import log_keep_factors
 from glove_spark.pipeline import run_command
 from glove_spark.settings.config import pipeline_config

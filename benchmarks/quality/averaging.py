@@ -24,11 +24,11 @@ from benchmarks.quality.objective import Run, Trained, option_value
 from benchmarks.quality.scores import reference_data, scores_of
 from benchmarks.records.record import HERE, append_record, provenance
 from glove_spark.datasets.model import SIDES
+from glove_spark.kernels.training.draws import draws_of
 from glove_spark.kernels.training.merge import Replica, arrival_of, merge_replicas
 from glove_spark.kernels.training.parameters import Parameters
 from glove_spark.kernels.training.replica_weight import ReplicaWeight
 from glove_spark.kernels.training.schedule import Task, derived_rng
-from glove_spark.kernels.training.unobserved import draws_of
 from glove_spark.kernels.training.update import CellLoss, StepSettings, train_cell
 from glove_spark.settings.stages import TrainSettings
 from glove_spark.training.epoch_files import COLUMNS, ROWS, Place

@@ -3,13 +3,13 @@
     glove-spark run --input TEXTS --output RUN --window-size 15 --num-blocks 2 --epochs 1
     python -m benchmarks.quality.objective --run RUN --vector-size 50 --set unobserved=0.3 1 2 5
     python -m benchmarks.quality.objective --run RUN --option biases=trained --set unobserved=0
-    python -m benchmarks.quality.objective --run RUN --draws 4 1
+    python -m benchmarks.quality.objective --run RUN --draws 16 16 4 4
 
 trains once for every value of each ``--set``, other options at their defaults or as ``--option``
-says, scores w + w~ and appends a record each to records/objective.jsonl. ``--draws`` says how often
-an epoch draws frequent words, and others. Cells are trained as `glove-spark train` with the same
-options trains them, so the vectors are the same: the stratified schedule, two processes, whatever
-the number of blocks. Times are processor time of the update.
+says, scores w + w~ and appends a record each to records/objective.jsonl. ``--draws`` has the steps
+of all pairs per epoch, by tiers of words from frequent to rare. Cells are trained as `glove-spark
+train` with the same options trains them, so the vectors are the same: the stratified schedule, two
+processes, whatever the number of blocks. Times are processor time of the update.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ import dataclasses
 import multiprocessing
 import os
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -34,11 +34,11 @@ from glove_spark.datasets.model import SIDES
 from glove_spark.datasets.vocabulary import Vocabulary
 from glove_spark.kernels.blocks.cells import BatchedCell
 from glove_spark.kernels.blocks.grid import BlockGrid
+from glove_spark.kernels.training.draws import TIERS, Draws, draws_of
 from glove_spark.kernels.training.margins import Margins, added_up, anchors, row_margins, shares
 from glove_spark.kernels.training.objective import WordTerms, log_keep_factors
 from glove_spark.kernels.training.parameters import Parameters, initial_parameters
 from glove_spark.kernels.training.schedule import derived_rng
-from glove_spark.kernels.training.unobserved import Draws, draws_of
 from glove_spark.kernels.training.update import CellLoss, StepSettings, train_cell
 from glove_spark.settings.stages import TrainSettings
 from glove_spark.store.dataset import open_dataset
@@ -90,14 +90,14 @@ class Trained:
     run
         Its matrix must be symmetric; `positions` has a training on a left-only matrix.
     draws
-        How often an epoch draws a frequent word and any other, instead of what training has.
+        The steps per epoch of the words of each tier, instead of those of training.
     """
 
     sets: tuple[str, ...] = SIDES
     """The sets of vectors, of words and of contexts."""
 
     def __init__(
-        self, run: Run, settings: TrainSettings, draws: tuple[int, int] | None = None
+        self, run: Run, settings: TrainSettings, draws: Sequence[int] | None = None
     ) -> None:
         self.run, self.settings, self.draws = run, settings, draws
         self.objective = objective_of(settings)
@@ -230,7 +230,7 @@ class Trained:
     def _draws(self, row_block: int, column_block: int, epoch: int) -> Draws:
         num_blocks = self.run.grid.num_blocks
         if self.draws is not None:
-            return Draws(*(max(1, round(number / num_blocks)) for number in self.draws))
+            return Draws(tuple(max(1, round(number / num_blocks)) for number in self.draws))
         return draws_of(num_blocks, self.settings.vector_size, row_block, column_block, epoch)
 
 
@@ -276,7 +276,7 @@ def main() -> None:
     parser.add_argument("--vector-size", type=int, default=50)
     parser.add_argument("--set", nargs="+", action="append", default=[], metavar="NAME=VALUE")
     parser.add_argument("--option", nargs="+", default=[], metavar="NAME=VALUE")
-    parser.add_argument("--draws", nargs=2, type=int, metavar=("FREQUENT", "OTHERS"))
+    parser.add_argument("--draws", nargs=len(TIERS), type=int, help="steps per epoch, by tier")
     parser.add_argument("--record", default=str(HERE / "objective.jsonl"))
     given = parser.parse_args()
     if os.environ.get("OMP_NUM_THREADS") != "1":

@@ -23,12 +23,12 @@ from numpy.typing import NDArray
 from glove_spark.kernels.blocks.batching import DEFAULT_BATCH_NNZ, DEFAULT_MAX_STALENESS, batch_cell
 from glove_spark.kernels.blocks.cells import BatchedCell, Lists
 from glove_spark.kernels.blocks.grid import BlockGrid
+from glove_spark.kernels.training.draws import draws_of
 from glove_spark.kernels.training.margins import anchors, row_margins, shares
 from glove_spark.kernels.training.objective import Objective, WordTerms
 from glove_spark.kernels.training.parameters import initial_parameters
 from glove_spark.kernels.training.replica_weight import ReplicaWeight
 from glove_spark.kernels.training.schedule import derived_rng
-from glove_spark.kernels.training.unobserved import draws_of
 from glove_spark.kernels.training.update import StepSettings, train_cell
 from glove_spark.settings.stages import TrainSettings
 from glove_spark.training.epoch_plan import objective_of

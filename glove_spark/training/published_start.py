@@ -12,15 +12,15 @@ from numpy.typing import NDArray
 from glove_spark.datasets.blocks import cell_file, read_cell
 from glove_spark.datasets.model import SIDES, block_file, write_parameters
 from glove_spark.kernels.blocks.grid import BlockGrid
-from glove_spark.kernels.training import published_start
-from glove_spark.kernels.training.objective import Objective
-from glove_spark.kernels.training.published_start import (
+from glove_spark.kernels.starting import published_start
+from glove_spark.kernels.starting.published_start import (
     Fit,
     Sample,
     fit_scale,
     frequency_biases,
     published_parameters,
 )
+from glove_spark.kernels.training.objective import Objective
 from glove_spark.kernels.training.schedule import derived_rng
 from glove_spark.kernels.training.unobserved import gram_matrix
 from glove_spark.settings.stages import TrainSettings

@@ -15,11 +15,11 @@ from typing import NamedTuple
 from pyspark import SparkContext
 
 from glove_spark.datasets.blocks import cell_file, read_cell
+from glove_spark.kernels.training.draws import draws_of
 from glove_spark.kernels.training.merge import Replica
 from glove_spark.kernels.training.parameters import Parameters
 from glove_spark.kernels.training.replica_weight import ReplicaWeight
 from glove_spark.kernels.training.schedule import Round, Task, derived_rng
-from glove_spark.kernels.training.unobserved import draws_of
 from glove_spark.kernels.training.update import CellLoss, train_cell
 from glove_spark.spark.collecting import collected
 from glove_spark.store.location import Location, delete_files

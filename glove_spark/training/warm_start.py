@@ -14,7 +14,7 @@ from glove_spark.datasets.model import SIDES, gather_parameters
 from glove_spark.datasets.vocabulary import Vocabulary
 from glove_spark.errors import ConfigurationError
 from glove_spark.kernels.blocks.grid import BlockGrid
-from glove_spark.kernels.training.new_words import ContextAverage
+from glove_spark.kernels.starting.new_words import ContextAverage
 from glove_spark.kernels.training.objective import Objective, References
 from glove_spark.kernels.training.parameters import Parameters
 from glove_spark.settings.stages import TrainSettings

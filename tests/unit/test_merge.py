@@ -12,11 +12,11 @@ from hypothesis import strategies as st
 
 from glove_spark.kernels.blocks.batching import batch_cell
 from glove_spark.kernels.blocks.cells import BatchedCell
+from glove_spark.kernels.training.draws import ONE_DRAW, Draws
 from glove_spark.kernels.training.merge import Replica, mean_step, merge_replicas
 from glove_spark.kernels.training.objective import NO_TERMS, Objective, References, WordTerms
 from glove_spark.kernels.training.parameters import Parameters, initial_parameters
 from glove_spark.kernels.training.replica_weight import ReplicaWeight
-from glove_spark.kernels.training.unobserved import ONE_DRAW, Draws
 from glove_spark.kernels.training.update import StepSettings, train_cell
 
 RATE = 0.3
@@ -231,9 +231,12 @@ def test_pairs_that_never_met_draw_a_replica_without_a_nonzero():
     np.testing.assert_allclose(weight.curvature, expected, rtol=1e-6)
     assert weight.contributes
     assert not weight.f.any()
-    # the first of eight is frequent and pulled in every visit, the others in one of four
+    # the first word is frequent and pulled in every visit, the other in one of four
     shares = shares[0], np.ones(2, np.float32)
-    for draws, factors in ((Draws(1, 1, 4), [1, 4]), (Draws(1, 0, 4), [1, 0])):
+    for draws, factors in (
+        (Draws((1, 1, 1, 1), (1, 1, 1, 4)), [1, 4]),
+        (Draws((1, 1, 1, 0), (1, 1, 1, 4)), [1, 0]),
+    ):
         some = weight_of_columns(
             empty, rows, objective, *(WordTerms(share=s) for s in shares), draws=draws
         )

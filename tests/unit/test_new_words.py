@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from glove_spark.kernels.blocks.batching import batch_cell
-from glove_spark.kernels.training.new_words import ContextAverage
+from glove_spark.kernels.starting.new_words import ContextAverage
 from glove_spark.kernels.training.objective import Objective
 from glove_spark.kernels.training.parameters import initial_parameters
 

@@ -13,12 +13,12 @@ from glove_spark.errors import ConfigurationError, InputError
 from glove_spark.exchange.held_words import hold_words
 from glove_spark.exchange.source import Chunk, MemorySource
 from glove_spark.kernels.blocks.batching import batch_cell
+from glove_spark.kernels.starting.published_start import Sample, fit_scale
+from glove_spark.kernels.training.draws import Draws
 from glove_spark.kernels.training.objective import Objective, References, WordTerms
 from glove_spark.kernels.training.parameters import initial_parameters
-from glove_spark.kernels.training.published_start import Sample, fit_scale
 from glove_spark.kernels.training.schedule import derived_rng
 from glove_spark.kernels.training.staying import pull
-from glove_spark.kernels.training.unobserved import Draws
 from glove_spark.kernels.training.update import StepSettings, train_cell
 from glove_spark.settings.stages import TrainSettings
 
@@ -65,7 +65,7 @@ def test_only_words_with_a_reference_are_pulled(adagrad, steps):
         columns,
         StepSettings(0.1, 0.1, objective, adagrad),
         row_terms=WordTerms(references=references),
-        draws=Draws(frequent=steps),
+        draws=Draws((4 * steps, 1, 1, 1)),
     )
     s = 2 * 0.1 * 2.0 * 0.5 / steps
     for place in (1, 4):
@@ -171,7 +171,7 @@ def test_the_last_step_follows_the_last_batch_also_of_mirrored_ones():
     objective = Objective(x_max=10, alpha=0.75, stay=1e7)
     terms = WordTerms(references=references)
     train_cell(cell, *sides, StepSettings(0.5, 0.1, objective, "row"), row_terms=terms,
-               col_terms=terms, draws=Draws(frequent=4), rng=rng)  # fmt: skip
+               col_terms=terms, draws=Draws((16, 1, 1, 1)), rng=rng)  # fmt: skip
     for side in sides:
         np.testing.assert_allclose(side.vectors[:100], 1, atol=1e-3)
         assert np.abs(side.vectors[100:] - 1).max() > 0.1

@@ -9,15 +9,14 @@ from hypothesis import strategies as st
 
 from glove_spark.kernels.blocks.batching import batch_cell
 from glove_spark.kernels.training import objective as dense
+from glove_spark.kernels.training.draws import TIERS, Draws, draws_of, tiers_of
 from glove_spark.kernels.training.margins import anchors, row_margins, shares
 from glove_spark.kernels.training.objective import Objective, WordTerms
 from glove_spark.kernels.training.parameters import Parameters, initial_parameters
 from glove_spark.kernels.training.schedule import derived_rng
 from glove_spark.kernels.training.unobserved import (
-    OTHER_DRAWS,
-    Draws,
+    Spectrum,
     UnobservedPairs,
-    draws_of,
     gram_cost,
     gram_matrix,
     shrink,
@@ -74,7 +73,7 @@ def test_the_step_is_the_exact_solution_of_its_quadratic(rate, d, seed):
     w, u, g, h = drawn(6, 9, d, seed)
     stepped = w.astype(np.float32)
     strength = (rate * g).astype(np.float32)
-    shrink(stepped, strength, gram_matrix(u.astype(np.float32), h.astype(np.float32)))
+    shrink(stepped, strength, Spectrum.of(gram_matrix(u.astype(np.float32), h.astype(np.float32))))
     a = (h[:, np.newaxis] * u).T @ u
     for old, new, s in zip(w, stepped, strength.astype(float), strict=True):
         exact = np.linalg.solve(np.eye(d) + s * a, old)
@@ -87,7 +86,7 @@ def test_the_step_overshoots_with_no_rate(rate, d, seed):
     w, u, g, h = drawn(6, 9, d, seed)
     stepped = w.astype(np.float32)
     gram = gram_matrix(u.astype(np.float32), h.astype(np.float32))
-    shrink(stepped, (rate * g).astype(np.float32), gram)
+    shrink(stepped, (rate * g).astype(np.float32), Spectrum.of(gram))
     basis = np.linalg.eigh(gram.astype(np.float64))[1]
     before, after = w @ basis, stepped @ basis
     # every direction is shorter than before, and none is reversed
@@ -98,7 +97,7 @@ def test_the_step_overshoots_with_no_rate(rate, d, seed):
 
 def test_zero_is_its_fixed_point():
     vectors = np.zeros((3, 4), np.float32)
-    shrink(vectors, np.full(3, 5, np.float32), np.eye(4, dtype=np.float32))
+    shrink(vectors, np.full(3, 5, np.float32), Spectrum.of(np.eye(4, dtype=np.float32)))
     assert not vectors.any()
 
 
@@ -196,7 +195,7 @@ def test_training_finds_the_minimum_that_descent_finds(nu):
             rng=derived_rng(1, epoch),
             row_terms=terms[0],
             col_terms=terms[1],
-            draws=Draws(4, 2),
+            draws=Draws((4, 4, 2, 2)),
         )
     trained = full_cost(counts, sides, goal)
 
@@ -267,7 +266,7 @@ def test_steps_are_distributed_over_all_visits_of_a_mirrored_cell(monkeypatch):
         StepSettings(0.3, 0.1, goal, "row"),
         row_terms=terms[0],
         col_terms=terms[1],
-        draws=Draws(8, 2),
+        draws=Draws((8, 4, 2, 1)),
     )
     assert len(taken) == cell.num_visits
     due = np.arange(1, len(taken) + 1) * 8 / len(taken)
@@ -311,21 +310,48 @@ def test_vectors_that_are_not_finite_are_flagged():
     assert not loss.finite
 
 
-@pytest.mark.parametrize("blocks", [1, 2, 3, 8, 16, 32])
-def test_every_word_is_drawn_with_all_of_nu_an_epoch_whatever_the_number_of_blocks(blocks):
-    for row in range(blocks):
-        epochs = range(max(1, blocks // OTHER_DRAWS))
-        visits = [draws_of(blocks, 100, row, c, epoch) for epoch in epochs for c in range(blocks)]
-        assert all(visit.frequent >= 1 and visit.others <= visit.frequent for visit in visits)
-        # a step of the others represents several visits, and is taken in one of them
-        others = sum(visit.visits for visit in visits if visit.others)
-        assert others == len(epochs) * blocks
-        steps = sum(visit.others for visit in visits) / len(epochs)
-        assert steps >= OTHER_DRAWS - 1
-        assert sum(visit.frequent for visit in visits) / len(epochs) >= 15
+@pytest.mark.parametrize("vector_size", [100, 300])
+@pytest.mark.parametrize("blocks", [1, 2, 3, 8, 16, 32, 100, 128])
+def test_every_word_is_drawn_with_all_of_nu_an_epoch_whatever_the_number_of_blocks(
+    blocks, vector_size
+):
+    less = 2 if vector_size == 300 else 1
+    for row in (0, blocks // 2, blocks - 1):
+        # in so many epochs, a tier takes steps in equally many visits of each cell
+        represented = [draws_of(blocks, vector_size, row, 0, 0).visits[tier] for tier in range(4)]
+        epochs = range(np.lcm.reduce(represented))
+        visits = [
+            draws_of(blocks, vector_size, row, column, epoch)
+            for epoch in epochs
+            for column in range(blocks)
+        ]
+        assert all(visit.steps[0] == visit.most >= 1 for visit in visits)
+        for number, tier in enumerate(TIERS):
+            # a step represents several visits, and is taken in one of them
+            drawn = sum(visit.visits[number] for visit in visits if visit.steps[number])
+            assert drawn == len(epochs) * blocks
+            steps = sum(visit.steps[number] for visit in visits) / len(epochs)
+            assert steps >= 0.75 * tier.draws / less
+            assert steps <= 1.5 * max(tier.draws / less, blocks if number == 0 else 0)
 
 
-def test_the_other_words_of_a_visit_that_leaves_them_alone_keep_their_bytes():
+@given(st.integers(0, 300))
+def test_tiers_divide_a_block(num_words):
+    places = [np.arange(num_words)[tier] for tier in tiers_of(num_words)]
+    np.testing.assert_array_equal(np.concatenate(places), np.arange(num_words))
+
+
+@given(st.lists(st.integers(0, 40), min_size=3, max_size=3), st.integers(1, 40))
+def test_a_tier_takes_part_in_as_many_steps_as_it_has(others, first):
+    draws = Draws((first, *others))
+    for tier, steps in enumerate(draws.steps):
+        taken = [draws.taken(tier, step) for step in range(1, draws.most + 1)]
+        assert sum(taken) == steps
+        # and takes its last one at the end of the visit
+        assert not steps or taken[-1]
+
+
+def test_words_that_take_no_step_in_a_visit_keep_their_bytes():
     counts = dense_matrix(40, 40, 2)
     sides, terms = start(counts, 3, both_terms())
     before = sides[0].copy()
@@ -335,8 +361,9 @@ def test_the_other_words_of_a_visit_that_leaves_them_alone_keep_their_bytes():
         StepSettings(0.3, 0.1, both_terms(), "row"),
         row_terms=terms[0],
         col_terms=terms[1],
-        draws=Draws(frequent=2, others=0),
+        draws=Draws((2, 1, 0, 0)),
     )
     moved = (sides[0].vectors != before.vectors).any(axis=1)
-    assert moved[:5].all()
-    assert not moved[5:].any()
+    # tiers of 40 words end with the words 1, 3, 10 and 40
+    assert moved[:3].all()
+    assert not moved[3:].any()

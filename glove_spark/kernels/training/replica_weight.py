@@ -7,8 +7,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from glove_spark.kernels.training.draws import Draws, tiers_of
 from glove_spark.kernels.training.objective import Objective, WordTerms
-from glove_spark.kernels.training.unobserved import Draws, num_frequent
 
 Float32 = NDArray[np.float32]
 
@@ -75,8 +75,9 @@ class ReplicaWeight(NamedTuple):
         if objective.unobserved > 0 and terms.share is not None and other_terms.share is not None:
             pull = objective.unobserved * np.dot(other_terms.share, np.vecdot(others, others))
             drawn = pull * terms.share.astype(np.float64)
-            # other words take no steps in some visits, and steps for all of these in one visit
-            drawn[num_frequent(len(drawn)) :] *= draws.visits if draws.others else 0
+            # some words take no steps in some visits, and steps for all of these in one visit
+            for tier, places in enumerate(tiers_of(len(drawn))):
+                drawn[places] *= draws.visits[tier] if draws.steps[tier] else 0
             curvature += drawn
         near = terms.references
         if objective.stay > 0 and near is not None:

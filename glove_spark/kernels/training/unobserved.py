@@ -23,70 +23,18 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from glove_spark.kernels.training.draws import TIERS, Draws, tiers_of
 from glove_spark.kernels.training.objective import WordTerms
 from glove_spark.kernels.training.words import CellWords, Words
 
 Float32 = NDArray[np.float32]
 
-FREQUENT = 8
-"""One in this many words of a block, the most frequent ones, takes more steps than the others."""
+MEASURING_TIER = 2
+"""From this tier on, a step first measures A; steps of earlier tiers alone use the last one. They
+are many, and an eigendecomposition would take most of their time."""
 
-FREQUENT_DRAWS, OTHER_DRAWS = 16, 4
-"""Steps per epoch of a frequent word, and of every other word, on each side of the matrix."""
-
-LARGE_VECTORS = 200
-"""From this number of dimensions on, half as many steps: a step costs d^2 per word, while batches
-cost d per nonzero, and it shrinks a vector less, because A is spread over more directions."""
-
-
-class Draws(NamedTuple):
-    """The steps of one visit of a cell.
-
-    Attributes
-    ----------
-    frequent
-        Steps of the frequent words, distributed over the batches.
-    others
-        The number of these steps in which the other words also take part; 0 in some visits.
-    visits
-        The number of visits that a step of the others represents.
-    """
-
-    frequent: int = 1
-    others: int = 1
-    visits: int = 1
-
-
-ONE_DRAW = Draws()
-
-
-def num_frequent(num_words: int) -> int:
-    """Return how many words of a block, its first ones, take part in every step."""
-    return -(-num_words // FREQUENT)
-
-
-def draws_of(
-    num_blocks: int, vector_size: int, row_block: int, column_block: int, epoch: int
-) -> Draws:
-    """Return the steps to take in a visit of a cell.
-
-    Every word takes about the same number of steps per epoch for any number of blocks P, although
-    an epoch visits each of its P cells: with many blocks, the other words take steps only in some
-    visits, and in those of other cells in the next epoch. Blocks are similar, because ids are
-    distributed by modulo.
-
-    >>> draws_of(2, 100, 0, 1, epoch=1)
-    Draws(frequent=8, others=2, visits=1)
-    >>> [draws_of(16, 100, 3, column, epoch=1).others for column in range(8)]
-    [1, 0, 0, 0, 1, 0, 0, 0]
-    """
-    less = 2 if vector_size >= LARGE_VECTORS else 1
-    of_frequent, of_others = FREQUENT_DRAWS // less, OTHER_DRAWS // less
-    frequent = max(1, round(of_frequent / num_blocks))
-    visits = max(1, num_blocks // of_others)
-    if (row_block + column_block + epoch) % visits:
-        return Draws(frequent, 0, visits)
-    return Draws(frequent, max(1, round(of_others / num_blocks)), visits)
+WORDS_AT_ONCE = 1024
+"""Words whose step is taken at a time, so that derived arrays stay in the cache."""
 
 
 def gram_matrix(vectors: Float32, share: Float32) -> Float32:
@@ -105,7 +53,21 @@ def gram_matrix(vectors: Float32, share: Float32) -> Float32:
     return gram
 
 
-def shrink(vectors: Float32, strength: Float32, gram: Float32) -> None:
+class Spectrum(NamedTuple):
+    """A symmetric, positive semidefinite matrix: eigenvalues (d,), and eigenvectors as columns."""
+
+    levels: Float32
+    basis: Float32
+
+    @classmethod
+    def of(cls, gram: Float32) -> Spectrum:
+        """Decompose a Gram matrix."""
+        levels, basis = np.linalg.eigh(gram)
+        # rounding may give an eigenvalue below 0, and a step that grows
+        return cls(np.maximum(levels, 0), basis)
+
+
+def shrink(vectors: Float32, strength: Float32, spectrum: Spectrum) -> None:
     """Take the implicit step of all words at once: ``w_i = (I + strength_i A)^-1 w_i``, in place.
 
     Parameters
@@ -114,15 +76,17 @@ def shrink(vectors: Float32, strength: Float32, gram: Float32) -> None:
         float32 (n, d), changed in place.
     strength
         float32 (n,), ``rho_i nu g_i / sqrt G``, at least 0.
-    gram
-        A of the other side, symmetric, positive semidefinite.
+    spectrum
+        A of the other side.
     """
-    levels, basis = np.linalg.eigh(gram)
-    # rounding may give an eigenvalue below 0, and a step that grows
-    np.maximum(levels, 0, out=levels)
-    rotated = vectors @ basis
-    rotated /= strength[:, np.newaxis] * levels + np.float32(1)
-    np.matmul(rotated, basis.T, out=vectors)
+    levels, basis = spectrum
+    back = np.ascontiguousarray(basis.T)
+    # a part of the words and their denominators stay in the cache
+    for start in range(0, len(vectors), WORDS_AT_ONCE):
+        some = vectors[start : start + WORDS_AT_ONCE]
+        rotated = some @ basis
+        rotated /= strength[start : start + WORDS_AT_ONCE, np.newaxis] * levels + np.float32(1)
+        np.matmul(rotated, back, out=some)
 
 
 def gram_cost(rows: Float32, columns: Float32) -> float:
@@ -133,8 +97,7 @@ def gram_cost(rows: Float32, columns: Float32) -> float:
 class UnobservedPairs:
     """The pairs of one cell, observed or not, during training; it changes the tables of words.
 
-    Frequent words, the first of a block, take more steps: they determine most of the Gram matrices,
-    and with large vectors, steps of all words would take longer than the batches.
+    Frequent words, the first of a block, take more steps (see ``draws``).
 
     Parameters
     ----------
@@ -145,7 +108,7 @@ class UnobservedPairs:
     learning_rate, unobserved
         eta and nu.
     draws
-        The steps to take; those of frequent words have nu / draws.frequent each.
+        The steps to take; those of a tier have an equal part of nu each.
     num_visits
         The number of visits of the batches of the cell, over which steps are distributed.
     """
@@ -163,50 +126,60 @@ class UnobservedPairs:
             _Side(words.block(number), words.vector_size, share_of(term))
             for number, term in enumerate(terms)
         ]
-        self._frequent = [side.part(slice(0, num_frequent(len(side.share)))) for side in sides]
-        self._others = [side.part(slice(num_frequent(len(side.share)), None)) for side in sides]
-        self._of_others = [side.gram() for side in self._others]
+        self._tiers = [
+            [side.part(places) for places in tiers_of(len(side.share))] for side in sides
+        ]
+        self._grams: list[dict[int, Float32]] = [{}, {}]
+        self._spectra: list[Spectrum] = []
+        self._measured = 0
         self._nu, self._draws = unobserved, draws
-        self._strength = learning_rate * unobserved
-        steps = draws.frequent
-        self._due = [-(-step * num_visits // steps) for step in range(1, steps + 1)]
+        self._strengths = [
+            learning_rate * unobserved * visits / max(1, steps)
+            for steps, visits in zip(*draws, strict=True)
+        ]
+        self._due = [-(-step * num_visits // draws.most) for step in range(1, draws.most + 1)]
         self._batches = self._taken = 0
         self._costs = 0.0
 
     @property
     def cost(self) -> float:
-        """``sum 0.5 nu g_i g_j / G (w_i . u_j)^2``, the mean of its values before each step."""
-        return self._nu * self._costs / max(1, self._taken)
+        """``sum 0.5 nu g_i g_j / G (w_i . u_j)^2``, the mean of the values that were measured."""
+        return self._nu * self._costs / max(1, self._measured)
 
     def after_batch(self) -> None:
         """Take a step if one is due."""
         self._batches += 1
-        if self._taken < self._draws.frequent and self._batches >= self._due[self._taken]:
+        if self._taken < self._draws.most and self._batches >= self._due[self._taken]:
             self._step()
 
     def finish(self) -> None:
         """Take the remaining steps: for a cell of few batches, all of them."""
-        while self._taken < self._draws.frequent:
+        while self._taken < self._draws.most:
             self._step()
 
     def _step(self) -> None:
         """Take a step on both sides, each with the other side's values from before the step."""
         self._taken += 1
-        draws = self._draws
-        of_all = self._taken * draws.others % draws.frequent == 0 and draws.others > 0
-        if of_all:
-            self._of_others = [side.gram() for side in self._others]
-        grams = [
-            frequent.gram() + others
-            for frequent, others in zip(self._frequent, self._of_others, strict=True)
-        ]
-        self._costs += gram_cost(*grams)
+        taking = [tier for tier in range(len(TIERS)) if self._draws.taken(tier, self._taken)]
+        if taking[-1] >= MEASURING_TIER or not self._spectra:
+            self._measure(taking[-1])
         if not np.isfinite(self._costs):
             return
-        for side, (frequent, others) in enumerate(zip(self._frequent, self._others, strict=True)):
-            frequent.shrink(self._strength / draws.frequent, grams[1 - side])
-            if of_all:
-                others.shrink(self._strength * draws.visits / draws.others, grams[1 - side])
+        for tiers, spectrum in zip(self._tiers, reversed(self._spectra), strict=True):
+            for tier in taking:
+                tiers[tier].shrink(self._strengths[tier], spectrum)
+
+    def _measure(self, last: int) -> None:
+        """Measure A of both sides, and the cost; those of tiers after the `last` as they were."""
+        for tiers, grams in zip(self._tiers, self._grams, strict=True):
+            for tier, words in enumerate(tiers):
+                if tier <= last or tier not in grams:
+                    grams[tier] = words.gram()
+        both = [np.sum(list(grams.values()), axis=0) for grams in self._grams]
+        self._measured += 1
+        self._costs += gram_cost(*both)
+        if np.isfinite(self._costs):
+            self._spectra = [Spectrum.of(gram) for gram in both]
 
 
 class _Side(NamedTuple):
@@ -224,12 +197,12 @@ class _Side(NamedTuple):
         """Return the Gram matrix of the words."""
         return gram_matrix(self.words.values[:, : self.vector_size], self.share)
 
-    def shrink(self, strength: float, gram: Float32) -> None:
+    def shrink(self, strength: float, spectrum: Spectrum) -> None:
         """Take the step of the words; ``strength`` is eta nu."""
         elements = self.words.elements
         gradsq = self.words.numbers[2] if elements is None else elements.mean(axis=1)
         factor = np.float32(strength) * self.share / np.sqrt(gradsq)
-        shrink(self.words.values[:, : self.vector_size], factor.astype(np.float32), gram)
+        shrink(self.words.values[:, : self.vector_size], factor.astype(np.float32), spectrum)
 
 
 def share_of(terms: WordTerms) -> Float32:

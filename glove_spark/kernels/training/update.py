@@ -28,12 +28,13 @@ from numpy.typing import NDArray
 
 from glove_spark.kernels.blocks.cells import Batch, BatchedCell, Tiles
 from glove_spark.kernels.training.adam import adam_step
+from glove_spark.kernels.training.draws import ONE_DRAW, Draws
 from glove_spark.kernels.training.objective import NO_TERMS, Objective, WordTerms
 from glove_spark.kernels.training.parameters import Accumulators, Parameters
 from glove_spark.kernels.training.products import Products, SparseProducts, TileProducts
 from glove_spark.kernels.training.replica_weight import ReplicaWeight
 from glove_spark.kernels.training.staying import StayingNear
-from glove_spark.kernels.training.unobserved import ONE_DRAW, Draws, UnobservedPairs
+from glove_spark.kernels.training.unobserved import UnobservedPairs
 from glove_spark.kernels.training.words import CellWords, Words
 from glove_spark.kernels.training.workspace import Workspace
 
@@ -157,7 +158,8 @@ def train_cell(
             (row_terms, col_terms),
             settings.learning_rate,
             objective.stay,
-            draws.frequent,
+            # a pull is exact for its word, so few are enough
+            max(1, draws.most // 4),
             cell.num_visits,
         )
     # the pull comes last: with a large mu, words end at their reference vectors

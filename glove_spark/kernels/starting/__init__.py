@@ -1,0 +1,1 @@
+"""Where words start that training has not seen: published vectors, averages of contexts."""
