@@ -124,7 +124,7 @@ def test_averaging_ends_where_strata_do(spark, tmp_path, blocks_at, adagrad, obj
         ("both sides", AVERAGING),
     ):
         settings = TrainSettings(
-            vector_size=6, epochs=20, subsample=0.0, adagrad=adagrad, **objective, **schedule
+            vector_size=6, epochs=10, subsample=0.0, adagrad=adagrad, **objective, **schedule
         )
         facts = run_stage(MODEL, spark, settings, root, overwrite=True).facts
         costs[name] = facts["cost"] + (facts["unobserved_cost"] or 0.0)
