@@ -1,10 +1,10 @@
 """How many steps of all pairs the words of a block take, and in which visits of a cell.
 
 The step divides a word's component along an eigenvector by ``1 + a L`` (see ``unobserved``). For
-the most frequent words, ``a L`` of an epoch exceeds 100: in few steps such a word loses most of its
-vector each time, and its nonzeros restore it. For rare words it is below 1; more steps for them
-would gain nothing and take most of the time, because most words are rare. So the number of steps
-falls with the rank of a word, in tiers.
+the most frequent words, ``a L`` is far above 1: in few steps such a word loses most of its vector
+each time, and its nonzeros restore it. For rare words it is below 1; more steps for them would gain
+nothing and take most of the time, because most words are rare. So the number of steps falls with
+the rank of a word, in tiers.
 """
 
 from __future__ import annotations
