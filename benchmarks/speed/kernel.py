@@ -130,29 +130,35 @@ def nonzeros_per_second(
     return passes * cell.total_nnz / (time.process_time() - start)
 
 
-def weighing_ratio(
-    cell: BatchedCell, grid: BlockGrid, vector_size: int, seconds: float, objective: Objective
+def with_weight(
+    one_pass: Callable[[int, ReplicaWeight | None], None], weight: ReplicaWeight | None
+) -> Callable[[int], None]:
+    """Return the pass with a weight to measure, or none."""
+    return lambda number: one_pass(number, weight)
+
+
+def ratio_of_times(
+    first: Callable[[int], None], second: Callable[[int], None], seconds: float
 ) -> float:
-    """Return how many times as long a pass takes that measures the weights of a replica.
+    """Return how many times as long a pass of the second takes as one of the first.
 
-    Passes with and without weights alternate, and the median of their ratios counts, because a
-    shared machine changes its speed by more than the difference from second to second.
+    The passes alternate, and the median of their ratios counts, because a shared machine changes
+    its speed by more than the difference from second to second.
     """
-    one_pass = training(cell, grid, vector_size, objective)
-    weight = ReplicaWeight.nothing(grid.block_size(grid.num_blocks - 1))
 
-    def seconds_of(number: int, weight: ReplicaWeight | None) -> float:
+    def seconds_of(one_pass: Callable[[int], None], number: int) -> float:
         start = time.process_time()
-        one_pass(number, weight)
+        one_pass(number)
         return time.process_time() - start
 
-    one_pass(0, None)
+    for one_pass in (first, second):
+        one_pass(0)
     ratios: list[float] = []
     until = time.process_time() + seconds
     while not ratios or time.process_time() < until:
         number = len(ratios) + 1
-        plain = seconds_of(number, None)
-        ratios.append(seconds_of(number, weight) / plain)
+        before = seconds_of(first, number)
+        ratios.append(seconds_of(second, number) / before)
     return median(ratios)
 
 
@@ -205,13 +211,18 @@ def main() -> None:
     )
     print("batching".ljust(16), f"{rate / 1e6:6.2f} M nonzeros/s")
     for vector_size in options.vector_sizes:
-        rates = []
         for name, objective in OBJECTIVES.items():
             rate = nonzeros_per_second(cell, grid, vector_size, options.seconds, objective)
-            rates.append(rate)
             print(f"d = {vector_size}, {name}".ljust(24), f"{rate / 1e6:6.2f} M nonzeros/s")
-        print(f"d = {vector_size}, a pass takes {rates[0] / rates[1]:.2f} times as long")
-        ratio = weighing_ratio(cell, grid, vector_size, options.seconds, objective)
+        met, every = (
+            training(cell, grid, vector_size, objective) for objective in OBJECTIVES.values()
+        )
+        weight = ReplicaWeight.nothing(grid.block_size(grid.num_blocks - 1))
+        ratio = ratio_of_times(with_weight(met, None), with_weight(every, None), options.seconds)
+        print(f"d = {vector_size}, with all pairs a pass takes {ratio:.2f} times as long")
+        ratio = ratio_of_times(
+            with_weight(every, None), with_weight(every, weight), options.seconds
+        )
         print(f"d = {vector_size}, with weights of a replica, {ratio:.3f} times as long")
 
 
