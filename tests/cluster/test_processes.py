@@ -166,6 +166,7 @@ def test_a_benchmark_records_what_a_run_wrote(corpus, undisturbed, tmp_path):
     assert record["peak_mib"]["worker"] > 0
 
 
+@pytest.mark.slow
 def test_a_line_of_100_mb_passes_with_the_default_memory(tmp_path):
     corpus = tmp_path / "line.txt"
     words = b"the quick brown fox jumps over the lazy dog again and again "
