@@ -31,8 +31,9 @@ class Tier(NamedTuple):
 TIERS = (Tier(64, 64), Tier(16, 32), Tier(4, 16), Tier(1, 4))
 
 LARGE_VECTORS = 200
-"""From this number of dimensions on, half as many steps: a step costs d^2 per word, while batches
-cost d per nonzero, and it shrinks a vector less, because A is spread over more directions."""
+"""From this number of dimensions on, a quarter of the steps: a step costs d^2 per word, while
+batches cost d per nonzero, and it shrinks a vector less, because A is spread over more
+directions."""
 
 
 class Draws(NamedTuple):
@@ -90,7 +91,7 @@ def draws_of(
     """
     steps, visits = [], []
     for number, tier in enumerate(TIERS):
-        draws = tier.draws // (2 if vector_size >= LARGE_VECTORS else 1)
+        draws = tier.draws // (4 if vector_size >= LARGE_VECTORS else 1)
         # the first tier takes a step in every visit
         represented = max(1, num_blocks // draws) if number else 1
         takes = (row_block + column_block + epoch) % represented == 0
