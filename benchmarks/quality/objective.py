@@ -289,7 +289,7 @@ def main() -> None:
         for text in values:
             full = text if "=" in text or not text else f"{name}={text}"
             settings = dataclasses.replace(base, **dict([option_value(full)] if full else []))
-            trained = Trained(run, settings, given.draws and tuple(given.draws))
+            trained = Trained(run, settings, given.draws)
             record = provenance() | {
                 "corpus": given.corpus or given.run.name,
                 "num_blocks": run.grid.num_blocks,

@@ -30,6 +30,10 @@ class Tier(NamedTuple):
 
 TIERS = (Tier(64, 64), Tier(16, 32), Tier(4, 16), Tier(1, 4))
 
+MEASURING_TIER = 2
+"""From this tier on, a step first measures A; steps of earlier tiers alone use the last one. They
+are many, and an eigendecomposition would take most of their time."""
+
 LARGE_VECTORS = 200
 """From this number of dimensions on, a quarter of the steps: a step costs d^2 per word, while
 batches cost d per nonzero, and it shrinks a vector less, because A is spread over more

@@ -23,15 +23,11 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from glove_spark.kernels.training.draws import TIERS, Draws, tiers_of
+from glove_spark.kernels.training.draws import MEASURING_TIER, TIERS, Draws, tiers_of
 from glove_spark.kernels.training.objective import WordTerms
 from glove_spark.kernels.training.words import CellWords, Words
 
 Float32 = NDArray[np.float32]
-
-MEASURING_TIER = 2
-"""From this tier on, a step first measures A; steps of earlier tiers alone use the last one. They
-are many, and an eigendecomposition would take most of their time."""
 
 WORDS_AT_ONCE = 1024
 """Words whose step is taken at a time, so that derived arrays stay in the cache."""
