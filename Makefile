@@ -29,11 +29,10 @@ demo:
 	@scripts/setup.sh run
 	@$(RUN) glove_spark.cli demo --output demo-output
 
-# two processes: half of the time of a test is the start of Java; the tests of one file share a session.
-# Files in their order, so that the short unit tests come last and no process waits for a long file
+# two processes: half of the time of a test is the start of Java; the tests of one file share a session
 test:
 	@scripts/setup.sh dev
-	$(RUN) pytest -m "not slow and not compose" -n 2 --dist loadfile --no-loadscope-reorder
+	$(RUN) pytest -m "not slow and not compose" -n 2 --dist loadfile
 
 test-unit:
 	@scripts/setup.sh dev
