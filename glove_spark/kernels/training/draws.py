@@ -22,22 +22,25 @@ class Tier(NamedTuple):
         The tier ends with the first one in so many words of the block.
     draws
         The steps per epoch of each of its words, on each side of the matrix.
+    at_most
+        With many blocks, two steps per block up to this number: a step sees only the words of one
+        block on the other side, so the A of few steps would be that of few blocks.
     """
 
     one_in: int
     draws: int
+    at_most: int
 
 
-TIERS = (Tier(64, 64), Tier(16, 32), Tier(4, 16), Tier(1, 4))
+TIERS = (Tier(64, 64, 64), Tier(16, 32, 32), Tier(4, 8, 32), Tier(1, 4, 4))
 
-MEASURING_TIER = 2
-"""From this tier on, a step first measures A; steps of earlier tiers alone use the last one. They
-are many, and an eigendecomposition would take most of their time."""
+MEASURING_TIER = 1
+"""From this tier on, a step first measures A from the words that take it; steps of earlier tiers
+alone use the last one. They are many, and an eigendecomposition would take most of their time."""
 
 LARGE_VECTORS = 200
-"""From this number of dimensions on, a quarter of the steps: a step costs d^2 per word, while
-batches cost d per nonzero, and it shrinks a vector less, because A is spread over more
-directions."""
+"""From this number of dimensions on, half of the steps: a step costs d^2 per word, while batches
+cost d per nonzero, and it shrinks a vector less, because A is spread over more directions."""
 
 
 class Draws(NamedTuple):
@@ -83,19 +86,20 @@ def draws_of(
 ) -> Draws:
     """Return the steps to take in a visit of a cell.
 
-    Every word takes about the same number of steps per epoch for any number of blocks P, although
-    an epoch visits each of its P cells: with many blocks, most tiers take steps only in some
-    visits, and in those of other cells in the next epoch. Blocks are similar, because ids are
-    distributed by modulo.
+    A word takes no more steps per epoch than its tier says for any number of blocks P, although an
+    epoch visits each of its P cells: with many blocks, most tiers take steps only in some visits,
+    and in those of other cells in the next epoch. Blocks are similar, because ids are distributed
+    by modulo.
 
     >>> draws_of(2, 100, 0, 1, epoch=1)
-    Draws(steps=(32, 16, 8, 2), visits=(1, 1, 1, 1))
+    Draws(steps=(32, 16, 4, 2), visits=(1, 1, 1, 1))
     >>> [draws_of(16, 100, 3, column, epoch=1).steps for column in range(4)]
     [(4, 2, 1, 1), (4, 2, 1, 0), (4, 2, 1, 0), (4, 2, 1, 0)]
     """
     steps, visits = [], []
     for number, tier in enumerate(TIERS):
-        draws = tier.draws // (4 if vector_size >= LARGE_VECTORS else 1)
+        draws = min(max(tier.draws, 2 * num_blocks), tier.at_most)
+        draws //= 2 if vector_size >= LARGE_VECTORS else 1
         # the first tier takes a step in every visit
         represented = max(1, num_blocks // draws) if number else 1
         takes = (row_block + column_block + epoch) % represented == 0

@@ -30,7 +30,7 @@ from glove_spark.kernels.training.words import CellWords, Words
 Float32 = NDArray[np.float32]
 
 WORDS_AT_ONCE = 1024
-"""Words whose step is taken at a time, so that derived arrays stay in the cache."""
+"""Words that are handled at a time, so that derived arrays stay in the cache."""
 
 
 def gram_matrix(vectors: Float32, share: Float32) -> Float32:
@@ -43,9 +43,14 @@ def gram_matrix(vectors: Float32, share: Float32) -> Float32:
     share
         float32 (n,), at least 0.
     """
-    scaled = vectors * np.sqrt(share)[:, np.newaxis]
-    # BLAS needs half the time for the product of an array with its own transpose
-    gram: Float32 = scaled.T @ scaled
+    gram: Float32 = np.zeros((vectors.shape[1],) * 2, dtype=np.float32)
+    weights = np.sqrt(share)[:, np.newaxis]
+    # a part of the words at a time, whose scaled vectors stay in the cache
+    for start in range(0, len(vectors), WORDS_AT_ONCE):
+        some = slice(start, start + WORDS_AT_ONCE)
+        scaled = vectors[some] * weights[some]
+        # BLAS needs half the time for the product of an array with its own transpose
+        gram += scaled.T @ scaled
     return gram
 
 
@@ -77,7 +82,6 @@ def shrink(vectors: Float32, strength: Float32, spectrum: Spectrum) -> None:
     """
     levels, basis = spectrum
     back = np.ascontiguousarray(basis.T)
-    # a part of the words and their denominators stay in the cache
     for start in range(0, len(vectors), WORDS_AT_ONCE):
         some = vectors[start : start + WORDS_AT_ONCE]
         rotated = some @ basis
