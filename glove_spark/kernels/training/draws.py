@@ -22,17 +22,21 @@ class Tier(NamedTuple):
         The tier ends with the first one in so many words of the block.
     draws
         The steps per epoch of each of its words, on each side of the matrix.
-    at_most
+    with_many_blocks
         With many blocks, two steps per block up to this number: a step sees only the words of one
         block on the other side, so the A of few steps would be that of few blocks.
     """
 
     one_in: int
     draws: int
-    at_most: int
+    with_many_blocks: int
 
 
 TIERS = (Tier(64, 64, 64), Tier(16, 32, 32), Tier(4, 8, 32), Tier(1, 4, 4))
+
+IN_EVERY_VISIT = 2
+"""So many tiers, the first, take a step in every visit of a cell, even if that is more than their
+number: they are few words, and need many steps."""
 
 MEASURING_TIER = 1
 """From this tier on, a step first measures A from the words that take it; steps of earlier tiers
@@ -94,14 +98,13 @@ def draws_of(
     >>> draws_of(2, 100, 0, 1, epoch=1)
     Draws(steps=(32, 16, 4, 2), visits=(1, 1, 1, 1))
     >>> [draws_of(16, 100, 3, column, epoch=1).steps for column in range(4)]
-    [(4, 2, 1, 1), (4, 2, 1, 0), (4, 2, 1, 0), (4, 2, 1, 0)]
+    [(4, 2, 2, 1), (4, 2, 2, 0), (4, 2, 2, 0), (4, 2, 2, 0)]
     """
     steps, visits = [], []
     for number, tier in enumerate(TIERS):
-        draws = min(max(tier.draws, 2 * num_blocks), tier.at_most)
+        draws = min(max(tier.draws, 2 * num_blocks), tier.with_many_blocks)
         draws //= 2 if vector_size >= LARGE_VECTORS else 1
-        # the first tier takes a step in every visit
-        represented = max(1, num_blocks // draws) if number else 1
+        represented = 1 if number < IN_EVERY_VISIT else max(1, num_blocks // draws)
         takes = (row_block + column_block + epoch) % represented == 0
         steps.append(max(1, round(draws / num_blocks)) if takes else 0)
         visits.append(represented)
