@@ -90,10 +90,9 @@ def draws_of(
 ) -> Draws:
     """Return the steps to take in a visit of a cell.
 
-    A word takes no more steps per epoch than its tier says for any number of blocks P, although an
-    epoch visits each of its P cells: with many blocks, most tiers take steps only in some visits,
-    and in those of other cells in the next epoch. Blocks are similar, because ids are distributed
-    by modulo.
+    An epoch visits each of the P cells of a block. With many blocks, most words take steps only in
+    some visits, and in those of other cells in the next epoch; a step is then larger. Blocks are
+    similar, because ids are distributed by modulo.
 
     >>> draws_of(2, 100, 0, 1, epoch=1)
     Draws(steps=(32, 16, 4, 2), visits=(1, 1, 1, 1))
