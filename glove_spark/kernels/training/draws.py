@@ -25,18 +25,17 @@ class Tier(NamedTuple):
     with_many_blocks
         With many blocks, two steps per block up to this number: a step sees only the words of one
         block on the other side, so the A of few steps would be that of few blocks.
+    most_visits
+        The most visits of a cell that one step may represent, whatever their number.
     """
 
     one_in: int
     draws: int
     with_many_blocks: int
+    most_visits: int
 
 
-TIERS = (Tier(64, 64, 64), Tier(16, 32, 32), Tier(4, 8, 32), Tier(1, 4, 4))
-
-IN_EVERY_VISIT = 2
-"""So many tiers, the first, take a step in every visit of a cell, even if that is more than their
-number: they are few words, and need many steps."""
+TIERS = (Tier(64, 64, 64, 1), Tier(16, 32, 32, 1), Tier(4, 8, 32, 2), Tier(1, 4, 4, 32))
 
 MEASURING_TIER = 1
 """From this tier on, a step first measures A from the words that take it; steps of earlier tiers
@@ -100,10 +99,10 @@ def draws_of(
     [(4, 2, 2, 1), (4, 2, 2, 0), (4, 2, 2, 0), (4, 2, 2, 0)]
     """
     steps, visits = [], []
-    for number, tier in enumerate(TIERS):
+    for tier in TIERS:
         draws = min(max(tier.draws, 2 * num_blocks), tier.with_many_blocks)
         draws //= 2 if vector_size >= LARGE_VECTORS else 1
-        represented = 1 if number < IN_EVERY_VISIT else max(1, num_blocks // draws)
+        represented = max(1, min(num_blocks // draws, tier.most_visits))
         takes = (row_block + column_block + epoch) % represented == 0
         steps.append(max(1, round(draws / num_blocks)) if takes else 0)
         visits.append(represented)
