@@ -78,6 +78,9 @@ def one_cell(coo: Coo, num_blocks: int) -> Coo:
     return rows[inside] // num_blocks, cols[inside] // num_blocks, counts[inside]
 
 
+LEAST_RATIOS = 7
+"""Ratios of times whose median is reported, however long they take."""
+
 Pass = Callable[[int, ReplicaWeight | None], None]
 
 
@@ -155,7 +158,7 @@ def ratio_of_times(
         one_pass(0)
     ratios: list[float] = []
     until = time.process_time() + seconds
-    while not ratios or time.process_time() < until:
+    while len(ratios) < LEAST_RATIOS or time.process_time() < until:
         number = len(ratios) + 1
         before = seconds_of(first, number)
         ratios.append(seconds_of(second, number) / before)

@@ -8,11 +8,19 @@ The sum is separable: with ``A = sum_j (g_j / sqrt G) u_j u_j^T``, (d, d), it is
 / sqrt G) w_i^T A w_i``. So V^2 pairs cost only two Gram matrices. The step of a word is implicit
 (proximal): the minimum of its part of the sum plus ``|w - w_old|^2 / (2 rho)``::
 
-    w = (I + rho nu g_i / sqrt G A)^-1 w_old
+    w = (I + a A)^-1 w_old,    a = rho nu g_i / sqrt G
 
-This is exact in the eigenbasis of A, ``A = Q L Q^T``. It shrinks every direction and reverses none,
-so it never overshoots. Xin et al. 2018 (AllVec) train the same sum with Newton steps; the Gram
-matrix is that of Hu, Koren and Volinsky 2008.
+It divides the component along an eigenvector of A with the eigenvalue L by ``1 + a L``. That is
+done exactly along the first eigenvectors. Their eigenvalues are large; all others lie between 0 and
+a much smaller H, where a straight line, through the values at two nodes x and y, is close::
+
+    1 / (1 + a L)  ~  (1 + a (x + y) - a L) / ((1 + a x) (1 + a y))
+
+So the others need one product with a matrix, the same for all words, instead of a rotation and the
+rotation back. With Chebyshev's nodes, whose sum is H, the line is between 0 and ``1 / (1 + a L)``
+outside them, and differs from it by at most ``a^2 H^2 / 8`` parts of it. It shrinks every direction
+and reverses none, so a step never overshoots. Xin et al. 2018 (AllVec) train the same sum with
+Newton steps; the Gram matrix is that of Hu, Koren and Volinsky 2008.
 """
 
 from __future__ import annotations
@@ -21,6 +29,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
+import scipy.linalg
 from numpy.typing import NDArray
 
 from glove_spark.kernels.training.draws import MEASURING_TIER, TIERS, Draws, tiers_of
@@ -31,6 +40,12 @@ Float32 = NDArray[np.float32]
 
 WORDS_AT_ONCE = 1024
 """Words that are handled at a time, so that derived arrays stay in the cache."""
+
+EXACT_ONE_IN = 16
+"""One in so many eigenvectors of A is among the first, along which a step is exact."""
+
+LEAST_EXACT = 4
+"""The first eigenvectors of small vectors."""
 
 
 def gram_matrix(vectors: Float32, share: Float32) -> Float32:
@@ -54,22 +69,45 @@ def gram_matrix(vectors: Float32, share: Float32) -> Float32:
     return gram
 
 
-class Spectrum(NamedTuple):
-    """A symmetric, positive semidefinite matrix: eigenvalues (d,), and eigenvectors as columns."""
+class Pull(NamedTuple):
+    """What the step of all pairs needs of A, a symmetric, positive semidefinite matrix (d, d).
 
-    levels: Float32
-    basis: Float32
+    Attributes
+    ----------
+    eigenvalues
+        The k largest ones, (k,).
+    eigenvectors
+        Theirs, (d, k).
+    rest_and_back
+        A without them, and below it the transpose of `eigenvectors`, (d + k, d): one product
+        with it pulls along all other directions and brings the first ones back.
+    highest
+        The largest of the other eigenvalues, or a little more; 0 if there is none.
+    """
+
+    eigenvalues: Float32
+    eigenvectors: Float32
+    rest_and_back: Float32
+    highest: np.float32
 
     @classmethod
-    def of(cls, gram: Float32) -> Spectrum:
+    def of(cls, gram: Float32) -> Pull:
         """Decompose a Gram matrix."""
-        levels, basis = np.linalg.eigh(gram)
+        d = len(gram)
+        first = min(d, max(LEAST_EXACT, d // EXACT_ONE_IN))
+        # one more, for `highest`; some eigenvectors take a quarter of the time of all
+        found = min(d, first + 1)
+        solved = scipy.linalg.eigh(gram, subset_by_index=(d - found, d - 1), check_finite=False)
         # rounding may give an eigenvalue below 0, and a step that grows
-        return cls(np.maximum(levels, 0), basis)
+        levels = np.maximum(solved[0].astype(np.float32), 0)
+        highest = levels[0] if first < d else np.float32(0)
+        levels, basis = levels[-first:], solved[1][:, -first:].astype(np.float32, order="C")
+        rest = gram - (basis * levels) @ basis.T if first < d else np.zeros_like(gram)
+        return cls(levels, basis, np.concatenate([rest, basis.T]), highest)
 
 
-def shrink(vectors: Float32, strength: Float32, spectrum: Spectrum) -> None:
-    """Take the implicit step of all words at once: ``w_i = (I + strength_i A)^-1 w_i``, in place.
+def shrink(vectors: Float32, strength: Float32, pull: Pull) -> None:
+    """Take the step of all words at once: ``w_i = (I + strength_i A)^-1 w_i``, in place.
 
     Parameters
     ----------
@@ -77,16 +115,28 @@ def shrink(vectors: Float32, strength: Float32, spectrum: Spectrum) -> None:
         float32 (n, d), changed in place.
     strength
         float32 (n,), ``rho_i nu g_i / sqrt G``, at least 0.
-    spectrum
+    pull
         A of the other side.
     """
-    levels, basis = spectrum
-    back = np.ascontiguousarray(basis.T)
+    one, d = np.float32(1), vectors.shape[1]
+    size = min(len(vectors), WORDS_AT_ONCE)
+    parts: Float32 = np.empty((size, len(pull.rest_and_back)), dtype=np.float32)
     for start in range(0, len(vectors), WORDS_AT_ONCE):
         some = vectors[start : start + WORDS_AT_ONCE]
-        rotated = some @ basis
-        rotated /= strength[start : start + WORDS_AT_ONCE, np.newaxis] * levels + np.float32(1)
-        np.matmul(rotated, back, out=some)
+        a = strength[start : start + WORDS_AT_ONCE]
+        # the line, (1 + a H - a L) / (1 + a H + a^2 H^2 / 8): its value at 0 first
+        times_highest = a * pull.highest
+        raised = one + times_highest
+        kept = one / (one + times_highest / raised * times_highest / np.float32(8))
+        pulled = parts[: len(some)]
+        np.multiply(some, (-a * kept / raised)[:, np.newaxis], out=pulled[:, :d])
+        # it keeps the first eigenvectors as if their eigenvalues were 0; words in the last axis,
+        # because there are few eigenvectors
+        first = pull.eigenvectors.T @ some.T
+        first *= one / (one + pull.eigenvalues[:, np.newaxis] * a) - kept
+        pulled[:, d:] = first.T
+        some *= kept[:, np.newaxis]
+        some += pulled @ pull.rest_and_back
 
 
 def gram_cost(rows: Float32, columns: Float32) -> float:
@@ -130,7 +180,7 @@ class UnobservedPairs:
             [side.part(places) for places in tiers_of(len(side.share))] for side in sides
         ]
         self._grams: list[dict[int, Float32]] = [{}, {}]
-        self._spectra: list[Spectrum] = []
+        self._pulls: list[Pull] = []
         self._measured = 0
         self._nu, self._draws = unobserved, draws
         self._strengths = [
@@ -161,13 +211,13 @@ class UnobservedPairs:
         """Take a step on both sides, each with the other side's values from before the step."""
         self._taken += 1
         taking = [tier for tier in range(len(TIERS)) if self._draws.taken(tier, self._taken)]
-        if taking[-1] >= MEASURING_TIER or not self._spectra:
+        if taking[-1] >= MEASURING_TIER or not self._pulls:
             self._measure(taking[-1])
         if not np.isfinite(self._costs):
             return
-        for tiers, spectrum in zip(self._tiers, reversed(self._spectra), strict=True):
+        for tiers, pull in zip(self._tiers, reversed(self._pulls), strict=True):
             for tier in taking:
-                tiers[tier].shrink(self._strengths[tier], spectrum)
+                tiers[tier].shrink(self._strengths[tier], pull)
 
     def _measure(self, last: int) -> None:
         """Measure A of both sides, and the cost; those of tiers after the `last` as they were."""
@@ -179,7 +229,7 @@ class UnobservedPairs:
         self._measured += 1
         self._costs += gram_cost(*both)
         if np.isfinite(self._costs):
-            self._spectra = [Spectrum.of(gram) for gram in both]
+            self._pulls = [Pull.of(gram) for gram in both]
 
 
 class _Side(NamedTuple):
@@ -197,12 +247,12 @@ class _Side(NamedTuple):
         """Return the Gram matrix of the words."""
         return gram_matrix(self.words.values[:, : self.vector_size], self.share)
 
-    def shrink(self, strength: float, spectrum: Spectrum) -> None:
+    def shrink(self, strength: float, pull: Pull) -> None:
         """Take the step of the words; ``strength`` is eta nu."""
         elements = self.words.elements
         gradsq = self.words.numbers[2] if elements is None else elements.mean(axis=1)
         factor = np.float32(strength) * self.share / np.sqrt(gradsq)
-        shrink(self.words.values[:, : self.vector_size], factor.astype(np.float32), spectrum)
+        shrink(self.words.values[:, : self.vector_size], factor.astype(np.float32), pull)
 
 
 def share_of(terms: WordTerms) -> Float32:
