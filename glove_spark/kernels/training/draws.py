@@ -35,7 +35,7 @@ class Tier(NamedTuple):
     most_visits: int
 
 
-TIERS = (Tier(64, 64, 64, 1), Tier(16, 32, 32, 1), Tier(4, 8, 32, 2), Tier(1, 4, 4, 32))
+TIERS = (Tier(64, 64, 64, 1), Tier(16, 32, 32, 1), Tier(4, 8, 32, 1), Tier(1, 4, 4, 32))
 
 MEASURING_TIER = 1
 """From this tier on, a step first measures A from the words that take it; steps of earlier tiers
