@@ -48,6 +48,19 @@ def compare(
     return records
 
 
+def details_file(output: Path) -> Path:
+    """Return where a program writes the details of making `output`."""
+    return output.with_name(output.name + ".json")
+
+
+def write_details(output: Path, options: argparse.Namespace, **seconds: float) -> None:
+    """Write and print the options of a compared program and the seconds of its parts."""
+    rounded = {part: round(value, 1) for part, value in seconds.items()}
+    details = {"options": vars(options), "seconds": rounded}
+    details_file(output).write_text(json.dumps(details), encoding="utf-8")
+    print(rounded)
+
+
 def run_ours(
     corpus: Path, out: Path, options: dict[str, object], extra: list[str], data: Path
 ) -> Record:
@@ -59,7 +72,7 @@ def run_ours(
 
 def run_theirs(command: str, corpus: Path, output: Path, data: Path) -> Record:
     """Run the other program and read its output."""
-    details = output.with_name(output.name + ".json")
+    details = details_file(output)
     for file in (output, details):
         file.unlink(missing_ok=True)
     places = {"CORPUS": str(corpus), "OUTPUT": str(output)}

@@ -39,6 +39,9 @@ OBJECTIVES = {
 }
 """The objective of the paper, and the default one."""
 
+LEAST_RATIOS = 7
+"""Ratios of times whose median is reported, however long they take."""
+
 Coo = tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]
 
 
@@ -77,9 +80,6 @@ def one_cell(coo: Coo, num_blocks: int) -> Coo:
     inside = (rows % num_blocks == 0) & (cols % num_blocks == num_blocks - 1)
     return rows[inside] // num_blocks, cols[inside] // num_blocks, counts[inside]
 
-
-LEAST_RATIOS = 7
-"""Ratios of times whose median is reported, however long they take."""
 
 Pass = Callable[[int, ReplicaWeight | None], None]
 

@@ -12,13 +12,14 @@ With two threads it does not repeat exactly.
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import time
 from pathlib import Path
 
 from gensim.models import Word2Vec
 from gensim.models.word2vec import LineSentence
+
+from benchmarks.speed.compare import write_details
 
 
 def main() -> None:
@@ -52,16 +53,13 @@ def main() -> None:
     model.train(documents, total_examples=model.corpus_count, epochs=model.epochs)
     fitted = time.perf_counter()
     model.wv.save_word2vec_format(str(output), write_header=False)
-    details = {
-        "options": vars(given),
-        "seconds": {
-            "vocabulary": round(ready - started, 1),
-            "train": round(fitted - ready, 1),
-            "write": round(time.perf_counter() - fitted, 1),
-        },
-    }
-    output.with_name(output.name + ".json").write_text(json.dumps(details), encoding="utf-8")
-    print(details["seconds"])
+    write_details(
+        output,
+        given,
+        vocabulary=ready - started,
+        train=fitted - ready,
+        write=time.perf_counter() - fitted,
+    )
 
 
 if __name__ == "__main__":

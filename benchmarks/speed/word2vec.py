@@ -13,7 +13,6 @@ are in the record.
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import time
 from pathlib import Path
@@ -21,6 +20,7 @@ from pathlib import Path
 from pyspark.ml.feature import Word2Vec
 from pyspark.sql import functions as F
 
+from benchmarks.speed.compare import write_details
 from glove_spark.spark.session import open_session
 
 
@@ -65,16 +65,13 @@ def main() -> None:
         for row in model.getVectors().toLocalIterator():
             sink.write(" ".join([row["word"], *(f"{x:.6g}" for x in row["vector"])]) + "\n")
     spark.stop()
-    details = {
-        "options": vars(given),
-        "seconds": {
-            "session": round(ready - started, 1),
-            "fit": round(fitted - ready, 1),
-            "write": round(time.perf_counter() - fitted, 1),
-        },
-    }
-    output.with_name(output.name + ".json").write_text(json.dumps(details), encoding="utf-8")
-    print(details["seconds"])
+    write_details(
+        output,
+        given,
+        session=ready - started,
+        fit=fitted - ready,
+        write=time.perf_counter() - fitted,
+    )
 
 
 if __name__ == "__main__":

@@ -17,10 +17,10 @@ a much smaller H, where a straight line, through the values at two nodes x and y
     1 / (1 + a L)  ~  (1 + a (x + y) - a L) / ((1 + a x) (1 + a y))
 
 So the others need one product with a matrix, the same for all words, instead of a rotation and the
-rotation back. With Chebyshev's nodes, whose sum is H, the line is between 0 and ``1 / (1 + a L)``
-outside them, and differs from it by at most ``a^2 H^2 / 8`` parts of it. It shrinks every direction
-and reverses none, so a step never overshoots. Xin et al. 2018 (AllVec) train the same sum with
-Newton steps; the Gram matrix is that of Hu, Koren and Volinsky 2008.
+rotation back. With Chebyshev's nodes of 0 to H, whose sum is H, the line is above 0 and at most 1
+for every such L, and differs from the exact value by at most ``a^2 H^2 / 8`` parts of it. So the
+step shrinks every direction and reverses none; it never overshoots. Xin et al. 2018 (AllVec) train
+the same sum with Newton steps; the Gram matrix is that of Hu, Koren and Volinsky 2008.
 """
 
 from __future__ import annotations
@@ -82,7 +82,7 @@ class Pull(NamedTuple):
         A without them, and below it the transpose of `eigenvectors`, (d + k, d): one product
         with it pulls along all other directions and brings the first ones back.
     highest
-        The largest of the other eigenvalues, or a little more; 0 if there is none.
+        H, the largest of the other eigenvalues; 0 if there is none.
     """
 
     eigenvalues: Float32
