@@ -117,7 +117,8 @@ def train_cell(
     transposed
         Whether `cell` contains the transpose of the requested cell.
     rng
-        Draws the order of batches; None keeps the stored order.
+        Draws the order of batches, and samples of words for the step of all pairs; None keeps the
+        stored order.
     row_terms, col_terms
         The terms of the objective for the words of the blocks.
     draws
@@ -150,6 +151,7 @@ def train_cell(
             objective.unobserved,
             draws,
             cell.num_visits,
+            rng,
         )
     staying = None
     if objective.stay > 0:
