@@ -9,13 +9,14 @@ from hypothesis import strategies as st
 
 from glove_spark.kernels.blocks.batching import batch_cell
 from glove_spark.kernels.training import objective as dense
-from glove_spark.kernels.training.draws import TIERS, Draws, draws_of, tiers_of
+from glove_spark.kernels.training.draws import MEASURING_TIER, TIERS, Draws, draws_of, tiers_of
 from glove_spark.kernels.training.margins import anchors, row_margins, shares
 from glove_spark.kernels.training.objective import Objective, WordTerms
 from glove_spark.kernels.training.parameters import Parameters, initial_parameters
 from glove_spark.kernels.training.schedule import derived_rng
 from glove_spark.kernels.training.unobserved import (
     LEAST_EXACT,
+    LEAST_SAMPLED,
     Pull,
     UnobservedPairs,
     gram_cost,
@@ -348,12 +349,47 @@ def test_vectors_that_are_not_finite_are_flagged():
     assert not loss.finite
 
 
+def measured_cost(words: int, d: int, seed: int | None) -> tuple[float, float]:
+    """Return the cost of both blocks' pairs before a step, and the one that the step measured."""
+    rng = np.random.default_rng(0)
+    sides = [initial_parameters(words, d, rng, "row") for _ in range(2)]
+    share = (1 / np.arange(1, words + 1)).astype(np.float32)
+    terms = WordTerms(share=share)
+    exact = gram_cost(*(gram_matrix(side.vectors, share) for side in sides))
+    loss = train_cell(
+        NO_NONZEROS,
+        *sides,
+        StepSettings(0.3, 0.1, both_terms(), "row"),
+        rng=None if seed is None else derived_rng(seed),
+        row_terms=terms,
+        col_terms=terms,
+    )
+    return exact, loss.unobserved_sum
+
+
+def test_a_sample_of_rare_words_measures_all_of_them():
+    exact, _ = measured_cost(4000, 3, None)
+    measured = np.array([measured_cost(4000, 3, seed)[1] for seed in range(50)])
+    error = measured.std() / np.sqrt(len(measured))
+    assert 0 < error < 0.01 * exact
+    assert abs(measured.mean() - exact) < 4 * error
+    # rare words have a third of the share
+    assert (np.abs(measured / exact - 1) < 0.15).all()
+
+
+def test_few_words_are_measured_without_sampling():
+    words = 2 * LEAST_SAMPLED * 3
+    for seed in (None, 1, 2):
+        exact, measured = measured_cost(words, 3, seed)
+        assert measured == pytest.approx(exact, rel=1e-5)
+
+
 @pytest.mark.parametrize("vector_size", [100, 300])
 @pytest.mark.parametrize("blocks", [1, 2, 3, 8, 16, 32, 100, 128])
 def test_every_word_is_drawn_with_all_of_nu_an_epoch_whatever_the_number_of_blocks(
     blocks, vector_size
 ):
-    less = 2 if vector_size == 300 else 1
+    large = vector_size == 300
     for row in (0, blocks // 2, blocks - 1):
         # in so many epochs, a tier takes steps in equally many visits of each cell
         represented = [draws_of(blocks, vector_size, row, 0, 0).visits[tier] for tier in range(4)]
@@ -368,6 +404,7 @@ def test_every_word_is_drawn_with_all_of_nu_an_epoch_whatever_the_number_of_bloc
             # a step represents several visits, and is taken in one of them
             drawn = sum(visit.visits[number] for visit in visits if visit.steps[number])
             assert drawn == len(epochs) * blocks
+            less = 2 if large and number <= MEASURING_TIER else 1
             steps = sum(visit.steps[number] for visit in visits) / len(epochs)
             assert steps >= 0.75 * tier.draws / less
             at_least = blocks / tier.most_visits

@@ -23,8 +23,9 @@ class Tier(NamedTuple):
     draws
         The steps per epoch of each of its words, on each side of the matrix.
     with_many_blocks
-        With many blocks, two steps per block up to this number: a step sees only the words of one
-        block on the other side, so the A of few steps would be that of few blocks.
+        With many blocks, two steps per block up to this number (one, if vectors are large): a step
+        sees only the words of one block on the other side, so the A of few steps would be that of
+        few blocks.
     most_visits
         The most visits of a cell that one step may represent, whatever their number.
     """
@@ -42,8 +43,9 @@ MEASURING_TIER = 1
 alone use the last one. They are many, and an eigendecomposition would take most of their time."""
 
 LARGE_VECTORS = 200
-"""From this number of dimensions on, half of the steps: a step costs d^2 per word, while batches
-cost d per nonzero, and it shrinks a vector less, because A is spread over more directions."""
+"""From this number of dimensions on, words up to `MEASURING_TIER` take half of the steps. Most of
+theirs need the eigenvectors of A, in d^3 operations, and a step shrinks a vector less, because A is
+spread over more directions."""
 
 
 class Draws(NamedTuple):
@@ -99,9 +101,12 @@ def draws_of(
     [(4, 2, 2, 1), (4, 2, 2, 0), (4, 2, 2, 0), (4, 2, 2, 0)]
     """
     steps, visits = [], []
-    for tier in TIERS:
-        draws = min(max(tier.draws, 2 * num_blocks), tier.with_many_blocks)
-        draws //= 2 if vector_size >= LARGE_VECTORS else 1
+    large = vector_size >= LARGE_VECTORS
+    for number, tier in enumerate(TIERS):
+        per_block = 1 if large else 2
+        draws = min(max(tier.draws, per_block * num_blocks), tier.with_many_blocks)
+        if large and number <= MEASURING_TIER:
+            draws //= 2
         represented = max(1, min(num_blocks // draws, tier.most_visits))
         takes = (row_block + column_block + epoch) % represented == 0
         steps.append(max(1, round(draws / num_blocks)) if takes else 0)
