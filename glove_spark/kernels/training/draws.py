@@ -102,8 +102,8 @@ def draws_of(
     """
     steps, visits = [], []
     large = vector_size >= LARGE_VECTORS
+    per_block = 1 if large else 2
     for number, tier in enumerate(TIERS):
-        per_block = 1 if large else 2
         draws = min(max(tier.draws, per_block * num_blocks), tier.with_many_blocks)
         if large and number <= MEASURING_TIER:
             draws //= 2

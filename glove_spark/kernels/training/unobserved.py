@@ -48,8 +48,9 @@ LEAST_EXACT = 4
 """The first eigenvectors of small vectors."""
 
 SAMPLED_ONE_IN = 16
-"""Of rare words, at least one in so many contributes to A, for the others too. They are most words
-and a sixth of A, so a sample of them gives nearly the same A in a fraction of the time."""
+"""Of the words of tiers after `MEASURING_TIER`, at least one in so many contributes to A, for the
+others too. They are most words and less than half of A, so a sample gives nearly the same A in a
+fraction of the time."""
 
 LEAST_SAMPLED = 2
 """A sample has at least so many words per dimension."""
@@ -255,7 +256,7 @@ class _Side(NamedTuple):
         return _Side(self.words.part(which), self.vector_size, self.share[which])
 
     def sample(self, rng: np.random.Generator | None) -> _Side:
-        """Return every k-th word, with a k times larger share, as views."""
+        """Return views of every k-th word, with k times its share."""
         fitting = len(self.share) // (LEAST_SAMPLED * self.vector_size)
         every = max(1, min(SAMPLED_ONE_IN, fitting))
         first = 0 if rng is None else int(rng.integers(every))
